@@ -1,0 +1,1 @@
+"""Measurements of the project's parts, each a command that writes a page of docs."""

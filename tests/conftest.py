@@ -1,0 +1,19 @@
+"""What every test runs under: no socket but loopback, no secret and no setting of the machine."""
+
+import os
+
+import pytest
+from pytest_socket import enable_socket, socket_allow_hosts
+
+
+@pytest.fixture(autouse=True)
+def _loopback_only() -> None:
+    enable_socket()
+    socket_allow_hosts(["127.0.0.1", "127.0.0.2", "::1", "localhost"], allow_unix_socket=True)
+
+
+@pytest.fixture(autouse=True)
+def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in os.environ:
+        if name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
