@@ -1,0 +1,1 @@
+"""Reasoners: what writes and rewrites the caption that a generator renders, behind one Protocol."""

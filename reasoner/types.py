@@ -1,0 +1,121 @@
+"""The reasoner's nouns: what is asked of it, the caption it writes, the history it rewrites from, and its Protocol."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal, Protocol, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from reasoner.caption import StructuredCaption
+
+
+class CaptionRequest(BaseModel):
+    """What a caption is written for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    prompt: str
+    """What the user asked, word for word."""
+    first_frame: Path | None = None
+    """The image that the clip starts from, or None for text-to-video."""
+    width: int = Field(gt=0)
+    height: int = Field(gt=0)
+    num_frames: int = Field(ge=5)
+    fps: int = Field(ge=1, le=60)
+
+
+class Edit(BaseModel):
+    """One change to a caption, and why."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    field: str
+    """Dotted path in the caption, e.g. "cinematography.camera_motion"."""
+    before: str
+    after: str
+    criterion: str
+    """The criterion that the edit answers."""
+    reason: str
+    """One sentence for people."""
+
+
+class Caption(BaseModel):
+    """What the generator is given, and how it came to be."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    prompt: str
+    """The text sent to the generator: `StructuredCaption.text()`, or plain words."""
+    structured: StructuredCaption | None = None
+    """None when `prompt` is plain words."""
+    source: Literal["upsample", "rewrite", "raw"]
+    """"raw": the user's own words, because expansion is off or failed."""
+    edits: tuple[Edit, ...] = ()
+    """What a rewrite changed, against the caption it started from."""
+    diagnosis: str = ""
+    """A rewrite's sentence on what was wrong: the prompt, or a limit of the model."""
+    reseed: bool = False
+    """True: no edit is left that could help, so try this caption on fresh seeds."""
+    reasoner: str
+    """`Reasoner.id`."""
+    seconds: float = Field(default=0.0, ge=0)
+    """Wall seconds that writing took."""
+
+    @classmethod
+    def raw(cls, prompt: str, diagnosis: str = "") -> Self:
+        """The user's own words, as they are."""
+        return cls(prompt=prompt, source="raw", diagnosis=diagnosis, reasoner="none")
+
+    def on_fresh_seeds(self, diagnosis: str) -> Self:
+        """This caption, to be tried again unchanged on other seeds."""
+        changes = {"source": "rewrite", "edits": (), "reseed": True, "diagnosis": diagnosis, "seconds": 0.0}
+        return self.model_copy(update=changes)
+
+
+class Revision(BaseModel):
+    """A caption that was tried, and what came of it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    caption: Caption
+    score: float = Field(ge=0, le=1)
+    """Mean overall score of its candidates."""
+    criteria: Mapping[str, float]
+    """Mean score by criterion, in [0, 1]."""
+    floors: Mapping[str, float] = {}
+    """The critic's floor by criterion."""
+    feedback: str
+    """The critic's words on its best candidate."""
+    parent: int | None = None
+    """Index in the history of the caption that it was rewritten from."""
+    gain: float | None = None
+    """Mean score gained over the parent on the same seeds; None without a common seed."""
+
+
+class CaptionError(Exception):
+    """A caption could not be written."""
+
+
+class Reasoner(Protocol):
+    """Writes captions."""
+
+    @property
+    def id(self) -> str:
+        """Method or model, and version: what a finished caption is remembered under."""
+        ...
+
+    async def upsample(self, request: CaptionRequest) -> Caption:
+        """Write the first caption.
+
+        Raises:
+            CaptionError: none could be written.
+        """
+        ...
+
+    async def rewrite(self, request: CaptionRequest, history: Sequence[Revision], champion: int) -> Caption:
+        """Write the next caption, starting from `history[champion]`, the best so far on paired seeds.
+
+        Raises:
+            CaptionError: none could be written.
+        """
+        ...

@@ -1,0 +1,101 @@
+"""What every reasoner must do, whatever it is made of."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from reasoner.caption import StructuredCaption
+from reasoner.config import RulesConfig
+from reasoner.rules import Rules
+from reasoner.types import Caption, CaptionRequest, Reasoner, Revision
+
+BUILDERS: dict[str, Callable[[], Reasoner]] = {"rules": lambda: Rules(RulesConfig())}
+
+
+@pytest.fixture(params=BUILDERS)
+def reasoner(request: pytest.FixtureRequest) -> Reasoner:
+    return BUILDERS[request.param]()
+
+
+@pytest.fixture(params=["text", "image"])
+def asked(request: pytest.FixtureRequest) -> CaptionRequest:
+    return CaptionRequest(
+        prompt="A red kite rises over a beach, the camera tilts up",
+        first_frame=Path("frame.png") if request.param == "image" else None,
+        width=320,
+        height=192,
+        num_frames=61,
+        fps=24,
+    )
+
+
+def revision(caption: Caption, camera: float, parent: int | None = None, gain: float | None = None) -> Revision:
+    return Revision(
+        caption=caption,
+        score=camera,
+        criteria={"camera": camera, "noise": 0.9},
+        floors={"camera": 0.3},
+        feedback="camera: ask for the camera move more strongly",
+        parent=parent,
+        gain=gain,
+    )
+
+
+def test_id_is_short_and_stable(reasoner: Reasoner) -> None:
+    assert reasoner.id
+    assert "\n" not in reasoner.id
+    assert reasoner.id == reasoner.id
+
+
+async def test_upsample_writes_a_caption_for_this_render(reasoner: Reasoner, asked: CaptionRequest) -> None:
+    caption = await reasoner.upsample(asked)
+    assert caption.source == "upsample"
+    assert caption.reasoner == reasoner.id
+    assert caption.edits == ()
+    assert not caption.reseed
+    assert caption.structured is not None
+    assert StructuredCaption.parse(caption.prompt) == caption.structured
+    assert caption.structured.model_dump(include={"resolution", "aspect_ratio", "duration", "fps"}) == {
+        "resolution": {"H": 192, "W": 320},
+        "aspect_ratio": "16,9",
+        "duration": "2s",
+        "fps": 24,
+    }
+
+
+async def test_rewrite_starts_from_the_champion(reasoner: Reasoner, asked: CaptionRequest) -> None:
+    first = await reasoner.upsample(asked)
+    caption = await reasoner.rewrite(asked, [revision(first, 0.2)], 0)
+    assert caption.source == "rewrite"
+    assert caption.reasoner == reasoner.id
+    assert caption.diagnosis
+    assert caption.reseed or caption.edits
+    assert (caption.prompt == first.prompt) == caption.reseed
+    assert caption.structured is not None
+    assert StructuredCaption.parse(caption.prompt) == caption.structured
+
+
+async def test_rewrite_takes_plain_words(reasoner: Reasoner, asked: CaptionRequest) -> None:
+    caption = await reasoner.rewrite(asked, [revision(Caption.raw(asked.prompt), 0.2)], 0)
+    assert caption.source == "rewrite"
+    assert caption.prompt
+
+
+async def test_rewrite_depends_on_the_history_alone(asked: CaptionRequest) -> None:
+    for build in BUILDERS.values():
+        one, other = build(), build()
+        first = await one.upsample(asked)
+        history = [revision(first, 0.2)]
+        second = await one.rewrite(asked, history, 0)
+        history.append(revision(second, 0.1, 0, -0.1))
+        await one.rewrite(asked, history, 0)
+        again = await other.rewrite(asked, history, 0)
+        assert again.prompt == (await one.rewrite(asked, history, 0)).prompt
+
+
+async def test_nothing_asked_is_changed_in_place(reasoner: Reasoner, asked: CaptionRequest) -> None:
+    history = [revision(await reasoner.upsample(asked), 0.2)]
+    before = history[0].model_dump_json()
+    await reasoner.rewrite(asked, history, 0)
+    assert history[0].model_dump_json() == before
