@@ -1,0 +1,1 @@
+"""Generators: what renders a prompt into a clip, behind one Protocol."""

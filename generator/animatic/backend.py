@@ -1,0 +1,108 @@
+"""The embedded generator: renders in worker threads, one file at a time whole or not at all."""
+
+import asyncio
+import errno
+import logging
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import cv2
+
+from generator.animatic.film import film
+from generator.config import AnimaticConfig
+from generator.encode import ClipWriter
+from generator.probe import verify
+from generator.types import Clip, RenderError, RenderSpec
+
+ANIMATIC_VERSION = 1
+"""Goes up with every change that changes pixels: finished renders are remembered under it."""
+
+log = logging.getLogger("generator.animatic")
+
+STORAGE_ERRORS = frozenset(
+    (
+        *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ENOENT),
+        *(errno.ENOTDIR, errno.EISDIR, errno.EMFILE, errno.ENFILE, errno.ENAMETOOLONG, errno.ESTALE),
+    )
+)
+"""What says that the disk or folder failed, and not this attempt."""
+
+
+class _CancelledError(Exception):
+    """The caller no longer waits."""
+
+
+class Animatic:
+    """A deterministic, seeded previsualisation renderer: no GPU, no weights, no world model.
+
+    The same prompt, spec and seed give the same bytes on the same machine and library versions.
+    """
+
+    def __init__(self, config: AnimaticConfig) -> None:
+        self._slots = asyncio.Semaphore(config.concurrency)
+        cv2.setNumThreads(1)  # clips are what runs side by side; OpenCV's own threads would only fight over the cores
+
+    @property
+    def id(self) -> str:
+        """Backend and version."""
+        return f"animatic/{ANIMATIC_VERSION}"
+
+    async def render(self, prompt: str, spec: RenderSpec, *, seed: int, to: Path) -> Clip:
+        """Render one clip into the file `to`, which appears only when it is finished.
+
+        Raises:
+            RenderError: the attempt gave no usable clip.
+            OSError: the disk or folder failed.
+        """
+        async with self._slots:
+            stop = threading.Event()
+            work = asyncio.create_task(asyncio.to_thread(self._render, prompt, spec, seed, to, stop))
+            try:
+                return await asyncio.shield(work)
+            except asyncio.CancelledError:
+                stop.set()
+                while not work.done():  # the thread holds the file: whoever cancels again waits for it too
+                    with suppress(asyncio.CancelledError):
+                        await asyncio.wait([work])
+                if not work.cancelled() and work.exception() is None:
+                    to.unlink(missing_ok=True)  # it finished in the moment it was cancelled
+                raise
+
+    def _render(self, prompt: str, spec: RenderSpec, seed: int, to: Path, stop: threading.Event) -> Clip:
+        started = time.perf_counter()
+        log.info("render start seed=%d to=%s", seed, to)
+        part = to.with_name(f".{to.name}.part")
+        try:
+            _write(part, prompt, spec, seed, stop)
+            effective = verify(part, spec)
+            part.replace(to)
+        except (RenderError, _CancelledError):
+            raise
+        except OSError as error:
+            if error.errno in STORAGE_ERRORS:
+                raise OSError(error.errno, error.strerror, str(to)) from error
+            raise RenderError(_advice(spec, seed, error)) from error
+        except Exception as error:
+            raise RenderError(_advice(spec, seed, error)) from error
+        finally:
+            part.unlink(missing_ok=True)
+        seconds = time.perf_counter() - started
+        log.info("render done seed=%d to=%s %.2fs", seed, to, seconds)
+        return Clip(path=to, seed=seed, spec=spec, effective=effective, seconds=seconds, generator=self.id)
+
+
+def _write(path: Path, prompt: str, spec: RenderSpec, seed: int, stop: threading.Event) -> None:
+    with ClipWriter(path, spec.width, spec.height, spec.fps) as writer:
+        for frame in film(prompt, spec, seed):
+            if stop.is_set():
+                raise _CancelledError
+            writer.write(frame)
+
+
+def _advice(spec: RenderSpec, seed: int, error: Exception) -> str:
+    return (
+        f"The animatic could not render {spec.num_frames} frames of {spec.width}x{spec.height} with seed {seed} "
+        f"({type(error).__name__}: {error}). Try another seed; if that fails too, report the prompt and this message."
+    )
