@@ -1,0 +1,1 @@
+"""Critics: what judges a clip against the user's prompt, behind one Protocol."""

@@ -1,0 +1,149 @@
+"""Whole critiques: which criteria there are, the words, the times, the wishes of the prompt."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from benchmarks import degradations, scenes
+from benchmarks.degradations import Video, encode
+from critic.config import SignalsConfig
+from critic.signals import Signals, judge
+from critic.signals.reading import Reading
+from critic.types import Critique
+
+PAN = scenes.Path(pan=0.15)
+PROMPT = "A dune field. The camera pans right."
+
+
+def values(video: Video, prompt: str) -> dict[str, float]:
+    found = judge.measure(Reading(degradations.footage(video)), prompt, None)
+    return {name: finding.value for name, finding in found.items()}
+
+
+def critique_of(video: Video, prompt: str, folder: Path) -> Critique:
+    return judge.judge_now(encode(video, folder / "clip.mp4"), prompt, None, threading.Event())
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread() -> Iterator[None]:
+    """As the critic does: on a busy machine OpenCV's own threads are three times slower."""
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    yield
+    cv2.setNumThreads(before)
+
+
+@pytest.fixture(scope="module")
+def base() -> Video:
+    return scenes.clip("dunes", frames=49, path=PAN)
+
+
+def test_a_good_clip_has_nothing_wrong(base: Video, tmp_path: Path) -> None:
+    critique = critique_of(base, PROMPT, tmp_path)
+    assert critique.overall >= 0.95
+    assert critique.floors_hold
+    assert critique.feedback == "Nothing measured is wrong."
+    assert critique.rubric == critique.judge == "signals/1"
+    assert {trace.name for trace in critique.traces} == {"motion", "flicker", "sharpness", "luma"}
+    assert all(len(trace.values) == 49 for trace in critique.traces)
+
+
+def test_criteria_come_with_what_is_asked(base: Video) -> None:
+    video = base[:9]
+    plain = list(values(video, "A dune field."))
+    assert "camera" not in plain
+    assert "first_frame" not in plain
+    assert list(values(video, PROMPT)) == ["camera", *plain]
+    reading = Reading(degradations.footage(video))
+    assert list(judge.measure(reading, PROMPT, video[0])) == ["camera", "first_frame", *plain]
+
+
+def test_a_clip_that_ignores_the_camera_is_not_good(tmp_path: Path) -> None:
+    still = scenes.clip("dunes", frames=33, path=scenes.Path())
+    critique = critique_of(still, PROMPT, tmp_path)
+    assert not critique.floors_hold
+    assert critique.overall < 0.3
+    assert critique.lowest.criterion == "camera"
+    assert critique.feedback.startswith("camera (0.")
+    assert "pan right" in critique.feedback
+    assert "below its floor" in critique.feedback
+
+
+def test_defects_have_times_and_the_worst_comes_first(base: Video, tmp_path: Path) -> None:
+    video = base.copy()
+    video[24:44] = video[24]
+    video[12:15] = 0
+    critique = critique_of(video, PROMPT, tmp_path)
+    spans = {d.criterion: (d.start, d.end) for d in critique.defects}
+    assert spans["black"] == pytest.approx((12 / 24, 15 / 24), abs=0.03)
+    assert spans["frozen"] == pytest.approx((1.0, 43 / 24), abs=0.05)
+    lines = critique.feedback.splitlines()
+    named = [line.split(" ")[0] for line in lines]
+    order = {s.criterion: s.value for s in critique.scores}
+    assert named == sorted(named, key=lambda name: order[name])
+    assert "at 0:01" in next(line for line in lines if line.startswith("frozen"))
+
+
+def test_a_cut_is_found_at_its_frame_and_nothing_else_suffers(base: Video, tmp_path: Path) -> None:
+    other = scenes.clip("room", frames=49, path=PAN)
+    critique = critique_of(np.concatenate([base[:24], other[24:]]), "A dune field.", tmp_path)
+    assert [(d.criterion, round(d.start, 2)) for d in critique.defects] == [("cuts", 1.0)]
+    assert {s.criterion for s in critique.scores if s.value < 0.85} == {"cuts"}
+
+
+@pytest.mark.parametrize(
+    ("criterion", "degrade", "severity", "wish"),
+    [
+        ("exposure", degradations.underexposed, 4, "A dune field at night."),
+        ("blur", degradations.blurred, 3, "A dune field in thick fog."),
+        ("noise", degradations.noisy, 2, "A dune field, film grain."),
+        ("flicker", degradations.flickering, 2, "A dune field under flickering light."),
+        ("shake", degradations.shaken, 3, "A dune field, handheld camera."),
+        ("saturation", degradations.oversaturated, 2, "A dune field in vivid neon colours."),
+        ("cuts", degradations.cut, 3, "A montage of dune fields."),
+        ("black", degradations.blackened, 3, "A dune field that fades to black."),
+        ("frozen", degradations.frozen, 5, "A still life of a dune field, motionless."),
+    ],
+)
+def test_what_the_prompt_wishes_is_not_punished(
+    base: Video, criterion: str, degrade: Callable[[Video, int], Video], severity: int, wish: str
+) -> None:
+    video = degrade(base[:25], severity)
+    assert values(video, "A dune field.")[criterion] < 0.8
+    assert values(video, wish)[criterion] >= 0.85
+
+
+def test_a_bright_picture_is_wrong_when_night_is_asked(base: Video) -> None:
+    bright = np.clip(base[:9] * 1.4, 0, 255).astype(np.uint8)
+    assert values(bright, "A dune field at night.")["exposure"] < 0.5
+
+
+def test_one_slot_judges_one_clip_at_a_time(base: Video, tmp_path: Path) -> None:
+    clip = encode(base[:9], tmp_path / "clip.mp4")
+
+    async def run() -> list[float]:
+        critic = Signals(SignalsConfig(concurrency=1))
+        return [c.overall for c in await asyncio.gather(*(critic.judge(clip, PROMPT, None) for _ in range(3)))]
+
+    assert len(set(asyncio.run(run()))) == 1
+
+
+def test_a_stopped_thread_ends_early(base: Video, tmp_path: Path) -> None:
+    clip = encode(base[:9], tmp_path / "clip.mp4")
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(judge.Stopped):
+        judge.judge_now(clip, PROMPT, None, stop)
+
+
+def test_a_truncated_clip_says_so(base: Video, tmp_path: Path) -> None:
+    whole = encode(base, tmp_path / "clip.mkv")
+    half = tmp_path / "half.mkv"
+    half.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    critique = judge.judge_now(half, PROMPT, None, threading.Event())
+    assert "Note: the file" in critique.feedback
