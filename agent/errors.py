@@ -1,0 +1,110 @@
+"""The error tree, and the boundary that names each failure once.
+
+RetakeError
+├── ConfigError        a config key or command line value is wrong
+├── IntakeError        the first-frame image cannot be used
+├── RunFolderError     the run folder cannot be used: taken, locked, not a run
+├── StorageError       the disk failed: full, read-only, gone
+├── ReasonerError      a caption could not be written
+├── GeneratorError     a render gave no usable clip
+├── CriticError        a clip could not be judged
+└── NoCandidateError   the run ended without one judged clip
+
+A message says what was being done, to what, and what to do about it; `__cause__` keeps what happened below.
+"""
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class RetakeError(Exception):
+    """Everything that Retake raises on purpose."""
+
+
+class ConfigError(RetakeError):
+    """A config key or command line value is wrong."""
+
+
+class IntakeError(RetakeError):
+    """The first-frame image cannot be used."""
+
+
+class RunFolderError(RetakeError):
+    """The run folder cannot be used: taken, locked, not a run."""
+
+
+class StorageError(RetakeError):
+    """The disk failed: full, read-only, gone. Ends a run; what was done is kept."""
+
+
+class ReasonerError(RetakeError):
+    """A caption could not be written."""
+
+
+class GeneratorError(RetakeError):
+    """A render gave no usable clip."""
+
+
+class CriticError(RetakeError):
+    """A clip could not be judged. Never a score of zero."""
+
+
+class NoCandidateError(RetakeError):
+    """The run ended without one judged clip. `folder` holds what was tried."""
+
+    def __init__(self, message: str, folder: Path) -> None:
+        super().__init__(message)
+        self.folder = folder
+
+
+STORAGE = {
+    getattr(errno, name)
+    for name in (
+        "ENOSPC",
+        "EDQUOT",
+        "EFBIG",
+        "EROFS",
+        "EACCES",
+        "EPERM",
+        "EIO",
+        "ENOENT",
+        "ENOTDIR",
+        "EMFILE",
+        "ENFILE",
+    )
+    if hasattr(errno, name)
+}
+"""OSError numbers that say something of the machine and nothing of the one attempt."""
+
+
+def storage_error(doing: str, error: OSError) -> StorageError:
+    """A StorageError that says what failed on which file, and the cure."""
+    cure = {
+        errno.ENOSPC: "free some space",
+        errno.EDQUOT: "free some of the quota",
+        errno.EFBIG: "raise the file size limit",
+        errno.EACCES: "make it writable",
+        errno.EPERM: "make it writable",
+        errno.EROFS: "choose a folder on a writable disk",
+        errno.EMFILE: "raise the limit of open files",
+        errno.ENFILE: "raise the limit of open files",
+    }.get(error.errno or 0, "check the disk")
+    where = f" ({error.filename})" if error.filename else ""
+    return StorageError(f"{doing}: {error.strerror or error}{where}; {cure}")
+
+
+@contextmanager
+def boundary(kind: type[RetakeError], doing: str) -> Iterator[None]:
+    """Name what crosses this boundary: our own errors stay, a failed disk is a StorageError, all else is a `kind`."""
+    try:
+        yield
+    except RetakeError:
+        raise
+    except OSError as error:
+        if error.errno in STORAGE:
+            raise storage_error(doing, error) from error
+        raise kind(f"{doing}: {error}") from error
+    except Exception as error:
+        raise kind(f"{doing}: {str(error) or type(error).__name__}") from error

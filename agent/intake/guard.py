@@ -1,0 +1,93 @@
+"""Connections that only public addresses are given."""
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+
+import httpcore
+
+from agent.errors import IntakeError
+
+Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
+"""Host and port to addresses as text. Raises OSError or UnicodeError if there are none."""
+
+PRIVATE = "request.image_fetch.allow_private_addresses"
+"""The config key that errors name."""
+
+MAX_ADDRESSES = 4
+"""Addresses of one host that are tried in turn."""
+
+_V6_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")  # RFC 4291, 2.4: all that IANA has given out
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052, 2.1: the last 32 bits are the IPv4 address reached
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address belongs to the public Internet; an IPv4 address inside an IPv6 one decides for it."""
+    ip = ipaddress.ip_address(address)
+    if isinstance(ip, ipaddress.IPv6Address):
+        if ip in _NAT64:
+            return is_public(str(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)))
+        if ip.ipv4_mapped or ip.sixtofour:
+            return is_public(str(ip.ipv4_mapped or ip.sixtofour))
+        if ip not in _V6_GLOBAL_UNICAST:
+            return False
+    return ip.is_global and not (ip.is_multicast or ip.is_reserved)
+
+
+async def system_resolve(host: str, port: int) -> list[str]:
+    """The system's own answer: it also reads odd spellings such as 0x7f000001, 2130706433 and 127.1."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+class GuardedBackend(httpcore.AsyncNetworkBackend):
+    """Resolves a host once, refuses it if any of its addresses is not public, and connects to those it checked.
+
+    Nothing is sent to an address before the check, and a name that changes its answer between check and connection is
+    not asked twice. It stands under every connection, so each redirect meets it too.
+    """
+
+    def __init__(
+        self, name: str, *, allow_private: bool, resolve: Resolve, dial: httpcore.AsyncNetworkBackend | None = None
+    ) -> None:
+        """Guard `dial` (the system's sockets if None); `name` is what errors call the image."""
+        self._name = name
+        self._allow_private = allow_private
+        self._resolve = resolve
+        self._dial = dial or httpcore.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109  httpcore's signature
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """Connect to a checked address of the host.
+
+        Raises:
+            IntakeError: the host is unknown, or leads to an address that is not public.
+            httpcore.ConnectError: no address could be reached.
+        """
+        try:
+            addresses = await self._resolve(host, port)
+        except (OSError, UnicodeError) as error:
+            raise IntakeError(f"request.image: the host of {self._name} is unknown; check the link") from error
+        if not self._allow_private and not all(is_public(address) for address in addresses):
+            raise IntakeError(
+                f"request.image: {self._name} leads to a private or reserved address; download the image and give its "
+                f"path, or set {PRIVATE} if you trust the link"
+            )
+        failure: Exception = httpcore.ConnectError("the host has no address")
+        for address in addresses[:MAX_ADDRESSES]:
+            try:
+                return await self._dial.connect_tcp(address, port, timeout, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure = error
+        raise failure
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait, between attempts to connect."""
+        await self._dial.sleep(seconds)
