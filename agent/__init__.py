@@ -1,0 +1,80 @@
+"""Retake: the open, self-hosted agentic loop for NVIDIA Cosmos3 video generation.
+
+from agent import refine_and_generate
+run = refine_and_generate("A sailing boat at dawn. The camera pushes in.")
+print(run.video, run.score, run.stop_reason)
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from agent.api import refine_and_generate, refine_and_generate_async, resume, resume_async
+    from agent.config import RunConfig, load_config
+    from agent.controller import Controller
+    from agent.errors import (
+        ConfigError,
+        CriticError,
+        GeneratorError,
+        IntakeError,
+        NoCandidateError,
+        ReasonerError,
+        RetakeError,
+        RunFolderError,
+        StorageError,
+    )
+    from agent.types import Candidate, Failure, Iteration, Request, Run
+
+_PLACES = {
+    "agent.api": ["refine_and_generate", "refine_and_generate_async", "resume", "resume_async"],
+    "agent.config": ["RunConfig", "load_config"],
+    "agent.controller": ["Controller"],
+    "agent.errors": [
+        "ConfigError",
+        "CriticError",
+        "GeneratorError",
+        "IntakeError",
+        "NoCandidateError",
+        "ReasonerError",
+        "RetakeError",
+        "RunFolderError",
+        "StorageError",
+    ],
+    "agent.types": ["Candidate", "Failure", "Iteration", "Request", "Run"],
+}
+_PLACE = {name: module for module, names in _PLACES.items() for name in names}
+
+__all__ = [
+    "Candidate",
+    "ConfigError",
+    "Controller",
+    "CriticError",
+    "Failure",
+    "GeneratorError",
+    "IntakeError",
+    "Iteration",
+    "NoCandidateError",
+    "ReasonerError",
+    "Request",
+    "RetakeError",
+    "Run",
+    "RunConfig",
+    "RunFolderError",
+    "StorageError",
+    "load_config",
+    "refine_and_generate",
+    "refine_and_generate_async",
+    "resume",
+    "resume_async",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name at its first use: `python -m agent` must get as far as explaining a broken environment."""
+    if name in _PLACE:
+        return getattr(import_module(_PLACE[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,125 @@
+"""The loop, and only the loop."""
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from agent.errors import CriticError, GeneratorError, ReasonerError, StorageError, boundary
+from agent.events import (
+    AttemptFailed,
+    CandidateReady,
+    CaptionReady,
+    CaptionStarted,
+    Emit,
+    Event,
+    RenderFinished,
+    RenderStarted,
+    RunFinished,
+    RunStarted,
+    after,
+)
+from agent.stopping import stop_reason
+from agent.types import Candidate, Ending, Failure, Run, Step, StopReason
+from critic.types import Critic
+from generator.types import Clip, Generator
+from reasoner.types import Caption, Reasoner
+
+
+@dataclass(kw_only=True)
+class Controller:
+    """Introduces the three parts to one another. Each is anything that implements its Protocol."""
+
+    reasoner: Reasoner
+    generator: Generator
+    critic: Critic
+    emit: Emit
+    run: Run = field(init=False)
+    """The run so far. It grows by the events told, and by nothing else."""
+
+    async def refine(self, run: Run, *, seconds_spent: float = 0.0) -> Run:
+        """Carry a run to its end. Whatever ends it, what was done until then is in `self.run`.
+
+        Raises:
+            StorageError: the disk failed.
+            asyncio.CancelledError: the caller cancelled.
+        """
+        self.run = run
+        limit = run.budget.max_seconds
+        reason: StopReason | None
+        try:
+            self.tell(RunStarted(run=run))
+            async with asyncio.timeout(None if limit is None else limit - seconds_spent):
+                while (reason := stop_reason(self.run)) is None:
+                    caption = await self.next_caption()
+                    await self.render_and_judge(caption)
+        except TimeoutError:
+            reason = "deadline"
+        except asyncio.CancelledError:
+            self.tell(RunFinished(ending=Ending(reason="cancelled")))
+            raise
+        except StorageError as error:
+            with suppress(StorageError):  # a full disk may not even hold the ending
+                self.tell(RunFinished(ending=Ending(reason="failed", detail=str(error))))
+            raise
+        self.tell(RunFinished(ending=Ending(reason=reason)))
+        return self.run
+
+    async def next_caption(self) -> Caption:
+        """Upsample the user's prompt, then rewrite the best caption so far.
+
+        The rewrite stands at the start of an iteration, so that none is made after the last. A reasoner that fails
+        costs its edit and not the run: the words it was given go on, and the caption says so.
+        """
+        self.tell(CaptionStarted(iteration=len(self.run.iterations)))
+        request = self.run.request.caption_request()
+        try:
+            if self.run.iterations:
+                with boundary(ReasonerError, "rewriting the caption"):
+                    return await self.reasoner.rewrite(request, self.run.history(), self.run.champion)
+            if self.run.request.expand:
+                with boundary(ReasonerError, "expanding the prompt"):
+                    return await self.reasoner.upsample(request)
+        except ReasonerError as error:
+            if self.run.iterations:
+                return self.run.iterations[self.run.champion].caption.on_fresh_seeds(
+                    f"{error}; the best caption is tried again."
+                )
+            return Caption.raw(request.prompt, f"{error}; the prompt is used as it was written.")
+        return Caption.raw(request.prompt)
+
+    async def render_and_judge(self, caption: Caption) -> None:
+        """Render the caption once a seed, and judge each clip as soon as it is there, while its siblings render."""
+        self.tell(CaptionReady(iteration=len(self.run.iterations), caption=caption, seeds=self.run.next_seeds(caption)))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for seed in self.run.iterations[-1].seeds:
+                    group.create_task(self.attempt(caption, seed))
+        except* StorageError as failed:
+            raise failed.exceptions[0] from failed
+
+    async def attempt(self, caption: Caption, seed: int) -> None:
+        """One seed, rendered and judged. A failure is a record; only a failed disk is an error."""
+        iteration, request = len(self.run.iterations) - 1, self.run.request
+        step: Step = "render"
+        clip: Clip | None = None
+        try:
+            self.tell(RenderStarted(iteration=iteration, seed=seed))
+            with boundary(GeneratorError, f"rendering seed {seed}"):
+                clip = await self.generator.render(
+                    caption.prompt, request.spec, seed=seed, to=self.run.clip_path(iteration, seed)
+                )
+            self.tell(RenderFinished(iteration=iteration, clip=clip))
+            step = "judge"
+            with boundary(CriticError, f"judging the clip of seed {seed}"):
+                critique = await self.critic.judge(clip.path, request.prompt, request.spec.first_frame)
+        except (GeneratorError, CriticError) as error:
+            self.tell(
+                AttemptFailed(iteration=iteration, failure=Failure(step=step, seed=seed, message=str(error), clip=clip))
+            )
+        else:
+            self.tell(CandidateReady(iteration=iteration, candidate=Candidate(clip=clip, critique=critique)))
+
+    def tell(self, event: Event) -> None:
+        """Grow the run by an event and announce it."""
+        self.run = after(self.run, event)
+        self.emit(event)

@@ -1,0 +1,124 @@
+"""What is announced while a run runs: one tagged union, and the fold that makes a run of it."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from agent.types import Candidate, Ending, Failure, Run, Step
+from generator.types import Clip
+from reasoner.types import Caption
+
+
+class _Event(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    at: datetime = Field(default_factory=lambda: datetime.now(UTC))
+
+
+class RunStarted(_Event):
+    """A run starts, or starts again: what is remembered of it will be recalled."""
+
+    type: Literal["run_started"] = "run_started"
+    run: Run
+
+
+class CaptionStarted(_Event):
+    """The reasoner is asked for the caption of iteration `iteration`, counted from 0."""
+
+    type: Literal["caption_started"] = "caption_started"
+    iteration: int
+
+
+class CaptionReady(_Event):
+    """An iteration begins: its caption is written, its seeds are chosen."""
+
+    type: Literal["caption_ready"] = "caption_ready"
+    iteration: int
+    caption: Caption
+    seeds: tuple[int, ...]
+
+
+class RenderStarted(_Event):
+    """A render is handed to the generator, which may still let it wait."""
+
+    type: Literal["render_started"] = "render_started"
+    iteration: int
+    seed: int
+
+
+class RenderFinished(_Event):
+    """A clip is there; it goes to the critic."""
+
+    type: Literal["render_finished"] = "render_finished"
+    iteration: int
+    clip: Clip
+
+
+class CandidateReady(_Event):
+    """A clip is judged."""
+
+    type: Literal["candidate_ready"] = "candidate_ready"
+    iteration: int
+    candidate: Candidate
+
+
+class AttemptFailed(_Event):
+    """An attempt ended without a judged clip."""
+
+    type: Literal["attempt_failed"] = "attempt_failed"
+    iteration: int
+    failure: Failure
+
+
+class StepRecalled(_Event):
+    """A step was not done again: it is remembered from before."""
+
+    type: Literal["step_recalled"] = "step_recalled"
+    step: Step
+    key: str
+
+
+class RunFinished(_Event):
+    """A run stopped, for the reason given."""
+
+    type: Literal["run_finished"] = "run_finished"
+    ending: Ending
+
+
+Event = Annotated[
+    RunStarted
+    | CaptionStarted
+    | CaptionReady
+    | RenderStarted
+    | RenderFinished
+    | CandidateReady
+    | AttemptFailed
+    | StepRecalled
+    | RunFinished,
+    Field(discriminator="type"),
+]
+
+Emit = Callable[[Event], None]
+"""A listener: synchronous and observational."""
+
+
+def after(run: Run, event: Event) -> Run:
+    """The run once `event` has happened.
+
+    The controller, the journal and any reader of events.jsonl grow a run by this alone.
+    """
+    match event:
+        case RunStarted(run=started):
+            return started
+        case CaptionReady(caption=caption, seeds=seeds):
+            return run.with_caption(caption, seeds)
+        case CandidateReady(candidate=candidate):
+            return run.with_candidate(candidate)
+        case AttemptFailed(failure=failure):
+            return run.with_failure(failure)
+        case RunFinished(ending=ending):
+            return run.stopped(ending)
+        case _:
+            return run

@@ -1,0 +1,204 @@
+"""Finished steps are remembered on disk, so that resuming a run is running it again.
+
+Each wrapper implements the Protocol of what it wraps. A step's key is the hash of everything that decides its outcome.
+Final failures are remembered too, or a resumed run would take another path than the undisturbed one.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from agent.events import Emit, StepRecalled
+from agent.files import file_hash, write_atomically
+from agent.types import Step
+from critic.types import Critic, Critique, JudgeError
+from generator.types import Clip, Generator, RenderError, RenderSpec
+from reasoner.types import Caption, CaptionError, CaptionRequest, Reasoner, Revision
+
+FINAL: dict[str, type[Exception]] = {e.__name__: e for e in (CaptionError, RenderError, JudgeError)}
+"""Failures that the parts declare: trying again would fail again. Anything else is not remembered."""
+
+T = TypeVar("T", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Memory:
+    """The remembered steps of one run folder."""
+
+    folder: Path
+    """The run folder. Records lie in its `memory/`."""
+    emit: Emit
+
+    def key(self, step: Step, inputs: dict[str, Any]) -> str:
+        """The hash that a step with these inputs is remembered under."""
+        text = json.dumps({"step": step, **inputs}, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+    def recall(self, step: Step, key: str, kind: type[T]) -> T | None:
+        """What is remembered under `key`; None if nothing usable is.
+
+        Raises:
+            CaptionError, RenderError, JudgeError: the step is remembered to have failed, for good.
+        """
+        record = self._read(step, key)
+        if record is None:
+            return None
+        if failure := record.get("failure"):
+            self.emit(StepRecalled(step=step, key=key))
+            raise FINAL[failure["type"]](failure["message"])
+        try:
+            value = kind.model_validate(record["value"], context={"folder": self.folder})
+            if isinstance(value, Clip) and not self._adopt(value.path, record["sha256"]):
+                return None
+        except (KeyError, ValidationError):
+            return None
+        self.emit(StepRecalled(step=step, key=key))
+        return value
+
+    async def remember(self, step: Step, key: str, kind: type[T], do: Callable[[], Awaitable[T]]) -> T:
+        """Recall a step, or do it and write down what came of it."""
+        known = self.recall(step, key, kind)
+        if known is not None:
+            return known
+        begun = time.perf_counter()
+        try:
+            value = await do()
+        except tuple(FINAL.values()) as error:
+            failure = {"type": type(error).__name__, "message": str(error)}
+            self._write(step, key, {"failure": failure, "seconds": round(time.perf_counter() - begun, 3)})
+            raise
+        record: dict[str, Any] = {"value": value.model_dump(mode="json", context={"folder": self.folder})}
+        if isinstance(value, Clip):
+            record["sha256"] = file_hash(aside(value.path))
+        self._write(step, key, record)
+        if isinstance(value, Clip):
+            # only now: a clip under its own name is always a remembered one, so none is ever rendered twice
+            aside(value.path).replace(value.path)
+        return value
+
+    def forget_failures(self) -> int:
+        """Drop the remembered failures, so that a resumed run tries them again. Returns how many there were."""
+        count = 0
+        for path in (self.folder / "memory").glob("*.json"):
+            step, _, key = path.stem.partition("-")
+            if "failure" in (self._read(step, key) or {}):
+                path.unlink()
+                count += 1
+        return count
+
+    def _read(self, step: str, key: str) -> dict[str, Any] | None:
+        try:
+            record = json.loads(self._path(step, key).read_text(encoding="utf-8"))
+        except (FileNotFoundError, UnicodeDecodeError, json.JSONDecodeError):
+            return None
+        return record if isinstance(record, dict) else None
+
+    def _path(self, step: str, key: str) -> Path:
+        return self.folder / "memory" / f"{step}-{key}.json"
+
+    def _write(self, step: Step, key: str, record: dict[str, Any]) -> None:
+        path = self._path(step, key)
+        path.parent.mkdir(exist_ok=True)
+        write_atomically(path, json.dumps({"step": step, "key": key, **record}, indent=1))
+
+    def _adopt(self, clip: Path, sha256: str) -> bool:
+        """Whether the remembered clip is there unchanged, finishing a rename that a kill cut off."""
+        if clip.exists():
+            return file_hash(clip) == sha256
+        if aside(clip).exists() and file_hash(aside(clip)) == sha256:
+            aside(clip).replace(clip)
+            return True
+        return False
+
+
+def aside(clip: Path) -> Path:
+    """Where a clip is rendered to before it is remembered."""
+    return clip.with_name(f".unremembered-{clip.name}")
+
+
+def _contents(data: BaseModel, *drop: str) -> dict[str, Any]:
+    """A model as plain data, with the first frame named by its content and not by its place."""
+    out = data.model_dump(mode="json", exclude={"first_frame", *drop})
+    frame: Path | None = getattr(data, "first_frame", None)
+    return {**out, "first_frame": None if frame is None else file_hash(frame)}
+
+
+@dataclass(frozen=True)
+class RememberedReasoner:
+    """A reasoner that writes each caption once."""
+
+    inner: Reasoner
+    memory: Memory
+
+    @property
+    def id(self) -> str:
+        """The inner one's."""
+        return self.inner.id
+
+    async def upsample(self, request: CaptionRequest) -> Caption:
+        """As the inner one, once."""
+        key = self.memory.key("caption", {"by": self.id, "request": _contents(request)})
+        return await self.memory.remember("caption", key, Caption, lambda: self._timed(self.inner.upsample(request)))
+
+    async def rewrite(self, request: CaptionRequest, history: Sequence[Revision], champion: int) -> Caption:
+        """As the inner one, once."""
+        past = [r.model_dump(mode="json", exclude={"caption": {"seconds"}}) for r in history]
+        key = self.memory.key(
+            "caption", {"by": self.id, "request": _contents(request), "history": past, "champion": champion}
+        )
+        return await self.memory.remember(
+            "caption", key, Caption, lambda: self._timed(self.inner.rewrite(request, history, champion))
+        )
+
+    async def _timed(self, work: Awaitable[Caption]) -> Caption:
+        begun = time.perf_counter()
+        caption = await work
+        return caption.model_copy(update={"seconds": round(time.perf_counter() - begun, 3)})
+
+
+@dataclass(frozen=True)
+class RememberedGenerator:
+    """A generator that renders each clip once."""
+
+    inner: Generator
+    memory: Memory
+
+    @property
+    def id(self) -> str:
+        """The inner one's."""
+        return self.inner.id
+
+    async def render(self, prompt: str, spec: RenderSpec, *, seed: int, to: Path) -> Clip:
+        """As the inner one, once."""
+        key = self.memory.key("render", {"by": self.id, "prompt": prompt, "spec": _contents(spec), "seed": seed})
+
+        async def render() -> Clip:
+            clip = await self.inner.render(prompt, spec, seed=seed, to=aside(to))
+            return clip.model_copy(update={"path": to})
+
+        return await self.memory.remember("render", key, Clip, render)
+
+
+@dataclass(frozen=True)
+class RememberedCritic:
+    """A critic that judges each clip once."""
+
+    inner: Critic
+    memory: Memory
+
+    @property
+    def id(self) -> str:
+        """The inner one's."""
+        return self.inner.id
+
+    async def judge(self, clip: Path, prompt: str, first_frame: Path | None) -> Critique:
+        """As the inner one, once for the bytes of a clip."""
+        frame = None if first_frame is None else file_hash(first_frame)
+        key = self.memory.key("judge", {"by": self.id, "clip": file_hash(clip), "prompt": prompt, "first_frame": frame})
+        return await self.memory.remember("judge", key, Critique, lambda: self.inner.judge(clip, prompt, first_frame))

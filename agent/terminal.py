@@ -1,0 +1,231 @@
+"""What a run looks like in a terminal: a live view, or plain lines where there is no terminal."""
+
+import shlex
+import sys
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TextIO
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from agent.events import (
+    AttemptFailed,
+    CandidateReady,
+    CaptionReady,
+    Event,
+    RenderFinished,
+    RenderStarted,
+    RunStarted,
+    StepRecalled,
+    after,
+)
+from agent.stopping import sentence
+from agent.types import Candidate, Iteration, Run
+
+
+class Witness:
+    """Follows a run by its events. Prints nothing: the view of --json and --quiet."""
+
+    def __init__(self) -> None:
+        self.run: Run | None = None
+        self.started: datetime | None = None
+        self.recalled = 0
+
+    def __call__(self, event: Event) -> None:
+        """Grow the run by an event."""
+        if isinstance(event, RunStarted):
+            self.run, self.started = event.run, event.at
+        elif self.run is not None:
+            self.run = after(self.run, event)
+        if isinstance(event, StepRecalled):
+            self.recalled += 1
+
+    def __enter__(self) -> Self:
+        """Start showing."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop showing."""
+
+
+def forecast(run: Run, elapsed: float, recalled_renders: int = 0) -> float | None:
+    """Seconds that the rest takes at most, at the pace so far; None before the first clip is judged in this session."""
+    done = run.renders - recalled_renders
+    total = run.budget.max_iterations * run.budget.samples_per_iteration
+    total = total if run.budget.max_renders is None else min(total, run.budget.max_renders)
+    if done <= 0:
+        return None
+    left = max(0, total - run.renders) * elapsed / done
+    return left if run.budget.max_seconds is None else min(left, max(0.0, run.budget.max_seconds - elapsed))
+
+
+def span(seconds: float) -> str:
+    """Seconds as people read them: 9.4 s, 1:05, 2:03:10."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def heading(iteration: Iteration, number: int, run: Run) -> str:
+    """One line on a caption: what was changed, or where it came from."""
+    caption = iteration.caption
+    if caption.reseed:
+        what = "fresh seeds, same caption"
+    elif caption.edits:
+        answered = ", ".join(dict.fromkeys(e.criterion for e in caption.edits))
+        what = f"{len(caption.edits)} edit{'s' if len(caption.edits) != 1 else ''} for {answered}"
+    else:
+        what = {"upsample": "prompt expanded", "raw": "prompt as written", "rewrite": "no edit"}[caption.source]
+    return f"Iteration {number} of {run.budget.max_iterations}  {what}"
+
+
+def candidate_line(candidate: Candidate) -> str:
+    """One line on a candidate: seed, score, lowest criterion, seconds."""
+    low = candidate.critique.lowest
+    floor = "" if candidate.critique.floors_hold else "  below a floor"
+    return (
+        f"seed {candidate.seed:<10}  {candidate.score:.2f}  lowest: {low.criterion} {low.value:.2f}"
+        f"  render {candidate.clip.seconds:,.1f} s, judge {candidate.critique.seconds:,.1f} s{floor}"
+    )
+
+
+def verdict(run: Run) -> list[str]:
+    """The last lines: why it stopped, and where everything lies."""
+    lines = [sentence(run)]
+    if run.best is not None and run.video is not None:
+        mark = "accepted" if run.accepted else "not accepted"
+        threshold = "no threshold" if run.accept_at is None else f"threshold {run.accept_at:.2f}, uncalibrated"
+        lines.append(f"score    {run.best.score:.2f}  ({mark}; {threshold}; seed {run.best.seed})")
+        lines.append(f"video    {run.video}")
+    lines.append(f"report   {run.folder / 'report.html'}")
+    return lines
+
+
+class Plain(Witness):
+    """One line a happening."""
+
+    def __init__(self, out: TextIO | None = None) -> None:
+        super().__init__()
+        self.out = out or sys.stdout
+
+    def __call__(self, event: Event) -> None:
+        """Print what an event says."""
+        super().__call__(event)
+        run = self.run
+        if run is None:
+            return
+        match event:
+            case RunStarted():
+                self._say(f"Run {run.folder}")
+                for note in run.request.notes:
+                    self._say(f"Note: {note}")
+            case CaptionReady(iteration=index):
+                self._say(heading(run.iterations[index], index + 1, run))
+            case CandidateReady(candidate=candidate):
+                self._say(f"  {candidate_line(candidate)}")
+                self._say_forecast(run, event.at)
+            case AttemptFailed(failure=failure):
+                self._say(f"  seed {failure.seed:<10}  {failure.step} failed: {failure.message}")
+            case _:
+                pass
+
+    def _say_forecast(self, run: Run, at: datetime) -> None:
+        elapsed = (at - self.started).total_seconds() if self.started else 0.0
+        left = forecast(run, elapsed)
+        if left:
+            self._say(f"  {span(elapsed)} elapsed, at most {span(left)} to go")
+
+    def _say(self, line: str) -> None:
+        print(line, file=self.out, flush=True)
+
+
+class Lively(Witness):
+    """Everything at a glance, redrawn in place."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self.console = console
+        self.rendering: dict[int, str] = {}
+        self.live = Live(self, console=console, refresh_per_second=4, transient=False)
+
+    def __enter__(self) -> Self:
+        """Start drawing."""
+        self.live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave the last picture standing."""
+        self.live.stop()
+
+    def __call__(self, event: Event) -> None:
+        """Take an event in; the picture follows by itself."""
+        super().__call__(event)
+        match event:
+            case RenderStarted(seed=seed):
+                self.rendering[seed] = "rendering"
+            case RenderFinished(clip=clip):
+                self.rendering[clip.seed] = f"judging, rendered in {clip.seconds:,.1f} s"
+            case CandidateReady(candidate=candidate):
+                self.rendering.pop(candidate.seed, None)
+            case AttemptFailed(failure=failure):
+                self.rendering.pop(failure.seed, None)
+            case _:
+                pass
+
+    def __rich__(self) -> Group | Text:
+        """The picture, for rich."""
+        run = self.run
+        if run is None:
+            return Text("Starting …")
+        parts: list[Text | Table] = [Text(f"Run {run.folder}", style="dim")]
+        parts += [Text(f"Note: {note}", style="yellow") for note in run.request.notes]
+        for index, iteration in enumerate(run.iterations):
+            parts.append(Text(heading(iteration, index + 1, run), style="bold"))
+            best = run.best
+            for candidate in iteration.candidates:
+                chosen = candidate is best
+                parts.append(
+                    Text(f"{'▸' if chosen else ' '} {candidate_line(candidate)}", style="green" if chosen else "")
+                )
+            parts += [
+                Text(f"✗ seed {f.seed:<10}  {f.step} failed: {f.message}", style="red") for f in iteration.failures
+            ]
+        if run.ending is None:
+            parts += [Text(f"  seed {seed:<10}  {what}", style="cyan") for seed, what in sorted(self.rendering.items())]
+        parts.append(self._bar(run))
+        return Group(*parts)
+
+    def _bar(self, run: Run) -> Table:
+        total = run.budget.max_iterations * run.budget.samples_per_iteration
+        total = total if run.budget.max_renders is None else min(total, run.budget.max_renders)
+        elapsed = (datetime.now(self.started.tzinfo) - self.started).total_seconds() if self.started else 0.0
+        left = forecast(run, elapsed) if run.ending is None else None
+        words = f"{run.renders} of at most {total} renders  {span(elapsed)}"
+        words += f"  at most {span(left)} to go" if left else ""
+        row = Table.grid(padding=(0, 1))
+        row.add_row(ProgressBar(total=total, completed=run.renders, width=28), Text(words))
+        return row
+
+
+def view(*, as_json: bool, quiet: bool) -> Witness:
+    """The view that fits where the output goes."""
+    if as_json or quiet:
+        return Witness()
+    console = Console()
+    return Lively(console) if console.is_terminal else Plain()
+
+
+def resume_line(folder: Path) -> str:
+    """The command that goes on with a run."""
+    return f"retake run --resume {shlex.quote(str(folder))}"

@@ -1,0 +1,80 @@
+"""The command line as a process, the way a user runs it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+SMALL = [
+    *("-s", "request.size=320x192"),
+    *("-s", "request.num_frames=9"),
+    *("-s", "request.num_inference_steps=20"),
+    *("-s", "request.seed=7"),
+]
+"""A run of a few seconds."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a finished process left."""
+
+    code: int
+    out: str
+    err: str
+
+
+def command(*args: str | Path) -> list[str]:
+    """The command line in this Python."""
+    return [sys.executable, "-m", "agent", *map(str, args)]
+
+
+def environment() -> dict[str, str]:
+    """This one, without what a terminal would add."""
+    return {k: v for k, v in os.environ.items() if k not in {"FORCE_COLOR", "COLUMNS"}} | {"PYTHONUNBUFFERED": "1"}
+
+
+def retake(*args: str | Path, cwd: Path | None = None, preexec: Callable[[], object] | None = None) -> Done:
+    """Run to the end."""
+    done = subprocess.run(
+        command(*args),
+        cwd=cwd,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+        preexec_fn=preexec,
+    )
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+def start(*args: str | Path, log: Path, cwd: Path | None = None) -> subprocess.Popen[bytes]:
+    """Run in its own process group, both outputs into one file."""
+    with log.open("wb") as file:
+        return subprocess.Popen(
+            command(*args), cwd=cwd, env=environment(), stdout=file, stderr=subprocess.STDOUT, start_new_session=True
+        )
+
+
+def wait_for(path: Path, words: str, process: subprocess.Popen[bytes], seconds: float = 60) -> None:
+    """Until `words` stand in a file, or the process ends."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and process.poll() is None:
+        if path.exists() and words in path.read_text(errors="replace"):
+            return
+        time.sleep(0.01)
+
+
+def stop(process: subprocess.Popen[bytes], how: signal.Signals) -> int:
+    """Signal the process and wait for its exit code."""
+    process.send_signal(how)
+    return process.wait(60)
+
+
+def leaves(folder: Path) -> Sequence[str]:
+    """Every file below a folder, hidden ones too, by relative name."""
+    return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())

@@ -1,0 +1,163 @@
+"""The config file: what is taken, what is refused, and in which words."""
+
+import json
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import yaml
+
+from agent.config import RunConfig, load_config
+from agent.errors import ConfigError
+
+QUICKSTART = Path(__file__).parents[2] / "configs" / "quickstart.yaml"
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "c.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_the_quickstart_is_the_embedded_default() -> None:
+    config = load_config(QUICKSTART)
+    default = RunConfig()
+    assert (config.reasoner, config.generator, config.critic, config.budget) == (
+        default.reasoner,
+        default.generator,
+        default.critic,
+        default.budget,
+    )
+    assert config.request.negative_prompt == default.request.negative_prompt
+
+
+def test_every_key_of_the_quickstart_has_a_comment() -> None:
+    lines = QUICKSTART.read_text().splitlines()
+    for before, line in pairwise(lines):
+        if line.startswith("  ") and line.strip()[0] not in "#A" and ":" in line:
+            assert before.strip().startswith("#"), line
+
+
+def test_the_quickstart_names_every_key() -> None:
+    text = QUICKSTART.read_text()
+    for section, field in RunConfig.model_fields.items():
+        assert f"{section}:" in text
+        for key in field.annotation.model_fields:  # type: ignore[union-attr]
+            assert f"{key}:" in text, f"{section}.{key}"
+
+
+def test_each_key_is_described_in_the_schema() -> None:
+    schema = RunConfig.model_json_schema()
+    for name in ("RequestConfig", "Budget", "OutputConfig", "FetchRules", "AnimaticConfig", "SignalsConfig"):
+        for key, field in schema["$defs"][name]["properties"].items():
+            assert "description" in field or key == "backend" or "$ref" in field, f"{name}.{key}"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("budget: {max_iteration: 3}", "budget.max_iteration: unknown key; did you mean max_iterations?"),
+        ("bugdet: {}", "bugdet: unknown key; did you mean budget?"),
+        (
+            "request: {image_fetch: {timeout: 3}}",
+            "request.image_fetch.timeout: unknown key; did you mean timeout_seconds?",
+        ),
+        ("critic: {acept_at: 0.5}", "did you mean accept_at?"),
+        ("request: {zzz: 1}", "known here: prompt, image"),
+        ("request: {seed: -1}", "request.seed: input should be greater than or equal to 0 (got -1)"),
+        ("request: {num_frames: many}", "request.num_frames: input should be a valid integer"),
+        ("request: {num_frames: 24.5}", "request.num_frames"),
+        ("request: {num_frames: true}", "request.num_frames"),
+        ("request: {prompt: [a, b]}", "request.prompt: input should be a valid string (got a list)"),
+        ("request: {fps: 0}", "request.fps"),
+        ("request: 3", "request: input should be"),
+        ("critic: {accept_at: 1.5}", "critic.accept_at: input should be less than or equal to 1"),
+        ("generator: {backend: sora}", "generator.backend: input should be 'animatic' (got 'sora')"),
+        ("budget: {max_seconds: 0}", "budget.max_seconds: input should be greater than 0"),
+        (
+            "- a\n- b",
+            "must be a mapping of sections (request, reasoner, generator, critic, budget, output), not a list",
+        ),
+        ("just words", "must be a mapping"),
+        ("a: [", "is not YAML"),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_cure(tmp_path: Path, text: str, words: str) -> None:
+    path = write(tmp_path, text)
+    with pytest.raises(ConfigError) as caught:
+        load_config(path)
+    assert words in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+def test_every_wrong_key_is_named_at_once(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config(write(tmp_path, "request: {seed: -1, fps: 0}\nbudget: {max_iterations: 0}"))
+    assert len(str(caught.value).splitlines()) == 3
+
+
+@pytest.mark.parametrize("name", ["missing.yaml", "."])
+def test_a_config_that_is_no_file(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigError, match=r"no such config file|is a folder"):
+        load_config(tmp_path / name)
+
+
+def test_a_config_that_is_not_text(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_bytes(b"\xff\xfe\x00\x01\x80")
+    with pytest.raises(ConfigError, match="UTF-8"):
+        load_config(path)
+
+
+def test_an_empty_file_is_the_defaults(tmp_path: Path) -> None:
+    assert load_config(write(tmp_path, "")).budget == RunConfig().budget
+
+
+def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir("/")
+    config = load_config(write(tmp_path, "request: {image: a.png}\noutput: {dir: ../out}"))
+    assert config.request.image == str(tmp_path / "a.png")
+    assert Path(config.output.dir).resolve() == tmp_path.parent / "out"
+
+
+@pytest.mark.parametrize("image", ["https://example.com/a.png", "data:image/png;base64,AAAA", "/abs/a.png"])
+def test_urls_and_absolute_paths_stay(tmp_path: Path, image: str) -> None:
+    assert load_config(write(tmp_path, f"request: {{image: '{image}'}}")).request.image == image
+
+
+@pytest.mark.parametrize(
+    ("override", "section", "key", "value"),
+    [
+        ("budget.max_iterations=3", "budget", "max_iterations", 3),
+        ("budget.early_stop=false", "budget", "early_stop", False),
+        ("critic.accept_at=null", "critic", "accept_at", None),
+        ("request.prompt=a = b: c", "request", "prompt", "a = b: c"),
+        ("request.negative_prompt=", "request", "negative_prompt", ""),
+        ("request.guidance_scale=7", "request", "guidance_scale", 7.0),
+    ],
+)
+def test_overrides(override: str, section: str, key: str, value: object) -> None:
+    config = load_config(None, [override])
+    assert getattr(getattr(config, section), key) == value
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("budget.max_iterations", "must look like"),
+        ("=3", "must look like"),
+        ("budget.max_iterations.x=3", "budget.max_iterations"),
+        ("budget.iterations=3", "did you mean max_iterations?"),
+        ("request.size=[", "not YAML"),
+    ],
+)
+def test_bad_overrides(override: str, words: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config(None, [override])
+    assert words in str(caught.value)
+
+
+def test_the_resolved_config_reads_back_the_same(tmp_path: Path) -> None:
+    config = load_config(QUICKSTART, ["request.seed=5"])
+    assert load_config(write(tmp_path, config.to_yaml())) == config
+    assert json.loads(json.dumps(yaml.safe_load(config.to_yaml())))["request"]["seed"] == 5

@@ -1,0 +1,162 @@
+"""What is remembered, under which key, and what a kill between any two writes leaves behind."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from agent.controller import Controller
+from agent.events import StepRecalled
+from agent.memory import Memory, RememberedCritic, RememberedGenerator, RememberedReasoner, aside
+from agent.types import Run
+from critic.types import JudgeError
+from generator.types import RenderError
+from tests.parts import SPEC, Recorder, ScriptedCritic, ScriptedGenerator, ScriptedReasoner, make_run
+
+
+class Parts:
+    """Three scripted parts behind one memory."""
+
+    def __init__(self, folder: Path, **generator: object) -> None:
+        self.recorder = Recorder()
+        self.memory = Memory(folder, self.recorder)
+        self.reasoner = ScriptedReasoner()
+        self.generator = ScriptedGenerator(**generator)  # type: ignore[arg-type]
+        self.critic = ScriptedCritic(lambda prompt, seed: 0.5)
+
+    async def refine(self, run: Run) -> Run:
+        controller = Controller(
+            reasoner=RememberedReasoner(self.reasoner, self.memory),
+            generator=RememberedGenerator(self.generator, self.memory),
+            critic=RememberedCritic(self.critic, self.memory),
+            emit=self.recorder,
+        )
+        return await controller.refine(run)
+
+
+async def test_running_again_does_nothing_again(tmp_path: Path) -> None:
+    first = await Parts(tmp_path).refine(make_run(tmp_path, max_iterations=3))
+    parts = Parts(tmp_path)
+    second = await parts.refine(make_run(tmp_path, max_iterations=3))
+    assert second == first
+    assert (parts.reasoner.asked, parts.generator.started, parts.critic.judged) == ([], [], [])
+    steps = [e.step for e in parts.recorder.events if isinstance(e, StepRecalled)]
+    assert sorted(steps) == ["caption"] * 3 + ["judge"] * 6 + ["render"] * 6
+
+
+async def test_a_moved_folder_is_recalled(tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    await Parts(old).refine(make_run(old))
+    old.rename(new)
+    parts = Parts(new)
+    run = await parts.refine(make_run(new))
+    assert parts.generator.started == []
+    assert all(c.clip.path.is_relative_to(new) and c.clip.path.exists() for c in run.candidates)
+
+
+async def test_final_failures_are_recalled_until_forgotten(tmp_path: Path) -> None:
+    first = await Parts(tmp_path, fails={10: RenderError("too dark")}).refine(make_run(tmp_path))
+    parts = Parts(tmp_path)
+    assert await parts.refine(make_run(tmp_path)) == first
+    assert parts.generator.started == []
+
+    assert Memory(tmp_path, Recorder()).forget_failures() == 2
+    again = await parts.refine(make_run(tmp_path))
+    assert [seed for _, seed in parts.generator.started] == [10, 10]
+    assert [len(i.candidates) for i in again.iterations] == [2, 2]
+
+
+async def test_other_errors_are_not_final(tmp_path: Path) -> None:
+    await Parts(tmp_path, fails={10: ConnectionError("server gone")}).refine(make_run(tmp_path))
+    parts = Parts(tmp_path)
+    run = await parts.refine(make_run(tmp_path))
+    assert [len(i.candidates) for i in run.iterations] == [2, 2]
+
+
+async def test_recalled_failures_keep_their_type(tmp_path: Path) -> None:
+    memory = Memory(tmp_path, Recorder())
+    clip = tmp_path / "clip.mp4"
+    clip.write_text("x|1")
+    critic = RememberedCritic(ScriptedCritic(lambda prompt, seed: JudgeError("unreadable reply")), memory)
+    for _ in range(2):
+        with pytest.raises(JudgeError, match="unreadable reply"):
+            await critic.judge(clip, "a boat", None)
+
+
+@pytest.mark.parametrize("change", ["prompt", "seed", "spec", "generator"])
+async def test_whatever_decides_a_render_is_in_its_key(tmp_path: Path, change: str) -> None:
+    (tmp_path / "clips").mkdir()
+    memory, inner = Memory(tmp_path, Recorder()), ScriptedGenerator()
+    generator = RememberedGenerator(inner, memory)
+    await generator.render("a", SPEC, seed=1, to=tmp_path / "clips/a.mp4")
+    if change == "generator":
+        inner.id = "scripted/2"
+    prompt = "b" if change == "prompt" else "a"
+    seed = 2 if change == "seed" else 1
+    spec = SPEC.model_copy(update={"guidance_scale": 7.0}) if change == "spec" else SPEC
+    await generator.render(prompt, spec, seed=seed, to=tmp_path / "clips/b.mp4")
+    assert len(inner.started) == 2
+
+
+async def test_the_first_frame_counts_by_content_and_not_by_place(tmp_path: Path) -> None:
+    (tmp_path / "clips").mkdir()
+    one, two, other = (tmp_path / name for name in ("one.png", "two.png", "other.png"))
+    one.write_bytes(b"same")
+    two.write_bytes(b"same")
+    other.write_bytes(b"other")
+    inner = ScriptedGenerator()
+    generator = RememberedGenerator(inner, Memory(tmp_path, Recorder()))
+    for frame in (one, two, other):
+        spec = SPEC.model_copy(update={"first_frame": frame})
+        await generator.render("a", spec, seed=1, to=tmp_path / f"clips/{frame.stem}.mp4")
+    assert len(inner.finished) == 2
+
+
+async def test_a_kill_before_the_rename_is_mended(tmp_path: Path) -> None:
+    parts = Parts(tmp_path)
+    run = await parts.refine(make_run(tmp_path, max_iterations=1))
+    clip = run.candidates[0].clip.path
+    clip.rename(aside(clip))  # as a kill between the record and the rename leaves it
+    parts = Parts(tmp_path)
+    assert await parts.refine(make_run(tmp_path, max_iterations=1)) == run
+    assert parts.generator.started == []
+    assert clip.exists()
+
+
+async def test_a_clip_without_a_record_is_rendered(tmp_path: Path) -> None:
+    run = await Parts(tmp_path).refine(make_run(tmp_path, max_iterations=1))
+    for record in (tmp_path / "memory").glob("render-*.json"):
+        record.unlink()
+    parts = Parts(tmp_path)
+    assert await parts.refine(make_run(tmp_path, max_iterations=1)) == run
+    assert len(parts.generator.started) == 2
+
+
+@pytest.mark.parametrize("damage", ["changed", "deleted"])
+async def test_a_clip_that_is_not_what_was_remembered_is_rendered_again(tmp_path: Path, damage: str) -> None:
+    run = await Parts(tmp_path).refine(make_run(tmp_path, max_iterations=1))
+    clip = run.candidates[0].clip.path
+    if damage == "changed":
+        clip.write_text("something else|10")
+    else:
+        clip.unlink()
+    parts = Parts(tmp_path)
+    assert await parts.refine(make_run(tmp_path, max_iterations=1)) == run
+    assert [seed for _, seed in parts.generator.started] == [10]
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"value": {"seed": 1}}', "[]"])
+async def test_a_damaged_record_is_not_believed(tmp_path: Path, text: str) -> None:
+    run = await Parts(tmp_path).refine(make_run(tmp_path, max_iterations=1))
+    for record in (tmp_path / "memory").glob("*.json"):
+        record.write_text(text)
+    parts = Parts(tmp_path)
+    assert await parts.refine(make_run(tmp_path, max_iterations=1)) == run
+    assert len(parts.generator.started) == 2
+
+
+async def test_records_hold_no_absolute_path(tmp_path: Path) -> None:
+    await Parts(tmp_path).refine(make_run(tmp_path))
+    for record in (tmp_path / "memory").glob("*.json"):
+        assert str(tmp_path) not in record.read_text()
+        assert json.loads(record.read_text())["key"] in record.name

@@ -1,0 +1,111 @@
+"""What the terminal shows: the same facts live, in plain lines, and at the end."""
+
+import io
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from agent.events import AttemptFailed, CandidateReady, CaptionReady, Event, RenderStarted, RunFinished, RunStarted
+from agent.terminal import Lively, Plain, Witness, forecast, resume_line, span, verdict
+from agent.types import Candidate, Ending, Failure, Run
+from generator.types import Clip, Effective
+from reasoner.types import Caption, Edit
+from tests.parts import SPEC, make_critique, make_run
+
+AT = datetime(2026, 1, 2, tzinfo=UTC)
+
+
+def events(run: Run) -> list[Event]:
+    effective = Effective(width=320, height=192, num_frames=9, fps=24, codec="h264")
+    clip = Clip(path=run.clip_path(0, 10), seed=10, spec=SPEC, effective=effective, seconds=3.2, generator="g")
+    edit = Edit(field="lighting.conditions", before="a", after="b", criterion="exposure", reason="too dark")
+    return [
+        RunStarted(run=run, at=AT),
+        CaptionReady(iteration=0, caption=Caption(prompt="c", source="upsample", reasoner="r"), seeds=(10, 11)),
+        RenderStarted(iteration=0, seed=10),
+        RenderStarted(iteration=0, seed=11),
+        CandidateReady(
+            iteration=0, candidate=Candidate(clip=clip, critique=make_critique(0.4)), at=AT + timedelta(seconds=4)
+        ),
+        AttemptFailed(iteration=0, failure=Failure(step="render", seed=11, message="[red]out of memory")),
+        CaptionReady(
+            iteration=1,
+            caption=Caption(prompt="d", source="rewrite", edits=(edit,), reasoner="r"),
+            seeds=(10, 11),
+            at=AT + timedelta(seconds=5),
+        ),
+    ]
+
+
+def test_plain_lines(tmp_path: Path) -> None:
+    run = make_run(tmp_path, accept_at=0.9)
+    run = run.model_copy(update={"request": run.request.model_copy(update={"notes": ("Size snapped.",)})})
+    out = io.StringIO()
+    plain = Plain(out)
+    for event in events(run):
+        plain(event)
+    assert out.getvalue().splitlines() == [
+        f"Run {tmp_path}",
+        "Note: Size snapped.",
+        "Iteration 1 of 2  prompt expanded",
+        "  seed 10          0.40  lowest: motion 0.40  render 3.2 s, judge 0.2 s",
+        "  4.0 s elapsed, at most 12.0 s to go",
+        "  seed 11          render failed: [red]out of memory",
+        "Iteration 2 of 2  1 edit for exposure",
+    ]
+
+
+def test_the_live_view_shows_what_is_going_on(tmp_path: Path) -> None:
+    console = Console(file=io.StringIO(), force_terminal=True, width=120, color_system=None)
+    view = Lively(console)
+    assert "Starting" in str(view.__rich__())
+    for event in events(make_run(tmp_path, accept_at=0.9)):
+        view(event)
+    view(RenderStarted(iteration=1, seed=10))
+    with console.capture() as capture:
+        console.print(view)
+    text = capture.get()
+    assert "▸ seed 10" in text
+    assert "✗ seed 11          render failed: [red]out of memory" in text
+    assert "2 of at most 4 renders" in text
+    assert "to go" in text
+    assert "rendering" in text
+
+
+def test_the_verdict(tmp_path: Path) -> None:
+    witness = Witness()
+    for event in [*events(make_run(tmp_path, accept_at=0.9)), RunFinished(ending=Ending(reason="iterations"))]:
+        witness(event)
+    assert witness.run is not None
+    assert verdict(witness.run) == [
+        "All 2 iterations are used. The best clip scores 0.40, below the threshold of 0.90.",
+        "score    0.40  (not accepted; threshold 0.90, uncalibrated; seed 10)",
+        f"video    {tmp_path / 'clips/01-seed-10.mp4'}",
+        f"report   {tmp_path / 'report.html'}",
+    ]
+
+
+def test_forecast_follows_the_pace_and_the_limits(tmp_path: Path) -> None:
+    run = make_run(tmp_path, max_iterations=5)
+    assert forecast(run, 4.0) is None
+    witness = Witness()
+    for event in events(run):
+        witness(event)
+    assert witness.run is not None
+    assert forecast(witness.run, 4.0) == 16.0
+    limited = witness.run.model_copy(update={"budget": witness.run.budget.model_copy(update={"max_renders": 3})})
+    assert forecast(limited, 4.0) == 2.0
+    timed = witness.run.model_copy(update={"budget": witness.run.budget.model_copy(update={"max_seconds": 9.0})})
+    assert forecast(timed, 4.0) == 5.0
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0.04, "0.0 s"), (9.44, "9.4 s"), (61, "1:01"), (7384, "2:03:04")])
+def test_spans(seconds: float, text: str) -> None:
+    assert span(seconds) == text
+
+
+def test_the_resume_line_can_be_pasted() -> None:
+    assert resume_line(Path("/a/b")) == "retake run --resume /a/b"
+    assert resume_line(Path("/a/it's here")) == "retake run --resume '/a/it'\"'\"'s here'"
