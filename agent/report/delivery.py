@@ -1,0 +1,85 @@
+"""Clips as files: where the page finds them, and what they hold beside what was requested."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from agent.report.posters import poster
+from agent.types import Run
+from generator.types import Clip, Effective, RenderSpec
+
+TIMES = "\N{MULTIPLICATION SIGN}"
+
+
+@dataclass(frozen=True)
+class Media:
+    """A clip or image as the page shows it."""
+
+    url: str
+    """Relative to the page."""
+    poster: str | None
+    """A data URI."""
+    present: bool
+    """Whether the file is there and can be read."""
+
+
+def media(file: Path, run_folder: Path) -> Media:
+    """How the page names a file and what it shows before it plays."""
+    still = poster(file, run_folder)
+    return Media(relative(file, run_folder), still, present=file.exists() and still is not None)
+
+
+def relative(file: Path, run_folder: Path) -> str:
+    """A file's address as seen from the page."""
+    return quote(Path(os.path.relpath(file, run_folder)).as_posix())
+
+
+@dataclass(frozen=True)
+class Row:
+    """One property of a clip."""
+
+    name: str
+    requested: str
+    effective: str
+
+    @property
+    def differs(self) -> bool:
+        """Whether the clip is something else than was asked for."""
+        return self.requested != self.effective
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """Clips that hold the same."""
+
+    clips: tuple[str, ...]
+    """Names for people."""
+    rows: tuple[Row, ...]
+    codec: str
+
+    @property
+    def differs(self) -> bool:
+        """Whether any property does."""
+        return any(row.differs for row in self.rows)
+
+
+def deliveries(run: Run) -> tuple[Delivery, ...]:
+    """The run's clips, unjudged ones included, by what they really hold; those that differ from the request first."""
+    groups: dict[tuple[RenderSpec, Effective], list[str]] = {}
+    for index, iteration in enumerate(run.iterations, 1):
+        clips: list[Clip | None] = [*(c.clip for c in iteration.candidates), *(f.clip for f in iteration.failures)]
+        for clip in clips:
+            if clip is not None:
+                groups.setdefault((clip.spec, clip.effective), []).append(f"iteration {index}, seed {clip.seed}")
+    found = [Delivery(tuple(names), _rows(*pair), pair[1].codec) for pair, names in groups.items()]
+    return tuple(sorted(found, key=lambda d: not d.differs))
+
+
+def _rows(asked: RenderSpec, got: Effective) -> tuple[Row, ...]:
+    return (
+        Row("Size", f"{asked.width}{TIMES}{asked.height}", f"{got.width}{TIMES}{got.height}"),
+        Row("Frames", f"{asked.num_frames:,}", f"{got.num_frames:,}"),
+        Row("Frames per second", f"{asked.fps:g}", f"{round(got.fps, 2):g}"),
+        Row("Seconds", f"{asked.seconds:,.1f}", f"{got.num_frames / got.fps:,.1f}" if got.fps else "unknown"),
+    )

@@ -1,0 +1,177 @@
+"""A run as HTML: the template's environment, what it is given, and the page's content security policy."""
+
+import base64
+import hashlib
+import shlex
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from agent.report import changes, charts, delivery, wording
+from agent.report.strip import strip
+from agent.stopping import sentence
+from agent.types import Run
+from generator.types import Clip
+from reasoner.caption import clock
+
+HERE = Path(__file__).parent
+
+
+def render(run: Run) -> str:
+    """The whole page. Everything that came from a user, a model or a file is text in it, never markup."""
+    style = _asset("page.css") + _measures(run)
+    script = _asset("page.js")
+    return (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            run=run,
+            running=run.ending is None,
+            style=Markup(style),  # noqa: S704 - our own files and numbers
+            script=Markup(script),  # noqa: S704
+            policy=_policy(style, script),
+            status=status(run),
+            sentence=sentence(run),
+            doing=doing(run),
+            advice=advice(run),
+            retry=f"retake run --resume {shlex.quote(run.folder.name)} --retry-failed",
+            strip=strip(run),
+            scales=charts.scales(run),
+            deliveries=delivery.deliveries(run),
+            media=_finder(run),
+            first_frame=_first_frame(run),
+            config=_text(run.folder / "config.yaml"),
+            shown=_shown(run),
+        )
+    )
+
+
+def status(run: Run) -> str:
+    """The run's state in a word or two."""
+    if run.ending is None:
+        return "running"
+    if run.best is None:
+        return "failed" if run.ending.reason != "cancelled" else "interrupted"
+    if run.accepted:
+        return "accepted"
+    if run.ending.reason == "cancelled":
+        return "interrupted"
+    return "finished" if run.accept_at is None else "not accepted"
+
+
+LIMITS = {"deadline": "max_seconds", "budget": "max_renders", "iterations": "max_iterations"}
+"""The budget's key behind a reason to stop."""
+
+
+def advice(run: Run) -> tuple[str, str] | None:
+    """How to go on with a run that stopped short: words and a command. None where nothing is left to want."""
+    if run.ending is None or run.accepted:
+        return None
+    resume = f"retake run --resume {shlex.quote(run.folder.name)}"
+    reason = run.ending.reason
+    if reason == "failed":
+        return "When the cause is gone:", f"{resume} --retry-failed"
+    if reason in LIMITS:
+        return f"To go on, raise budget.{LIMITS[reason]} in config.yaml, then:", resume
+    return "To go on:", resume
+
+
+def doing(run: Run) -> str:
+    """What a running run is at, as far as it was told."""
+    number = len(run.iterations)
+    if not number:
+        return "Writing the first caption."
+    last = run.iterations[-1]
+    if last.renders < len(last.seeds):
+        return f"Iteration {number}: {last.renders} of {wording.count(len(last.seeds), 'candidate')} done."
+    return f"Iteration {number} is done; what comes next is being decided."
+
+
+def _shown(run: Run) -> int | None:
+    """The iteration whose caption stands beside the clip: the chosen clip's, or the last one tried."""
+    if run.best_iteration is not None:
+        return run.best_iteration
+    return len(run.iterations) - 1 if run.iterations else None
+
+
+def _finder(run: Run) -> Callable[[Clip], delivery.Media]:
+    @cache
+    def find(path: Path) -> delivery.Media:
+        return delivery.media(path, run.folder)
+
+    return lambda clip: find(clip.path)
+
+
+def _first_frame(run: Run) -> delivery.Media | None:
+    frame = run.request.spec.first_frame
+    return None if frame is None else delivery.media(frame, run.folder)
+
+
+def _measures(run: Run) -> str:
+    """The numbers that the style sheet needs of this run: attributes may not carry styles under the policy."""
+    ratio = f"{run.request.spec.width}/{run.request.spec.height}"
+    return f":root{{--ratio:{ratio};--iterations:{max(1, len(run.iterations))};--lane:{charts.LANE}px}}\n"
+
+
+def _policy(style: str, script: str) -> str:
+    """Nothing is loaded but pictures and clips beside the page, nothing runs but our own script.
+
+    `file:` is for pages opened from disk: browsers differ in whether 'self' matches anything there.
+    """
+    return (
+        "default-src 'none'; base-uri 'none'; form-action 'none'; img-src 'self' file: data:; media-src 'self' file:; "
+        f"style-src '{_sha256(style)}'; script-src '{_sha256(script)}'"
+    )
+
+
+def _sha256(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+@cache
+def _asset(name: str) -> str:
+    return (HERE / name).read_text(encoding="utf-8")
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters.update(
+        score=wording.score,
+        gain=wording.gain,
+        seconds=wording.seconds,
+        figure=wording.figure,
+        words=wording.words,
+        field=wording.field,
+        clock=clock,
+    )
+    environment.globals.update(
+        count=wording.count,
+        span=wording.span,
+        since_first=changes.since_first,
+        shortened=changes.shortened,
+        word_diff=changes.word_diff,
+        fields=changes.fields,
+        lanes=charts.lanes,
+        stretches=charts.stretches,
+        LANE=charts.LANE,
+        ROW=charts.ROW,
+        duration=charts.duration,
+        pairs=charts.pairs,
+        spread=charts.spread,
+        shares=charts.shares,
+        relative=delivery.relative,
+    )
+    return environment

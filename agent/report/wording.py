@@ -1,0 +1,56 @@
+"""How figures and field names are written for people."""
+
+from reasoner.caption import clock
+
+MINUS = "\N{MINUS SIGN}"
+
+
+def score(value: float) -> str:
+    """A score in [0, 1] with two decimals."""
+    return f"{value:.2f}"
+
+
+def gain(value: float) -> str:
+    """A difference of scores with its sign; what rounds to nothing has none."""
+    text = f"{value:+.2f}"
+    return "0.00" if float(text) == 0 else text.replace("-", MINUS)
+
+
+def seconds(value: float) -> str:
+    """A duration: '1,234.5 s'."""
+    return f"{value:,.1f} s"
+
+
+def count(number: int, noun: str) -> str:
+    """'1 render', '1,024 renders'."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def figure(value: float) -> str:
+    """A measured value in about three digits, thousands separated."""
+    size = abs(value)
+    digits = 0 if size >= 100 or value == int(value) else 1 if size >= 10 else 2 if size >= 0.1 else 4
+    return f"{value:,.{digits}f}".replace("-", MINUS)
+
+
+def span(start: float, end: float) -> str:
+    """A stretch of a clip: '0:02', or '0:02-0:04' with an en dash."""
+    first, last = clock(start), clock(end)
+    return first if first == last else f"{first}\N{EN DASH}{last}"
+
+
+def words(name: str) -> str:
+    """A stable key as words: 'first_frame' becomes 'first frame'."""
+    return name.replace("_", " ")
+
+
+def field(path: str) -> str:
+    """A dotted caption field for people: 'segments.0.camera' becomes 'Segment 1: camera'."""
+    parts: list[str] = []
+    for part in path.split("."):
+        if part.isdecimal() and parts:
+            parts[-1] = f"{parts[-1].removesuffix('s')} {int(part) + 1}"
+        else:
+            parts.append(words(part))
+    text = ": ".join(parts)
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,284 @@
+"""Example runs with real little clips, for tests of what shows a run to people."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from agent.types import Budget, Candidate, Ending, Failure, Request, Run
+from critic.types import Axis, Critique, Defect, Score, Trace
+from generator.types import RenderSpec
+from reasoner.caption import (
+    Action,
+    Aesthetics,
+    Cinematography,
+    Lighting,
+    Resolution,
+    Segment,
+    StructuredCaption,
+    Subject,
+)
+from reasoner.types import Caption, Edit
+from tests.clips import SPEC, write_clip
+
+Maker = Callable[[Path], Run]
+PROMPT = (
+    "A red lighthouse on a cliff at dusk, waves rolling in below. "
+    "The camera pushes in slowly and then pans right across the bay."
+)
+CRITERIA: Sequence[tuple[str, Axis, float, float]] = (
+    ("camera", "adherence", 2.0, 0.5),
+    ("motion", "motion", 1.5, 0.3),
+    ("frozen", "motion", 1.0, 0.5),
+    ("duplicates", "motion", 1.0, 0.4),
+    ("cuts", "consistency", 1.0, 0.5),
+    ("black", "quality", 1.0, 0.5),
+    ("flicker", "consistency", 1.0, 0.3),
+    ("shake", "motion", 1.0, 0.2),
+    ("warping", "consistency", 1.0, 0.3),
+    ("blur", "quality", 1.0, 0.2),
+    ("noise", "quality", 1.0, 0.2),
+    ("blockiness", "quality", 0.5, 0.0),
+    ("banding", "quality", 0.5, 0.0),
+    ("exposure", "quality", 1.0, 0.3),
+    ("saturation", "quality", 0.5, 0.0),
+)
+"""Name, axis, weight, floor."""
+
+
+def caption(camera: str = "The camera moves.", light: str = "Warm dusk light.") -> StructuredCaption:
+    """A whole scene in which only the camera and the light are given."""
+    return StructuredCaption(
+        subjects=(
+            Subject(
+                description="A red lighthouse with a white gallery",
+                appearance_details="Weathered brick, a glass lantern room",
+                relationship="Stands alone above the surf",
+                location="right midground",
+                relative_size="Medium within frame",
+                orientation="upright",
+                pose="",
+                action="Its lamp turns steadily",
+                state_changes="",
+            ),
+        ),
+        background_setting="A rocky cliff over a wide bay, waves rolling in below",
+        lighting=Lighting(
+            conditions=light,
+            direction="from the left horizon",
+            shadows="long and soft",
+            illumination_effect="a warm rim",
+        ),
+        aesthetics=Aesthetics(
+            composition="rule of thirds", color_scheme="amber and slate blue", mood_atmosphere="calm and expectant"
+        ),
+        cinematography=Cinematography(
+            camera_motion=camera,
+            framing="wide shot",
+            camera_angle="eye level",
+            depth_of_field="deep",
+            focus="everything sharp",
+            lens_focal_length="35 mm",
+        ),
+        style_medium="live-action film",
+        artistic_style="naturalistic",
+        context="An evening on a northern coast",
+        actions=(Action(time="0:00-0:02", description="Waves roll in and break on the rocks"),),
+        segments=(
+            Segment(
+                segment_index=0, time_range="0:00-0:02", description="The bay at dusk", key_changes="", camera=camera
+            ),
+        ),
+        temporal_caption=f"Dusk over a bay. {camera} Waves break below a red lighthouse.",
+        audio_description="Surf and wind",
+        resolution=Resolution(H=SPEC.height, W=SPEC.width),
+        aspect_ratio="16,9",
+        duration="2s",
+        fps=SPEC.fps,
+    )
+
+
+def critique(values: Mapping[str, float], *, defects: Sequence[Defect] = (), seed: int = 0) -> Critique:
+    """A critique with the given values and near-flawless ones for the rest."""
+    scores = [
+        Score(
+            criterion=name,
+            axis=axis,
+            value=values.get(name, 0.97),
+            weight=weight,
+            floor=floor,
+            explanation=f"{name.capitalize()}: measured {1 - values.get(name, 0.97):.3f} of the clip, {index} allowed.",
+            measured=1 - values.get(name, 0.97),
+            unit="share",
+        )
+        for index, (name, axis, weight, floor) in enumerate(CRITERIA)
+    ]
+    lowest = min(scores, key=lambda s: s.value)
+    wave = [math.sin(n / 7 + seed) for n in range(48)]
+    return Critique.of(
+        scores,
+        feedback=f"{lowest.criterion}: a push in was asked for, and the picture grows by 3 % only.\n"
+        f"flicker: the light jumps at 0:01 by {4 + seed % 3} levels.",
+        rubric="signals/1",
+        judge="signals/1",
+        seconds=0.4,
+        defects=defects,
+        traces=(
+            Trace(name="motion", unit="%/frame", values=tuple(0.8 + 0.3 * w for w in wave)),
+            Trace(
+                name="flicker",
+                unit="levels",
+                values=tuple(0.4 + (4 if n in (20, 21, 22) else 0.2 * w) for n, w in enumerate(wave)),
+            ),
+            Trace(name="sharpness", unit="dB", values=tuple(34 + 2 * w for w in wave)),
+        ),
+    )
+
+
+def begin(folder: Path, *, prompt: str = PROMPT, spec: RenderSpec = SPEC, **changes: object) -> Run:
+    """A run that has done nothing yet, in a folder with its config."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.yaml").write_text(f"request:\n  size: {spec.width}x{spec.height}\nbudget:\n  max_iterations: 3\n")
+    run = Run(
+        id=folder.name,
+        folder=folder,
+        created_at=datetime(2026, 3, 14, 15, 9, 26, tzinfo=UTC),
+        request=Request(
+            prompt=prompt,
+            spec=spec,
+            seed=4100,
+            notes=("size: 360x200 was asked for; 320x192 is the nearest that Cosmos3 was trained on",),
+        ),
+        budget=Budget(max_iterations=3, samples_per_iteration=3, max_renders=12),
+        accept_at=0.9,
+        versions={"cosmos-retake": "0.1.0", "python": "3.11.2", "av": "18.1.0"},
+    )
+    return run.model_copy(update=changes)
+
+
+def candidate(run: Run, iteration: int, seed: int, values: Mapping[str, float], **clip: float) -> Candidate:
+    """A candidate whose clip lies where the run would have put it."""
+    defects = (
+        Defect(criterion="flicker", start=0.85, end=1.0, words="the light jumps by 4 levels"),
+        Defect(criterion="camera", start=0.0, end=2.04, words="asked to push in, hardly moves"),
+    )
+    made = write_clip(run.clip_path(iteration, seed), run.request.spec, seed=seed, **clip)
+    return Candidate(
+        clip=made, critique=critique(values, seed=seed, defects=defects if min(values.values()) < 0.6 else defects[:1])
+    )
+
+
+def good(folder: Path) -> Run:
+    """Three iterations of up to three candidates: accepted in the last, one render failed in the second."""
+    run = begin(folder)
+    camera = ("The camera moves.", "The camera clearly pushes in, all the way.")
+    last = "The camera clearly pushes in, then pans right across the bay in one sweeping move."
+    light = ("Warm dusk light.", "Warm, constant dusk light, bright and well exposed.")
+    captions = [
+        Caption(
+            prompt=caption(camera[0], light[0]).text(),
+            structured=caption(camera[0], light[0]),
+            source="upsample",
+            reasoner="rules/1",
+            seconds=0.02,
+        ),
+        Caption(
+            prompt=caption(camera[1], light[0]).text(),
+            structured=caption(camera[1], light[0]),
+            source="rewrite",
+            edits=(
+                _edit("cinematography.camera_motion", camera, "camera"),
+                _edit("segments.0.camera", camera, "camera"),
+            ),
+            diagnosis="A prompt problem: the caption names no move, so the camera drifts.",
+            reasoner="rules/1",
+            seconds=0.03,
+        ),
+        Caption(
+            prompt=caption(last, light[1]).text(),
+            structured=caption(last, light[1]),
+            source="rewrite",
+            edits=(
+                _edit("cinematography.camera_motion", (camera[1], last), "camera"),
+                _edit("lighting.conditions", light, "flicker"),
+            ),
+            diagnosis="A prompt problem: the second move is missing, and the light is free to change.",
+            reasoner="rules/1",
+            seconds=0.03,
+        ),
+    ]
+    values = [
+        [{"camera": 0.31, "flicker": 0.62}, {"camera": 0.45, "flicker": 0.7}, {"camera": 0.38, "noise": 0.72}],
+        [{"camera": 0.66, "flicker": 0.61}, {"camera": 0.72, "banding": 0.7}],
+        [{"camera": 0.86, "flicker": 0.9}, {"camera": 0.93}, {"camera": 0.79, "shake": 0.81}],
+    ]
+    for index, (words, row) in enumerate(zip(captions, values, strict=True)):
+        run = run.with_caption(words, (4100, 4101, 4102))
+        for n, scores in enumerate(row):
+            run = run.with_candidate(candidate(run, index, 4100 + n, scores, zoom=0.1 + 0.2 * index))
+        if index == 1:
+            message = "rendering seed 4102: the encoder stopped after 12 frames; free some memory or lower the size"
+            run = run.with_failure(Failure(step="render", seed=4102, message=message))
+    return run.stopped(Ending(reason="accepted"))
+
+
+def _edit(field: str, words: tuple[str, str], criterion: str) -> Edit:
+    return Edit(
+        field=field,
+        before=words[0],
+        after=words[1],
+        criterion=criterion,
+        reason=f"The critic's lowest criterion is {criterion}: say plainly what should be seen.",
+    )
+
+
+def failed(folder: Path) -> Run:
+    """No candidate at all: one render failed, one clip could not be judged."""
+    run = begin(folder).with_caption(Caption.raw(PROMPT), (4100, 4101))
+    run = run.with_failure(
+        Failure(
+            step="render",
+            seed=4100,
+            message="rendering seed 4100: the server at http://localhost:8091 refused the connection; "
+            "start it, or correct generator.endpoints",
+        )
+    )
+    clip = write_clip(run.clip_path(0, 4101), seed=4101)
+    run = run.with_failure(
+        Failure(
+            step="judge",
+            seed=4101,
+            message="judging the clip of seed 4101: 01-seed-4101.mp4 does not decode",
+            clip=clip,
+        )
+    )
+    return run.stopped(Ending(reason="failed"))
+
+
+def running(folder: Path) -> Run:
+    """The first iteration is done, the second has one of three candidates."""
+    run = good(folder)
+    return run.model_copy(
+        update={
+            "iterations": (
+                run.iterations[0],
+                run.iterations[1].model_copy(update={"candidates": run.iterations[1].candidates[:1], "failures": ()}),
+            ),
+            "ending": None,
+        }
+    )
+
+
+def many(folder: Path, count: int) -> Run:
+    """One iteration with `count` candidates, all of one clip's bytes."""
+    run = begin(folder).with_caption(
+        Caption(prompt=caption().text(), structured=caption(), source="upsample", reasoner="rules/1"),
+        tuple(range(4100, 4100 + count)),
+    )
+    first = write_clip(run.clip_path(0, 4100), seed=4100)
+    for n in range(count):
+        path = run.clip_path(0, 4100 + n)
+        path.write_bytes(first.path.read_bytes())
+        clip = first.model_copy(update={"path": path, "seed": 4100 + n})
+        run = run.with_candidate(Candidate(clip=clip, critique=critique({"camera": 0.4 + 0.4 * n / count}, seed=n)))
+    return run.stopped(Ending(reason="iterations"))
