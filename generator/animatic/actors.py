@@ -11,8 +11,10 @@ import numpy.typing as npt
 from generator.animatic import creatures, machines, vehicles
 from generator.animatic.camera import Pose
 from generator.animatic.palette import Colour
+from generator.animatic.shore import AFLOAT, WATERLINE
 from generator.animatic.sprites import Pencil, light_up
 from generator.animatic.stage import OVERSAMPLE, paint_over
+from generator.animatic.vocabulary import ON_LAND
 from generator.animatic.world import Place, World
 
 Array = npt.NDArray[Any]
@@ -83,6 +85,8 @@ class Actor:
             share = 0.5 + side * rng.uniform(0.05, 0.09)
         self.tone = tone or self.kind.tones[int(rng.integers(len(self.kind.tones)))]
         near = float(np.clip(self.kind.near + rng.uniform(-0.05, 0.05), 0.02, 0.8)) if not self.kind.flies else 0.0
+        if world.scenario.ashore and not self.kind.flies:
+            near = max(near, WATERLINE + 0.14) if kind in ON_LAND else min(near, AFLOAT)
         bottom = stage.y(1.0)
         horizon, far, close = place.ground
         self.x = stage.x(share)

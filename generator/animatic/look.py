@@ -88,12 +88,12 @@ def settled(look: Look, seed: int) -> Look:
 
     return replace(
         look,
-        exposure=look.exposure * 2 ** draw("exposure", -0.65, 0.4),
-        saturation=look.saturation * (1 + draw("saturation", -0.15, 0.3)),
-        shake=look.shake + max(0.0, draw("shake", -0.1, 0.4)),
-        softness=look.softness + max(0.0, draw("softness", -0.3, 0.55)),
-        grain=look.grain + max(0.0, draw("grain", -1.0, 2.6)),
-        flicker=look.flicker + max(0.0, draw("flicker", -0.012, 0.012)),
+        exposure=look.exposure * 2 ** draw("exposure", -0.5, 0.4),
+        saturation=look.saturation * (1 + draw("saturation", -0.2, 0.4)),
+        shake=look.shake + max(0.0, draw("shake", -0.2, 0.6)),
+        softness=look.softness + max(0.0, draw("softness", -0.4, 0.8)),
+        grain=look.grain + max(0.0, draw("grain", -1.5, 4.5)),
+        flicker=look.flicker + max(0.0, draw("flicker", -0.02, 0.02)),
     )
 
 

@@ -16,6 +16,7 @@ from generator.animatic.land import (
     ridge_layer,
 )
 from generator.animatic.palette import Colour, fade, lit
+from generator.animatic.shore import shore_layer
 from generator.animatic.sky import paint_sky
 from generator.animatic.stage import Layer, layer_of
 from generator.animatic.water import DEPTHS, paint_water
@@ -61,8 +62,7 @@ def paint_sea(world: World) -> Place:
         ridge_layer(world, "cape", base=h + 2, rise=0.05, depth=0.22, colour=rock, cells=1.6),
     ]
     water = paint_water(world, [*sky, *coast], calm=0.15 if world.scenario.hour != "storm" else 0.0)
-    layers = [*sky, *coast, *water]
-    return Place([*layers, _near_shore(world)], (h, *DEPTHS), front=len(layers), reflects=0.45)
+    return _waterside(world, [*sky, *coast, *water], reflects=0.45)
 
 
 def paint_lake(world: World) -> Place:
@@ -77,8 +77,15 @@ def paint_lake(world: World) -> Place:
                     cells=3, rugged=False, trees=210, tree_height=0.075, air=0.22),
     ]  # fmt: skip
     water = paint_water(world, [*sky, *banks], calm=0.85)
-    layers = [*sky, *banks, *water]
-    return Place([*layers, _near_shore(world)], (h, *DEPTHS), front=len(layers), reflects=0.7)
+    return _waterside(world, [*sky, *banks, *water], reflects=0.7)
+
+
+def _waterside(world: World, layers: list[Layer], reflects: float) -> Place:
+    ground = (world.horizon, *DEPTHS)
+    if world.scenario.ashore:
+        layers = [*layers, shore_layer(world)]
+        return Place(layers, ground, front=len(layers))
+    return Place([*layers, _near_shore(world)], ground, front=len(layers), reflects=reflects)
 
 
 def paint_mountains(world: World) -> Place:

@@ -40,7 +40,7 @@ def quality_of(spec: RenderSpec, scenario: Scenario, seed: int) -> Quality:
     the constant are the animatic's own, chosen so that 4, 10, 20 and 35 steps look clearly apart.
     """
     rng = dice(seed, "quality")
-    strength = rng.uniform(0.55, 1.05)
+    strength = rng.uniform(0.5, 1.0)
     lack = max(0.0, float(np.exp(-spec.num_inference_steps / 14)) - 0.09) / 0.91
     lack *= rng.uniform(0.85, 1.15)
     guidance = spec.guidance_scale

@@ -27,6 +27,11 @@ class Scenario:
     phases: tuple[Phase, ...]
     look: Look
 
+    @property
+    def ashore(self) -> bool:
+        """Whether a subject needs dry land beside the water."""
+        return self.place in ("sea", "lake") and any(subject in vocabulary.ON_LAND for subject in self.subjects)
+
 
 def _place(caption: Caption, subjects: list[str]) -> Place:
     found = ""
@@ -39,6 +44,8 @@ def _place(caption: Caption, subjects: list[str]) -> Place:
             and not words.says(text, "skyline|cityscape")
         ):
             found = "street"
+    if found in ("sea", "lake") and any(subject in ("car", "truck") for subject in subjects):
+        found = "road"  # "a coastal road": cars do not drive on water
     found = found or next((home for subject in subjects if (home := vocabulary.HOMES.get(subject))), "mountains")
     if found == "city" and any(vocabulary.HOMES.get(subject) in ("road", "field", "hall") for subject in subjects):
         found = "street"  # the skyline's foreground is water

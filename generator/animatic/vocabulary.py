@@ -32,8 +32,8 @@ WEATHER = {
 }
 SNOWY = r"snow(?!board)\w*|wint(?:er|ry)\w*|icy|frozen|glacier|arctic|frost\w*"
 SUBJECTS = {
-    "sailboat": r"sail\w*|yacht|sloop|dinghy",
-    "ship": r"ships?|ferry|vessel|cargo ship|boats?|trawler|kayak|canoe|tugboat",
+    "sailboat": r"sail\w*(?:[ -]boats?)?|yacht|sloop|dinghy",
+    "ship": r"ships?|ferry|vessel|cargo ship|(?<!sailing )(?<!sailing-)(?<!sail )boats?|trawler|kayak|canoe|tugboat",
     "train": r"trains?|locomotive|tram|subway|metro",
     "truck": r"trucks?(?! (?:left|right)\b)|lorry|bus|van",
     "car": r"cars?|vehicles?|sedan|taxi|suv|convertible|jeep|rover|race car|sports car",
@@ -53,6 +53,8 @@ SUBJECTS = {
     "house": r"house|cabin|cottage|barn|hut|windmill|farmhouse",
     "tree": r"tree|oak|lone tree|palm",
 }
+ON_LAND = ("train", "arm", "rover", "humanoid", "dog", "horse", "person", "ball", "house", "tree")
+"""Subjects that stand on dry land also where the place is water. A lighthouse has its own rock."""
 TONES: dict[str, tuple[float, float, float]] = {
     "red": (196, 48, 44), "blue": (44, 92, 172), "yellow": (236, 188, 48), "green": (60, 132, 82),
     "orange": (236, 126, 40), "white": (238, 238, 234), "black": (44, 44, 50), "brown": (128, 86, 56),

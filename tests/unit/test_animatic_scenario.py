@@ -125,3 +125,19 @@ def test_a_trait_is_read_from_its_own_fields(trait: str, field: dict[str, Any], 
 def test_textured_skies_are_asked_for_by_words() -> None:
     assert scenario("a sea with cloud detail and fine texture").look.textured
     assert not scenario("a sea under a sky without texture").look.textured
+
+
+@pytest.mark.parametrize(
+    ("prompt", "place", "subjects", "ashore"),
+    [
+        ("A small sailing boat crosses a calm bay", "sea", ("sailboat",), False),
+        ("A fishing boat on a lake", "lake", ("ship",), False),
+        ("A red car drives along a coastal road", "road", ("car",), False),
+        ("A dog runs along the beach", "sea", ("dog",), True),
+        ("A woman stands at the edge of a lake", "lake", ("person",), True),
+        ("A lighthouse above a stormy sea", "sea", ("lighthouse",), False),
+    ],
+)
+def test_nobody_walks_or_drives_on_water(prompt: str, place: str, subjects: tuple[str, ...], ashore: bool) -> None:
+    scenario = read(prompt, RenderSpec(width=320, height=192, num_frames=9, fps=24))
+    assert (scenario.place, scenario.subjects, scenario.ashore) == (place, subjects, ashore)
