@@ -25,24 +25,8 @@ if TYPE_CHECKING:
     )
     from agent.types import Candidate, Failure, Iteration, Request, Run
 
-_PLACES = {
-    "agent.api": ["refine_and_generate", "refine_and_generate_async", "resume", "resume_async"],
-    "agent.config": ["RunConfig", "load_config"],
-    "agent.controller": ["Controller"],
-    "agent.errors": [
-        "ConfigError",
-        "CriticError",
-        "GeneratorError",
-        "IntakeError",
-        "NoCandidateError",
-        "ReasonerError",
-        "RetakeError",
-        "RunFolderError",
-        "StorageError",
-    ],
-    "agent.types": ["Candidate", "Failure", "Iteration", "Request", "Run"],
-}
-_PLACE = {name: module for module, names in _PLACES.items() for name in names}
+_MODULES = ("agent.errors", "agent.types", "agent.config", "agent.controller", "agent.api")
+"""Where the public names live, the quickest to import first."""
 
 __all__ = [
     "Candidate",
@@ -71,8 +55,10 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Import a public name at its first use: `python -m agent` must get as far as explaining a broken environment."""
-    if name in _PLACE:
-        return getattr(import_module(_PLACE[name]), name)
+    if name in __all__:
+        for module in map(import_module, _MODULES):
+            if hasattr(module, name):
+                return getattr(module, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

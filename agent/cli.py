@@ -10,6 +10,7 @@ from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agent.arguments import parser
 from agent.errors import ConfigError, NoCandidateError, RetakeError, StorageError
 
 if TYPE_CHECKING:
@@ -17,118 +18,6 @@ if TYPE_CHECKING:
     from agent.types import Run
 
 CHOSEN, FAILED, WRONG, NOTHING, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 130, 143
-
-EXIT_CODES = """exit codes:
-  0    a clip was chosen
-  1    the machine failed (a full disk, say); what was done is kept
-  2    the config or the input is wrong; the message names the key and the cure
-  3    nothing could be rendered and judged
-  130  interrupted (143: terminated); the best so far is kept, and the line that resumes it is printed
-"""
-
-EXAMPLES = """examples:
-  retake run configs/quickstart.yaml
-  retake run configs/quickstart.yaml --prompt "A lighthouse in a storm. The camera pans left." -s request.seed=7
-  retake run configs/quickstart.yaml --image photo.jpg --prompt "The camera slowly pushes in."
-  retake run --resume runs/20260101-120000-a-lighthouse-1f3a
-  retake run configs/quickstart.yaml --json | jq -r .video
-
-"""
-
-
-def parser() -> argparse.ArgumentParser:
-    """The whole command line."""
-    top = argparse.ArgumentParser(
-        prog="retake",
-        description="The agentic loop for NVIDIA Cosmos3 video generation: "
-        "expand the prompt, render candidates, judge them, rewrite, choose.",
-        epilog=EXAMPLES + EXIT_CODES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    top.add_argument("-V", "--version", action="store_true", help="print the version and leave")
-    commands = top.add_subparsers(dest="command", metavar="COMMAND")
-
-    run = _command(
-        commands,
-        "run",
-        "run the loop, or go on with a run",
-        EXAMPLES + EXIT_CODES,
-        "Run the loop as CONFIG says, and leave a folder with every candidate, score, critique, prompt, and a report.",
-    )
-    run.add_argument(
-        "config",
-        nargs="?",
-        metavar="CONFIG",
-        help="a YAML file; without one, the embedded defaults (no GPU, no weights)",
-    )
-    run.add_argument("--prompt", metavar="TEXT", help="what should happen in the video (request.prompt)")
-    run.add_argument(
-        "--image", metavar="PATH|URL|DATA", help="the first frame: a path, an http(s) URL or a data URI (request.image)"
-    )
-    run.add_argument("--out", metavar="DIR", help="the run's folder, new or empty (default: a new one in output.dir)")
-    run.add_argument("--resume", metavar="DIR", help="go on with the run in this folder; its own config is used")
-    run.add_argument("--retry-failed", action="store_true", help="with --resume: try again what failed for good")
-    _override(run)
-    run.add_argument("--json", action="store_true", help="print nothing but one JSON object at the end")
-    run.add_argument("-q", "--quiet", action="store_true", help="print only the verdict")
-    run.add_argument("-v", "--verbose", action="store_true", help="log each step to standard error")
-
-    report = _command(
-        commands,
-        "report",
-        "rebuild the report of a run",
-        "",
-        "Rebuild report.html in a run's folder, and print its path.",
-    )
-    report.add_argument("folder", metavar="RUN_DIR", help="the run's folder")
-
-    config = _command(
-        commands,
-        "config",
-        "print the config as it is understood",
-        "",
-        "Print CONFIG with every default filled in and every override applied.",
-    )
-    config.add_argument("config", nargs="?", metavar="CONFIG", help="a YAML file; without one, the embedded defaults")
-    _override(config)
-
-    _command(
-        commands,
-        "schema",
-        "print the JSON schema of a config",
-        "",
-        "Print the JSON schema of a config file, for editors and checks.",
-    )
-
-    doctor = _command(
-        commands,
-        "doctor",
-        "check what a config needs",
-        "",
-        "Check what CONFIG needs on this machine, and say what is missing and the cure.",
-    )
-    doctor.add_argument("config", nargs="?", metavar="CONFIG", help="a YAML file; without one, the embedded defaults")
-    _override(doctor)
-    return top
-
-
-def _command(commands: Any, name: str, short: str, epilog: str, description: str) -> argparse.ArgumentParser:
-    added: argparse.ArgumentParser = commands.add_parser(
-        name, help=short, description=description, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    return added
-
-
-def _override(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "-s",
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        dest="overrides",
-        help="override a key of the config, e.g. -s budget.max_iterations=3 (may be repeated)",
-    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -143,12 +32,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.command is None:
         top.print_help()
         return WRONG
+    do = {"run": _run, "report": _report, "config": _config, "schema": _schema, "doctor": _doctor}[args.command]
     try:
-        return int(
-            {"run": _run, "report": _report, "config": _config, "schema": _schema, "doctor": _doctor}[args.command](
-                args
-            )
-        )
+        return do(args)
     except StorageError as error:
         return _complain(error, FAILED)
     except RetakeError as error:
