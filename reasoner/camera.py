@@ -4,7 +4,7 @@ import json
 import re
 
 from reasoner.camera_reading import Reader
-from reasoner.camera_words import MOVES, Move
+from reasoner.camera_words import MOVES, OPPOSITES, Move
 from reasoner.clauses import SEQUENCE, Clause, clauses
 
 __all__ = ["MOVES", "Move", "requested_moves"]
@@ -74,7 +74,14 @@ class _Phases:
             self._phases = [[*phase, "handheld"] for phase in phases] or [moves]
         elif fresh and not sequel and phases == [["handheld"]]:
             phases[0] += moves
-        elif not phases or sequel or fresh or self._later or clause.opener in {"before", "after"}:
+        elif (
+            not phases
+            or sequel
+            or fresh
+            or self._later
+            or clause.opener in {"before", "after"}
+            or any(OPPOSITES.get(move) in phases[-1] for move in moves)
+        ):
             phases.append(moves)
         else:
             phases[-1] += moves

@@ -59,7 +59,7 @@ def _direction(verb: str, after: Sequence[str], *, distant: bool = True) -> str:
             return key
         if word in FORMS and VERBS[FORMS[word][0]].jargon and not key:
             break
-        near = near and (word in FILLERS or bool(key))
+        near = near and (word in FILLERS or bool(key) or (not at and word in {"shot", "move"}))
         if not near and not distant:
             break
     return ""
@@ -74,6 +74,8 @@ class Reader:
         """The camera's clause names something else that a following "it" may mean."""
         self.of_named = False
         self.denying = False
+        self.verb = ""
+        """The last verb that took the camera somewhere: "then right" goes on with it."""
 
     def moves(self, clause: Clause) -> list[Move]:
         """The moves that a clause asks for, in its order."""
@@ -87,10 +89,11 @@ class Reader:
             self.subject = "other"
         if clause.words[0] == "it" and clause.opener in {"as", "while", "when", "whilst"} and self.object_named:
             self.subject = "other"
-        found = [*self._travel(clause.words, carried), *self._hold(clause.words)]
+        found = [*self._travel(clause.words, carried), *self._hold(clause.words), *self._again(clause)]
         self.subject = kept
         self.denying = any(move is None for _, move in found)
         asked = [move for _, move in sorted((at, move) for at, move in found if move)]
+        self.verb = self.verb if asked else ""
         self._pass_on(clause, bool(asked))
         return asked
 
@@ -115,6 +118,7 @@ class Reader:
         while end and (words[end - 1] in MANNER or words[end - 1] in AUXILIARY or words[end - 1] in DENIALS):
             end -= 1
         paced = any(word in MANNER for word in words[end:at])
+        shot = words[at + 1 : at + 2] in (["shot"], ["move"])
         if end == 0:
             plain_ing = form == "ing" and not verb.jargon and self.of_named and not paced
             if self.subject == "camera" and not plain_ing:
@@ -122,11 +126,11 @@ class Reader:
             said = (
                 form == "base"
                 or not self.subject
+                or (shot and "of" not in words[at : at + 4])
                 or (form == "ing" and (name in ONLY_CAMERAS or (verb.noun and paced)))
             )
             return "imperative" if verb.jargon and said else "other"
         last = words[end - 1]
-        shot = words[at + 1 : at + 2] in (["shot"], ["move"])
         if last in ARTICLES:
             return "noun" if (verb.noun and form == "base") or (verb.jargon and shot) else "other"
         if names_camera(words, end - 1):
@@ -163,7 +167,22 @@ class Reader:
             if move and no:
                 yield at, None
             elif move:
+                self.verb = name
                 yield at, move
+
+    def _again(self, clause: Clause) -> Iterator[tuple[int, Move | None]]:
+        """The move of a clause that is only a direction: "pans left and then right"."""
+        over = next(
+            (at for at, w in enumerate(clause.words) if w in PREPOSITIONS - DIRECTIONS.keys() and w != "to"), None
+        )
+        said = clause.words[:over] if over is None or clause.words[over] != "of" else []
+        keys = [DIRECTIONS[word] for word in said if word in DIRECTIONS]
+        # "with trees left and right" does not go on with the verb
+        bare = all(word in DIRECTIONS or word in FILLERS or word in {"again", "side"} for word in said)
+        if self.verb and self.subject == "camera" and bare and keys and not self.denying:
+            move = VERBS[self.verb].moves.get(keys[0])
+            if move:
+                yield 0, move
 
     def _move(self, words: Sequence[str], at: int, owner: str) -> Move | None:
         name = FORMS[words[at]][0]

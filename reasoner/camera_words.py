@@ -26,6 +26,16 @@ the picture moves alike."""
 
 MOVES: Sequence[Move] = get_args(Move)
 
+_PAIRS: Sequence[tuple[Move, Move]] = (
+    ("pan_left", "pan_right"),
+    ("tilt_up", "tilt_down"),
+    ("push_in", "pull_out"),
+    ("orbit_left", "orbit_right"),
+    ("roll_left", "roll_right"),
+)
+OPPOSITES: Mapping[Move, Move] = {one: other for pair in _PAIRS for one, other in (pair, pair[::-1])}
+"""By move, the one that it cannot be made together with."""
+
 
 @dataclass(frozen=True)
 class Verb:

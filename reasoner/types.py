@@ -52,6 +52,8 @@ class Caption(BaseModel):
     """"raw": the user's own words, because expansion is off or failed."""
     edits: tuple[Edit, ...] = ()
     """What a rewrite changed, against the caption it started from."""
+    notes: tuple[str, ...] = ()
+    """What the reasoner could not make of the prompt, in sentences for people."""
     diagnosis: str = ""
     """A rewrite's sentence on what was wrong: the prompt, or a limit of the model."""
     reseed: bool = False

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 from reasoner.config import RulesConfig
 from reasoner.rules.given import given_caption, given_object
+from reasoner.rules.notes import OTHER_SCHEMA, notes
 from reasoner.rules.rewrite import rewrite
 from reasoner.rules.upsample import upsample
 from reasoner.types import Caption, CaptionRequest, Revision
@@ -32,12 +33,12 @@ class Rules:
     def _first(self, request: CaptionRequest) -> Caption:
         given = given_object(request.prompt)
         if given is None:
-            structured = upsample(request)
+            structured, told = upsample(request), notes(request.prompt)
         elif (fitted := given_caption(given, request)) is not None:
-            structured = fitted
+            structured, told = fitted, ()
         else:
-            return Caption(prompt=request.prompt, source="raw", reasoner=self.id)
-        return Caption(prompt=structured.text(), structured=structured, source="upsample", reasoner=self.id)
+            return Caption(prompt=request.prompt, source="raw", notes=(OTHER_SCHEMA,), reasoner=self.id)
+        return Caption(prompt=structured.text(), structured=structured, source="upsample", notes=told, reasoner=self.id)
 
 
 def _timed(write: Callable[[], Caption]) -> Caption:

@@ -7,6 +7,7 @@ from typing import Any
 from reasoner.caption import StructuredCaption
 from reasoner.rules.given import given_object
 from reasoner.rules.ladders import LADDERS
+from reasoner.rules.shots import replaced
 from reasoner.rules.steps import Case, Step
 from reasoner.rules.upsample import said
 from reasoner.types import Edit
@@ -83,7 +84,7 @@ def edit_caption(
             except (KeyError, IndexError):
                 continue
             sentence = step.says(case, index)
-            after = sentence if step.replaces else _added(before, sentence)
+            after = replaced(before, sentence, case.passages) if step.replaces else _added(before, sentence)
             if sentence not in before:
                 caption = caption.replace(field, after)
                 edits.append(Edit(field=field, before=before, after=after, criterion=criterion, reason=step.reason))

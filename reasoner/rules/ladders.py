@@ -16,7 +16,7 @@ def _static(case: Case) -> bool:
 _MOTION = (
     Step(
         "The action was named but not how much of it shows: constant, brisk motion is asked for.",
-        sentence("It moves briskly and vigorously, with constant visible motion from 0:00 to {end}."),
+        sentence("The action is brisk and vigorous, with constant visible motion from 0:00 to {end}."),
         ("actions.*.description", "subjects.0.action"),
         unless=frozenset({"still", "slow"}),
     ),
@@ -32,14 +32,12 @@ _MOTION = (
         sentence("The camera pushes in slowly and continuously."),
         _CAMERA,
         unless=frozenset({"still"}),
-        fits=lambda case: not case.phases,
+        fits=lambda case: case.camera_free,
         replaces=True,
     ),
     Step(
-        "The surroundings stood still: what wind, water and light move is asked to move too.",
-        sentence(
-            "Everything around that wind, water or light can move is visibly moving all the time, lively and energetic."
-        ),
+        "The surroundings stood still: what can move there is asked to move too.",
+        sentence("Whatever can move in the surroundings is visibly moving all the time, lively and energetic."),
         ("segments.*.key_changes", "temporal_caption"),
         unless=frozenset({"still"}),
     ),
@@ -58,7 +56,7 @@ LADDERS: Mapping[str, Sequence[Step]] = {
             "The slow pace kept the move small: how far it goes is asked for instead of its pace.",
             unhurried,
             _CAMERA,
-            fits=lambda case: case.travels and "slowly" in case.paces.values(),
+            fits=lambda case: case.travels and case.slow,
             replaces=True,
         ),
         Step(
@@ -180,11 +178,18 @@ LADDERS: Mapping[str, Sequence[Step]] = {
             sentence("The camera stands tripod-steady and stabilized."),
             _CAMERA,
             unless=frozenset({"handheld"}),
-            fits=lambda case: not case.travels,
+            fits=lambda case: not case.travels and (case.camera_free or bool(case.phases)),
+        ),
+        Step(
+            "The camera shakes: it is asked to do what the user's own words say, stabilized.",
+            sentence("The camera is stabilized and free of shaking."),
+            _CAMERA,
+            unless=frozenset({"handheld"}),
+            fits=lambda case: not case.phases and not case.camera_free,
         ),
         Step(
             "The camera still shakes: a gimbal or dolly carries it.",
-            sentence("A gimbal carries the camera on one smooth path with a level horizon."),
+            sentence("A gimbal carries the camera on one smooth path."),
             ("cinematography.camera_motion", "temporal_caption"),
             unless=frozenset({"handheld"}),
             fits=lambda case: case.travels,
@@ -216,7 +221,7 @@ LADDERS: Mapping[str, Sequence[Step]] = {
             replaces=True,
         ),
         Step(
-            "The picture is still soft: a fast shutter and a tack-sharp subject are asked for.",
+            "The picture is still soft: a fast shutter and tack-sharp edges are asked for.",
             sentence("A fast shutter keeps moving things tack-sharp, without motion blur."),
             ("cinematography.focus",),
             unless=frozenset({"soft", "veil"}),
@@ -231,8 +236,8 @@ LADDERS: Mapping[str, Sequence[Step]] = {
             unless=frozenset({"grain"}),
         ),
         Step(
-            "The picture is still noisy: enough light and a low sensitivity are asked for.",
-            sentence("Shot at low sensitivity with a large sensor: pristine, crystal-clear surfaces."),
+            "The picture is still noisy: pristine, crystal-clear surfaces are asked for.",
+            sentence("Surfaces are pristine and crystal-clear."),
             ("aesthetics.composition", *_LIGHT),
             _LIGHT,
             unless=frozenset({"grain"}),
@@ -249,8 +254,8 @@ LADDERS: Mapping[str, Sequence[Step]] = {
     ),
     "banding": (
         Step(
-            "Smooth parts show bands: fine texture in sky and smooth surfaces is asked for.",
-            sentence("Fine texture and cloud detail in the sky and in other smooth parts."),
+            "Smooth parts show bands: fine texture is asked for there.",
+            sentence("Smooth parts of the picture carry fine texture."),
             ("aesthetics.patterns",),
             _LIGHT,
             unless=frozenset({"flat_sky"}),
@@ -270,8 +275,8 @@ LADDERS: Mapping[str, Sequence[Step]] = {
             fits=lambda case: not case.overexposed,
         ),
         Step(
-            "The night is too dark to read: the subject is lit, and it stays night.",
-            sentence("It stays night, and the subject is well lit and readable against it."),
+            "The picture is too dark to read: what matters is lit, and its hour and mood stay.",
+            sentence("Its hour and mood stay as they are, and everything that matters is well lit and readable."),
             _LIGHT,
             unless=frozenset({"black"}),
             fits=lambda case: not case.overexposed and "night" in case.wishes,
@@ -298,14 +303,14 @@ LADDERS: Mapping[str, Sequence[Step]] = {
             sentence("Natural, muted colours."),
             ("aesthetics.color_scheme",),
             _LIGHT,
-            unless=frozenset({"vivid"}),
+            unless=frozenset({"vivid", "monochrome"}),
         ),
         Step(
             "Colours are still too pure: a subdued palette is asked for.",
             sentence("A subdued, understated palette."),
             ("artistic_style",),
             _LIGHT,
-            unless=frozenset({"vivid"}),
+            unless=frozenset({"vivid", "monochrome"}),
         ),
     ),
 }

@@ -20,13 +20,17 @@ _MOST = {GOOD: 3, GREAT: 1}
 _RAISED = 0.01
 """A smaller rise of a criterion on paired seeds is taken for none."""
 
+_GAINED = 0.002
+"""A smaller gain of the overall score on paired seeds is taken for none: what the criterion won, others have lost."""
+
 Tried = set[tuple[str, str]]
 
 
 def failures(history: Sequence[Revision]) -> Tried:
     """The steps that did not help, by criterion and reason.
 
-    A step failed when the score did not gain on paired seeds, or when its own criterion did not rise.
+    A step failed when the whole score did not gain `_GAINED` on paired seeds, though its own criterion may have risen,
+    or when its own criterion did not rise by more than `_RAISED`.
     """
     failed: Tried = set()
     for revision in history:
@@ -35,7 +39,7 @@ def failures(history: Sequence[Revision]) -> Tried:
             before = parent.criteria.get(criterion) if parent else None
             after = revision.criteria.get(criterion)
             raised = before is not None and after is not None and after - before > _RAISED
-            if not raised or (revision.gain is not None and revision.gain <= 0):
+            if not raised or (revision.gain is not None and revision.gain < _GAINED):
                 failed.add((criterion, reason))
     return failed
 
@@ -83,6 +87,7 @@ def rewrite(request: CaptionRequest, history: Sequence[Revision], champion: int,
                 source="rewrite",
                 edits=tuple(edits),
                 diagnosis=_diagnosis(history, champion, edits, failed),
+                notes=best.caption.notes,
                 reasoner=reasoner,
             )
     return best.caption.on_fresh_seeds(_exhausted(best, failed))
@@ -115,7 +120,7 @@ def _diagnosis(history: Sequence[Revision], champion: int, edits: Sequence[Edit]
         parts.append("The last rewrite did not gain, so this one starts again from the best caption.")
     reasons = dict.fromkeys((edit.criterion, edit.reason) for edit in edits)
     for criterion, reason in reasons:
-        again = "Words have not raised it yet; " if any(name == criterion for name, _ in failed) else ""
+        again = "Words have not helped it yet; " if any(name == criterion for name, _ in failed) else ""
         parts.append(
             f"{criterion} {best.criteria[criterion]:.2f}: {again}{reason[:1].lower() + reason[1:] if again else reason}"
         )

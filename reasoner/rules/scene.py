@@ -1,9 +1,10 @@
-"""The scene's vocabulary: place, hour, weather, style and sound, each with what a caption says of it."""
+"""The scene's vocabulary: hour, weather, style and mood, each with what a caption says of it."""
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from reasoner.rules.places import INDOORS, NOWHERE, PLACES, place
 from reasoner.rules.wishes import says
 
 
@@ -17,77 +18,6 @@ class Hour:
     effect: str
     palette: str
 
-
-_PLACES: Mapping[str, tuple[str, str, str]] = {
-    "sea": (
-        r"sea|ocean|coast\w*|beach\w*|waves|shores?|harbou?r|bay|surf|cliffs?|islands?|port|pier|lighthouse|sailboats?|ships?|yacht",
-        "open sea water with a long horizon and small waves at several distances",
-        "waves and wind over open water",
-    ),
-    "lake": (
-        r"lakes?|rivers?|pond|lagoon|fjord|stream|canal|waterfall",
-        "water that mirrors its banks, with reeds near and hills far",
-        "lapping water and distant birds",
-    ),
-    "street": (
-        r"streets?|alley\w*|avenue|sidewalk|crosswalk|intersection|downtown|plaza|market|boulevard|pavement|diner|storefronts?|shop",
-        "a street with facades on both sides, pavement near the camera and depth down its length",
-        "city ambience with footsteps and distant traffic",
-    ),
-    "city": (
-        r"city|cities|skyline|skyscrapers?|rooftops?|urban|metropolis|town|towers?|stadium",
-        "a city of many buildings, near ones large and far ones fading into the air",
-        "low city hum with distant traffic",
-    ),
-    "road": (
-        r"roads?|highway|freeway|motorway|lanes?|dash ?cam\w*|traffic|driving|cars?|trucks?|race ?track|tunnel|bridge",
-        "a road with lane markings that leads into the distance, with verges on both sides",
-        "engine and tyre noise",
-    ),
-    "forest": (
-        r"forests?|woods|woodland|jungle|trees|pines?|rainforest|grove|redwoods?|bamboo",
-        "tree trunks at several distances, undergrowth near and canopy above",
-        "birdsong and leaves in light wind",
-    ),
-    "desert": (
-        r"deserts?|dunes?|sahara|arid|canyon|mesa|mars|martian|moon surface|lunar",
-        "bare ground with long ridges one behind another under an open sky",
-        "low wind over sand",
-    ),
-    "mountains": (
-        r"mountains?|peaks?|alps|alpine|summit|ridges?|himalaya\w*|valley|glacier|volcano|hills?|slopes?|skier|snowboard\w*",
-        "mountain ridges layered from near rock to far peaks",
-        "wind in the heights",
-    ),
-    "field": (
-        r"fields?|meadows?|grass\w*|farm\w*|prairie|savanna\w*|countryside|pasture|park|garden|vineyard|lawn|playground|flowers?",
-        "open ground with grass near the camera and a line of trees far off",
-        "insects and wind in grass",
-    ),
-    "warehouse": (
-        r"warehouses?|factory|factories|conveyor\w*|forklifts?|hangar|workshop|garage|robot(?:ic)? arms?|industrial",
-        "a large indoor hall with a concrete floor, shelving and machinery at several distances",
-        "machine hum and the echo of a large hall",
-    ),
-    "interior": (
-        (
-            r"(?:bed)?rooms?|kitchens?|indoors?|interior|office|lab|laborator(?:y|ies)|hallway|corridor|studio|workbench|cafe"
-            r"|tabletop|library|restaurant|museum|hospital|desk|table|sofa|couch|pottery|gym|stage"
-        ),
-        "an indoor room with a wall behind, furniture at the sides and a floor that shows depth",
-        "quiet room tone",
-    ),
-    "underwater": (
-        r"underwater|coral|reef|seabed|deep sea",
-        "clear water with light from above and shapes that fade with distance",
-        "muffled water and bubbles",
-    ),
-    "space": (
-        r"outer space|galaxy|nebula|spacecraft|spaceship|space station|planets?|satellite|asteroids?",
-        "the blackness of space with stars far behind",
-        "silence with a faint low hum",
-    ),
-}
 
 _HOURS: Mapping[str, tuple[str, Hour]] = {
     "night": (
@@ -210,7 +140,6 @@ def _compiled(words: str) -> re.Pattern[str]:
     return re.compile(rf"\b(?:{words})\b")
 
 
-_PLACE_WORDS = {kind: _compiled(row[0]) for kind, row in _PLACES.items()}
 _HOUR_WORDS = {kind: _compiled(row[0]) for kind, row in _HOURS.items()}
 _WEATHER_WORDS = {kind: _compiled(row[0]) for kind, row in _WEATHER.items()}
 _STYLE_WORDS = {kind: _compiled(row[0]) for kind, row in _STYLES.items()}
@@ -230,23 +159,42 @@ class Scene:
     sound: str
 
 
+AS_DESCRIBED = "As described in the prompt"
+"""What a field says that the rules cannot read out of the prompt."""
+
+UNREAD = Scene(
+    surroundings=AS_DESCRIBED,
+    weather=(),
+    hour=Hour(AS_DESCRIBED, AS_DESCRIBED, AS_DESCRIBED, AS_DESCRIBED, AS_DESCRIBED),
+    medium=AS_DESCRIBED,
+    style=AS_DESCRIBED,
+    mood=AS_DESCRIBED,
+    sound="what the scene described in the prompt sounds like",
+)
+"""The scene of a prompt in a language that the rules cannot read."""
+
+_PALETTES = {
+    re.compile(r"\b(?:noir|black[ -]and[ -]white|monochrome|b&w)\b"): "black and white",
+    re.compile(r"\bsepia\b"): "sepia tones",
+}
+
+
 def scene(prompt: str) -> Scene:
     """Read a prompt; what it does not say is daylight, live action and an uncluttered setting."""
     text = prompt.lower()[:5000]
-    place = next((kind for kind, pattern in _PLACE_WORDS.items() if says(text, pattern)), "")
-    hour = next((kind for kind, pattern in _HOUR_WORDS.items() if says(text, pattern)), "")
+    kind = place(text)
+    hour_kind = next((kind for kind, pattern in _HOUR_WORDS.items() if says(text, pattern)), "")
     style = next((kind for kind, pattern in _STYLE_WORDS.items() if says(text, pattern)), "")
-    indoors = place in {"warehouse", "interior"}
-    _, surroundings, sound = _PLACES.get(
-        place, ("", "an uncluttered setting with depth behind the subject", "quiet ambience")
-    )
+    where = PLACES.get(kind, NOWHERE)
+    hour = _HOURS[hour_kind][1] if hour_kind else _INDOORS if kind in INDOORS else _DAY
+    palette = next((name for pattern, name in _PALETTES.items() if says(text, pattern)), "")
     _, medium, manner = _STYLES.get(style, ("", "Live action", "Photorealistic, true to physics and materials"))
     return Scene(
-        surroundings=surroundings,
+        surroundings=where.surroundings,
         weather=tuple(row[1] for kind, row in _WEATHER.items() if says(text, _WEATHER_WORDS[kind])),
-        hour=_HOURS[hour][1] if hour else _INDOORS if indoors else _DAY,
+        hour=replace(hour, palette=palette) if palette else hour,
         medium=medium,
         style=manner,
         mood=next((mood for pattern, mood in _MOOD_WORDS if says(text, pattern)), "True to the moment"),
-        sound=sound,
+        sound=where.sound,
     )

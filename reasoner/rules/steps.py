@@ -1,11 +1,14 @@
 """What an edit is: a step of a ladder, and the case that it is written for."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from reasoner.camera import requested_moves
 from reasoner.caption import clock
 from reasoner.rules import moves, timeline
+from reasoner.rules.english import reads_as_english
+from reasoner.rules.given import given_object
+from reasoner.rules.passages import Passage, passages
 from reasoner.rules.wishes import Wish, wishes
 from reasoner.types import CaptionRequest
 
@@ -17,14 +20,23 @@ class Case:
     request: CaptionRequest
     feedback: str
     phases: moves.Phases
-    paces: moves.Paces
+    wordings: moves.Wordings
     wishes: frozenset[Wish]
+    passages: Sequence[Passage]
+    """What the prompt says of the camera."""
 
     @classmethod
     def of(cls, request: CaptionRequest, feedback: str) -> "Case":
         """Read the user's prompt once."""
         prompt = request.prompt
-        return cls(request, feedback, requested_moves(prompt), moves.paces(prompt), frozenset(wishes(prompt)))
+        return cls(
+            request,
+            feedback,
+            requested_moves(prompt),
+            moves.wordings(prompt),
+            frozenset(wishes(prompt)),
+            passages(prompt) if given_object(prompt) is None else (),
+        )
 
     @property
     def end(self) -> str:
@@ -35,6 +47,21 @@ class Case:
     def travels(self) -> bool:
         """Whether the user asks the camera to go somewhere."""
         return any(move in moves.AMOUNTS for phase in self.phases for move in phase)
+
+    @property
+    def camera_free(self) -> bool:
+        """Whether the user leaves it open what the camera does; its framing may be settled.
+
+        Of a prompt in another language nobody knows.
+        """
+        if given_object(self.request.prompt) is None and not reads_as_english(self.request.prompt):
+            return False
+        return not self.phases and all(passage.kind == "framing" for passage in self.passages)
+
+    @property
+    def slow(self) -> bool:
+        """Whether the user asks for a slow move."""
+        return any(said.pace == "slowly" for said in self.wordings.values())
 
     @property
     def overexposed(self) -> bool:
@@ -72,13 +99,13 @@ def sentence(text: str) -> Sentence:
 def strong(case: Case, segment: int | None, *, paced: bool = True) -> str:
     """The asked moves put strongly; `paced`: with the pace that the user's words give them."""
     spans = timeline.spans(case.request, len(case.phases))
-    paces = case.paces if paced else {}
+    wordings = case.wordings if paced else {move: replace(said, pace="") for move, said in case.wordings.items()}
     if segment is not None:
         phase = case.phases[min(segment, len(case.phases) - 1)]
-        return moves.strong(phase, paces, *spans[min(segment, len(spans) - 1)])
+        return moves.strong(phase, wordings, *spans[min(segment, len(spans) - 1)])
     if len(case.phases) == 1:
-        return moves.strong(case.phases[0], paces, 0, timeline.duration(case.request))
-    told = [moves.strong(phase, paces, *span) for phase, span in zip(case.phases, spans, strict=True)]
+        return moves.strong(case.phases[0], wordings, 0, timeline.duration(case.request))
+    told = [moves.strong(phase, wordings, *span) for phase, span in zip(case.phases, spans, strict=True)]
     return " Then: ".join(told)
 
 

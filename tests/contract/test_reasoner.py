@@ -53,6 +53,7 @@ async def test_upsample_writes_a_caption_for_this_render(reasoner: Reasoner, ask
     assert caption.source == "upsample"
     assert caption.reasoner == reasoner.id
     assert caption.edits == ()
+    assert all(note.strip() for note in caption.notes)
     assert not caption.reseed
     assert caption.structured is not None
     assert StructuredCaption.parse(caption.prompt) == caption.structured

@@ -10,7 +10,8 @@ from reasoner.caption import StructuredCaption
 from reasoner.config import RulesConfig
 from reasoner.rules import Rules
 from reasoner.rules.phrases import phrases
-from reasoner.rules.upsample import IN_FRAME, upsample
+from reasoner.rules.subjects import IN_FRAME
+from reasoner.rules.upsample import upsample
 from reasoner.types import CaptionRequest
 
 PROMPTS = [
@@ -220,7 +221,7 @@ def test_with_a_first_frame_the_image_describes_itself() -> None:
     assert caption.background_setting == f"{IN_FRAME}."
     assert "first frame" in woman.description
     assert "starts from the given image" in caption.temporal_caption
-    assert caption.cinematography.camera_motion == "The camera pulls back."
+    assert caption.cinematography.camera_motion == "the camera pulls back."
 
 
 async def test_the_same_request_gets_the_same_caption() -> None:
@@ -286,6 +287,9 @@ def test_strange_text(prompt: str) -> None:
         "the red ",
         '"',
         "camera pans ",
+        "tracking shot of, ",
+        "the camera follows it, then it. ",
+        "the camera of ",
         "0:00-",
         "{",
         "\n",
@@ -303,3 +307,153 @@ async def test_bounded_time(piece: str) -> None:
     start = time.process_time()
     await Rules(RulesConfig()).upsample(request(prompt))
     assert time.process_time() - start < 0.2
+
+
+STILL = "nearly static"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "words"),
+    [
+        ("A robot drives through a hall. The camera follows the robot.", "The camera follows the robot."),
+        ("tracking shot of a robot", "tracking shot of a robot"),
+        ("First-person view from the robot's head camera", "First-person view from the robot's head camera"),
+        ("A robot folds a towel, wrist-mounted camera view", "wrist-mounted camera view"),
+        ("Egocentric video of hands folding a towel", "Egocentric video of hands folding a towel"),
+        ("A dolly zoom on a detective", "A dolly zoom on a detective"),
+        ("A lake, no camera shake", "no camera shake"),
+        ("Ein Hund rennt, die Kamera folgt ihm", "die Kamera folgt ihm"),
+        ("\u4e00\u53ea\u718a\u732b\uff0c\u955c\u5934\u8ddf\u968f", "\u955c\u5934\u8ddf\u968f"),
+    ],
+)
+async def test_camera_words_that_are_not_understood_are_passed_on(prompt: str, words: str) -> None:
+    caption = await Rules(RulesConfig()).upsample(request(prompt))
+    assert caption.structured
+    assert words in caption.structured.cinematography.camera_motion
+    assert all(words in segment.camera for segment in caption.structured.segments)
+    assert STILL not in caption.prompt
+    assert any(words in note for note in caption.notes) == ("no camera" not in prompt)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "words", "segment"),
+    [
+        ("A car. The camera trucks left.", "The camera trucks left.", "The camera trucks left."),
+        ("A tower, crane up", "crane up.", "The camera cranes up."),
+        ("A dog runs, tracking shot to the right", "tracking shot to the right.", "The camera tracks right."),
+        ("A crane shot up the facade", "A crane shot up the facade.", "The camera cranes up."),
+        ("A vase, slow arc left", "slow arc left.", "The camera slowly arcs to the left."),
+        ("A vase, the camera pedestals down", "the camera pedestals down.", "The camera pedestals down."),
+        ("A wide shot of a car moving left, static camera", "A wide shot. static camera.", "completely static"),
+    ],
+)
+async def test_the_users_verb_is_kept(prompt: str, words: str, segment: str) -> None:
+    caption = await Rules(RulesConfig()).upsample(request(prompt))
+    assert caption.structured
+    assert caption.structured.cinematography.camera_motion == words
+    assert segment in caption.structured.segments[0].camera
+    assert caption.notes == ()
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "A cat sleeps",
+        "A woman walks toward the camera",
+        "A robot approaches the camera",
+        "A photographer cleans a camera",
+        "A basketball player takes a shot",
+        "A room with a view",
+    ],
+)
+async def test_only_silence_about_the_camera_is_stillness(prompt: str) -> None:
+    caption = await Rules(RulesConfig()).upsample(request(prompt))
+    assert caption.structured
+    assert STILL in caption.structured.cinematography.camera_motion
+    assert caption.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("prompt", "subject", "action"),
+    [
+        ("No people, no cars", "The scene as a whole", "goes on"),
+        ("A street, no people or cars", "A street", ""),
+        ("Film noir: a detective walks down an alley", "A detective", "walks down an alley"),
+        ("early morning fog", "The scene as a whole", "goes on"),
+        ("Early morning fog over a harbour, a boat drifts", "A boat", "drifts"),
+        ("Rain falls on a tin roof", "Rain", "falls on a tin roof"),
+        ("The camera trucks left.", "The scene as a whole", "goes on"),
+        ("AMR with a pallet drives through a warehouse", "AMR", "drives through a warehouse"),
+        ("A woman in a red coat waits", "A woman", "waits"),
+        ("A park with a dog running", "A dog", "running"),
+        ("A dog without a leash runs on a beach", "A dog", "runs on a beach"),
+        ("A robot no longer moves", "A robot", "no longer moves"),
+        ("Two forklifts pass each other in a loading dock", "Two forklifts", "pass each other in a loading dock"),
+        ("A pair of hands chop carrots on a board", "A pair of hands", "chop carrots on a board"),
+        ("A tractor ploughs a field", "A tractor", "ploughs a field"),
+        ("The gripper picks up a red mug", "The gripper", "picks up a red mug"),
+        ("Dashcam view of a car merging onto a highway in rain", "A car", "merging onto a highway in rain"),
+        ("A crane lifts a container", "A crane", "lifts a container"),
+        ("We follow a robot down a corridor", "A robot", ""),
+        ("A tall building at sunrise", "A tall building", ""),
+        ("A black and white cat sits", "A black-and-white cat", "sits"),
+    ],
+)
+def test_the_main_subject(prompt: str, subject: str, action: str) -> None:
+    main = upsample(request(prompt)).subjects[0]
+    assert main.description == subject
+    assert main.action.startswith(action)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "setting"),
+    [
+        ("Two forklifts pass each other in a loading dock", "A loading dock: a large indoor hall"),
+        ("A pair of hands chop carrots on a board", "A board: an indoor room"),
+        ("A tractor ploughs a field", "Open ground"),
+        ("The gripper picks up a red mug", "A large indoor hall"),
+        ("The gripper picks up a red mug in a kitchen", "A kitchen: an indoor room"),
+        ("Dashcam view of a car merging onto a highway in rain", "A highway: a road"),
+        ("A car in a forest", "A forest: tree trunks"),
+        ("A portrait, shallow depth of field", "An uncluttered setting"),
+    ],
+)
+def test_the_setting(prompt: str, setting: str) -> None:
+    assert upsample(request(prompt)).background_setting.startswith(setting)
+
+
+def test_the_same_thing_is_one_subject() -> None:
+    assert len(upsample(request("A robot waits. Then the robot waves.")).subjects) == 1
+
+
+def test_film_noir_is_black_and_white() -> None:
+    assert upsample(request("Film noir: a detective smokes")).aesthetics.color_scheme == "Black and white"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "clause"),
+    [
+        ("Ein Zug f\u00e4hrt durch die Alpen, Sonnenaufgang", "Ein Zug f\u00e4hrt durch die Alpen"),
+        ("Der Roboter greift eine Tasse", "Der Roboter greift eine Tasse"),
+        ("Una bailarina gira en un escenario oscuro", "Una bailarina gira en un escenario oscuro"),
+        ("\u4e00\u53ea\u718a\u732b\u3002\u7af9\u5b50", "\u4e00\u53ea\u718a\u732b"),
+        ("\U0001f680\U0001f315", "\U0001f680\U0001f315"),
+    ],
+)
+async def test_another_language_is_passed_on(prompt: str, clause: str) -> None:
+    caption = await Rules(RulesConfig()).upsample(request(prompt))
+    assert caption.structured
+    assert [subject.description for subject in caption.structured.subjects] == [clause]
+    assert caption.structured.background_setting == "As described in the prompt."
+    assert caption.structured.lighting.conditions == "As described in the prompt"
+    assert STILL not in caption.prompt
+    assert "No English" in caption.notes[-1]
+
+
+@pytest.mark.parametrize("prompt", ["cat", "Waves crash on rocks", "Flowers die in the snow", "A caf\u00e9 at night"])
+async def test_english_is_recognised(prompt: str) -> None:
+    assert (await Rules(RulesConfig()).upsample(request(prompt))).notes == ()
+
+
+async def test_json_of_another_schema_is_noted() -> None:
+    assert "schema" in (await Rules(RulesConfig()).upsample(request('{"a": 1}'))).notes[0]
