@@ -12,7 +12,7 @@ import numpy as np
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from critic.frames import Footage, Picture, even_positions, small_size
+from critic.frames import Footage, Picture, close_up_step, small_size, tiles
 
 Video = NDArray[np.uint8]
 """(n, height, width, 3) RGB."""
@@ -24,9 +24,10 @@ def footage(video: Video, fps: float = 24.0) -> Footage:
     """What `critic.frames.read` would give for these frames, without a codec between."""
     n, height, width = video.shape[:3]
     size = small_size(width, height)
-    at = even_positions(n, 8)
-    small = np.stack([cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in video])
-    return Footage(small, video[at], tuple(at), np.arange(n) / fps)
+    small = np.stack([cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in video]).astype(np.uint8)
+    at = tuple(range(0, n, close_up_step(fps)))
+    near = np.stack([tiles(np.asarray(cv2.cvtColor(video[i], cv2.COLOR_RGB2GRAY), np.uint8)) for i in at])
+    return Footage(small, video[0], near, at, np.arange(n) / fps)
 
 
 def encode(video: Video, path: Path, *, fps: float = 24.0, codec: str = "libx264", **options: str) -> Path:
@@ -137,6 +138,45 @@ def noisy(video: Video, severity: int) -> Video:
     return _each(lambda f, _: f + sigma * dice.standard_normal(f.shape, np.float32), video)
 
 
+def _part(video: Video) -> slice:
+    """15 % of the frames, from a third on."""
+    start = len(video) // 3
+    return slice(start, start + round(len(video) * 0.15))
+
+
+def noisy_in_part(video: Video, severity: int) -> Video:
+    """15 % of the frames are `noisy`."""
+    out = video.copy()
+    out[_part(video)] = noisy(video[_part(video)], severity)
+    return out
+
+
+def blurred_in_part(video: Video, severity: int) -> Video:
+    """15 % of the frames are `blurred`."""
+    out = video.copy()
+    out[_part(video)] = blurred(video[_part(video)], severity)
+    return out
+
+
+def static_burst(video: Video, severity: int) -> Video:
+    """The static of a lost signal is mixed into 15 % of the frames, to 10 to 100 %."""
+    share = (0.1, 0.2, 0.35, 0.6, 1.0)[severity - 1]
+    dice = np.random.default_rng(9)
+    out = video.copy()
+    out[_part(video)] = _each(lambda f, _: f * (1 - share) + share * dice.integers(0, 256, f.shape), out[_part(video)])
+    return out
+
+
+def shuffled(video: Video, severity: int) -> Video:
+    """A stretch of 15 to 100 % of the frames, in the middle, is in random order."""
+    n = len(video)
+    length = round(n * (0.15, 0.25, 0.4, 0.7, 1.0)[severity - 1])
+    start = (n - length) // 2
+    out = video.copy()
+    out[start : start + length] = video[start + np.random.default_rng(10).permutation(length)]
+    return out
+
+
 def blocky(video: Video, severity: int) -> Video:
     """Blocks of 8x8 pixels lose their detail: 15 to 90 % of the way to their mean and slopes."""
     share = (0.15, 0.3, 0.45, 0.65, 0.9)[severity - 1]
@@ -220,13 +260,13 @@ def _shift(frame: NDArray[np.float32], jump: NDArray[np.float64]) -> NDArray[Any
 DEGRADATIONS: Mapping[str, tuple[Callable[[Video, int], Video], ...]] = {
     "frozen": (frozen,),
     "duplicates": (duplicated,),
-    "cuts": (cut,),
+    "cuts": (cut, shuffled),
     "black": (blackened,),
     "flicker": (flickering,),
     "shake": (shaken,),
     "warping": (warped,),
-    "blur": (blurred,),
-    "noise": (noisy,),
+    "blur": (blurred, blurred_in_part),
+    "noise": (noisy, noisy_in_part, static_burst),
     "blockiness": (blocky, blocky_codec),
     "banding": (banded,),
     "exposure": (underexposed, overexposed),

@@ -8,7 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 class SignalsConfig(BaseModel):
     """The embedded critic: measured signals and no model."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
     backend: Literal["signals"] = "signals"
     accept_at: float | None = Field(default=0.95, ge=0, le=1)

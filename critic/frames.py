@@ -24,8 +24,12 @@ Picture = NDArray[np.uint8]
 
 SMALL = 256
 """Long side in pixels of the frames that signals over time are measured on."""
-NATIVE = 8
-"""Frames kept at full size, for what only shows there: blur, noise, blocks, bands."""
+CLOSE_UPS_A_SECOND = 8
+"""How often parts of a frame are kept at full size, for what only shows there: blur, noise, blocks, bands."""
+_WHOLE = 256 * 256
+"""Pixels up to which a close-up is the whole frame."""
+_TILE = 80
+"""Pixels a side of the nine parts of larger frames. A multiple of the 8 pixels of codecs' blocks."""
 MAX_FRAMES = 1200
 """Frames looked at: 50 s at 24 fps, three times the longest Cosmos3 clip; 136 MiB of small frames."""
 MAX_PIXELS = 4096 * 2304
@@ -41,10 +45,12 @@ class Footage:
 
     small: NDArray[np.uint8]
     """(n, h, w, 3) RGB: every frame, `SMALL` pixels on the long side."""
-    native: NDArray[np.uint8]
-    """(k, height, width, 3) RGB: frames at full size, evenly spaced from the first to the last."""
-    native_at: tuple[int, ...]
-    """The index of each native frame."""
+    first: Picture
+    """The first frame at full size."""
+    close_ups: NDArray[np.uint8]
+    """(k, t, h, w) luma at full size: `tiles` of `CLOSE_UPS_A_SECOND` frames, evenly spaced from the first on."""
+    close_ups_at: tuple[int, ...]
+    """The index of each frame that was looked at closely."""
     times: NDArray[np.float64]
     """(n,) seconds since the first frame, rising."""
     complaint: str = ""
@@ -67,7 +73,26 @@ def even_positions(total: int, count: int) -> list[int]:
     return sorted({round(i) for i in np.linspace(0, total - 1, min(count, total))})
 
 
-def read(path: Path, *, native: int = NATIVE, check: Callable[[], None] = lambda: None) -> Footage:
+def close_up_step(fps: float) -> int:
+    """Frames from one close-up to the next."""
+    return max(1, round(fps / CLOSE_UPS_A_SECOND))
+
+
+def tiles(luma: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(t, h, w) parts of a frame's (height, width) luma: the whole of a small frame, else nine squares.
+
+    The squares lie on a grid of three by three from edge to edge and begin at multiples of 8, as codecs' blocks do.
+    Their sum is as many pixels as a small frame has, so that time and memory do not grow with the resolution.
+    """
+    height, width = luma.shape
+    if height * width <= _WHOLE:
+        return luma[None]
+    tall, wide = min(_TILE, height), min(_TILE, width)
+    rows, columns = ([(free * part // 2) // 8 * 8 for part in range(3)] for free in (height - tall, width - wide))
+    return np.stack([luma[y : y + tall, x : x + wide] for y in rows for x in columns])
+
+
+def read(path: Path, *, check: Callable[[], None] = lambda: None) -> Footage:
     """Decode a clip once, from its first frame to its last.
 
     `check` is called at every frame and may raise to stop. A file that breaks off gives the frames before the break and
@@ -79,9 +104,11 @@ def read(path: Path, *, native: int = NATIVE, check: Callable[[], None] = lambda
     """
     index = _index(path)
     total = min(len(index.stamps), MAX_FRAMES)
-    wanted = set(even_positions(total, native))
+    seconds = float((index.stamps[total - 1] - index.stamps[0]) * index.unit)
+    step = close_up_step((total - 1) / seconds) if seconds else 1
+    first: Picture | None = None
     small: list[Picture] = []
-    kept: dict[int, Picture] = {}
+    close_ups: dict[int, NDArray[np.uint8]] = {}
     times: list[float] = []
     complaint = ""
     try:
@@ -93,22 +120,24 @@ def read(path: Path, *, native: int = NATIVE, check: Callable[[], None] = lambda
             width, height = small_size(frame.width, frame.height)
             small.append(_picture(frame, width, height))
             times.append(frame.time)
-            if at in wanted:
-                kept[at] = _picture(frame, frame.width, frame.height)
+            if first is None:
+                first = _picture(frame, frame.width, frame.height)
+            if at % step == 0 and (frame.height, frame.width) == first.shape[:2]:
+                close_ups[at] = tiles(np.asarray(frame.to_ndarray(format="gray"), np.uint8))
     except av.FFmpegError as error:
         if not small:
             raise JudgeError(f"{path.name} does not decode: {error.strerror}") from error
         complaint = f"the file breaks off after {len(small)} frames"
     small = [picture for picture in small if picture.shape == small[0].shape]
-    if len(small) < 2:
+    if first is None or len(small) < 2:
         raise JudgeError(f"{path.name} is not a clip: {len(small)} frames decode, at least 2 are needed")
     if not complaint and len(small) < total:
         complaint = f"the file names {total} frames but only {len(small)} decode"
     clock = np.maximum.accumulate(np.asarray(times[: len(small)]) - times[0])
     if not complaint and clock[-1] + 0.5 < index.seconds:
         complaint = f"the file states {index.seconds:.1f} s but breaks off after {clock[-1]:.1f} s"
-    native_at = tuple(i for i in sorted(kept) if kept[i].shape == kept[0].shape)
-    return Footage(np.stack(small), np.stack([kept[i] for i in native_at]), native_at, clock, complaint)
+    near = tuple(i for i in sorted(close_ups) if i < len(small))
+    return Footage(np.stack(small), first, np.stack([close_ups[i] for i in near]), near, clock, complaint)
 
 
 def sample(path: Path, count: int) -> list[tuple[float, Picture]]:

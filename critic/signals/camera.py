@@ -42,6 +42,8 @@ _ASKED: Final[dict[Move, tuple[Component, float]]] = {
 """By move, the component that shows it and its sign. 0: either, since in an orbit near and far parts move against one
 another."""
 
+_HELD = 0.3
+"""Share of a clear move up to which a camera counts as static."""
 _AGREE = 0.35
 """Share of corners that must follow one similarity, or the path is unknown."""
 UNKNOWN = 0.5
@@ -153,18 +155,16 @@ def _judge(c: Course, moves: Sequence[Move], phases: int) -> _Phase:
         words = f"what the camera does cannot be measured (only {c.agreement:.0%} of the picture moves together)"
         return _Phase(UNKNOWN, 0.0, words, f"name one clear camera move: {asked}")
     need = {name: clear / np.sqrt(phases) for name, clear in CLEAR.items()}
-    wanted = [_ASKED[move] for move in moves if move != "static"]
+    wanted = [_ASKED[move] for move in _moved(moves)]
     free = {name for name, _ in wanted} | ({"zoom", "roll"} if any(sign == 0 for _, sign in wanted) else set())
     others: tuple[Component, ...] = ("pan", "tilt", "zoom", "roll")
     extra = {name: abs(c.component(name)) / need[name] for name in others if name not in free}
     most = max(extra, key=lambda name: extra[name], default=None)
     stray = extra[most] if most else 0.0
     if not wanted:
-        words = (
-            f"the camera {_did(c, most)} (asked: static)"
-            if most and stray > 0.3
-            else "the camera stays still, as asked"
-        )
+        words = "the camera stays still, as asked"
+        if most and stray > _HELD:
+            words = f"{_did(c, most)}; a static camera stays under {_amount(most, _HELD * need[most], short=True)}"
         return _Phase(
             score("camera: static", stray), 1 - stray, words, "lock the camera off on a tripod, with no camera movement"
         )
@@ -177,9 +177,12 @@ def _judge(c: Course, moves: Sequence[Move], phases: int) -> _Phase:
         * score("camera: extra", stray)
     )
     least = min(amounts, key=lambda name: amounts[name])
-    words = f"the camera {' and '.join(_did(c, name) for name in amounts)} (asked: {asked})"
+    targets = {name: f"a clear {_name(move)}" for move, (name, _) in zip(_moved(moves), wanted, strict=True)}
+    words = " and ".join(
+        f"{_did(c, name)}; {targets[name]} is {_amount(name, need[name], short=True)} or more" for name in amounts
+    )
     if stray > 1 and most:
-        words += f", but also {_did(c, most)}"
+        words += f", but {_did(c, most)} as well, which nobody asked for"
     if amounts[least] < -0.25:
         advice = f"name the direction of the camera again and plainly: {asked}"
     elif amounts[least] < 0.9:
@@ -189,21 +192,43 @@ def _judge(c: Course, moves: Sequence[Move], phases: int) -> _Phase:
     return _Phase(value, amounts[least], words, advice)
 
 
+def _moved(moves: Sequence[Move]) -> list[Move]:
+    return [move for move in moves if move != "static"]
+
+
 def _name(move: Move) -> str:
-    return "handheld" if move == "handheld" else move.replace("_", " ")
+    return "handheld sway" if move == "handheld" else move.replace("_", " ")
 
 
 def _did(c: Course, name: Component) -> str:
-    """What the camera did in one component, with its figure."""
+    """What the picture shows of the camera in one component, with its figure."""
     figure = c.component(name)
+    forth = figure >= 0
     match name:
         case "pan":
-            return f"pans {'right' if figure >= 0 else 'left'} by {abs(figure):.0%} of the width"
+            return f"the view turned {'right' if forth else 'left'} by {_amount(name, figure)}"
         case "tilt":
-            return f"tilts {'up' if figure >= 0 else 'down'} by {abs(figure):.0%} of the height"
+            return f"the view turned {'up' if forth else 'down'} by {_amount(name, figure)}"
         case "zoom":
-            return f"{'moves in' if figure >= 0 else 'moves out'} {np.exp(abs(figure)):.2f} times"
+            return f"the picture {'grew' if forth else 'shrank'} {_amount(name, figure)}"
         case "roll":
-            return f"rolls {'right' if figure >= 0 else 'left'} by {abs(figure):.0f} degrees"
+            return f"the camera rolled {'right' if forth else 'left'} by {_amount(name, figure)}"
         case "sway":
-            return f"sways by {figure:.2f}% of the diagonal"
+            return f"the camera swayed by {_amount(name, figure)}"
+
+
+def _amount(name: Component, figure: float, *, short: bool = False) -> str:
+    """The size of a figure with its unit; `short` leaves out of what."""
+    size = abs(figure)
+    match name:
+        case "pan":
+            figure_words, of = f"{size:.0%}", " of the width"
+        case "tilt":
+            figure_words, of = f"{size:.0%}", " of the height"
+        case "zoom":
+            figure_words, of = f"{np.exp(size):.2f}", " times"
+        case "roll":
+            figure_words, of = f"{size:.1f} degrees", ""
+        case "sway":
+            figure_words, of = f"{size:.2f}%", " of the diagonal"
+    return figure_words if short else figure_words + of

@@ -57,15 +57,26 @@ def duplicates(reading: Reading, wishes: frozenset[str]) -> Finding:
 
 
 def cuts(reading: Reading, wishes: frozenset[str]) -> Finding:
-    """Number of hard cuts, from 0: see `timeline.lay_out`."""
+    """Number of hard cuts (`timeline.lay_out`) and of frames out of their order (`order.leaps`), from 0."""
     found = reading.timeline.cuts
-    count = len(found)
+    # a single strange frame is two cuts; black frames are a criterion of their own
+    near = {i + step for i in found for step in (-1, 0)} | {
+        i + s for i in np.flatnonzero(reading.black) for s in (-1, 0, 1)
+    }
+    strays = np.array([i for i in np.flatnonzero(reading.leaps) if i not in near], np.int64)
+    words = [f"{len(found)} hard cut{'s' if len(found) != 1 else ''}"] * bool(found)
+    if len(strays):
+        words.append(f"{len(strays)} frame{'s' if len(strays) != 1 else ''} out of order with both neighbours")
+    spans = [Span(reading.seconds(i), reading.seconds(i), "a hard cut") for i in found]
+    for start, end in _clusters(strays, round(reading.footage.fps / 2)):
+        spans.append(Span(reading.seconds(start), reading.seconds(end), "frames leap out of their order"))
+    count = len(found) + len(strays)
     return Finding(
         float(count),
         score("cuts", count, wishes),
-        f"{count} hard cut{'s' if count != 1 else ''}" if count else "one continuous shot",
+        " and ".join(words) or "one continuous shot",
         "ask for one continuous unbroken take, without cuts or scene changes",
-        tuple(Span(reading.seconds(i), reading.seconds(i), "a hard cut") for i in found),
+        tuple(sorted(spans, key=lambda span: span.start)),
     )
 
 

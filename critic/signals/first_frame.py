@@ -15,6 +15,8 @@ from critic.types import JudgeError
 
 _LONG_SIDE = 448
 """Pixels at which corners are matched."""
+_SETTLED = 0.25
+"""Seconds after which a clip that falls away from its image has done so."""
 
 
 class Match(NamedTuple):
@@ -56,29 +58,51 @@ def compare(image: Picture, frame: Picture) -> Match:
     return Match(matched, float(moved), _ssim(carried.astype(np.float32), b.astype(np.float32), inside))
 
 
-def first_frame(reading: Reading, image: Picture) -> Finding:
+def drift(reading: Reading) -> tuple[float, float]:
+    """How far light or colour have moved from frame 0 after a quarter to a half of a second, and seconds of the most.
+
+    In levels of the channel that moved most: the median over 8x8 blocks, which subjects that move do not sway, of the
+    mean over that time, which flicker does not.
+    """
+    times, small = reading.footage.times, reading.footage.small
+    after = np.flatnonzero((times >= _SETTLED) & (times <= 2 * _SETTLED))
+    after = after if len(after) else np.array([min(1, len(times) - 1)])
+    size = small.shape[2] // 8, max(1, small.shape[1] // 8)
+    start, *later = (
+        cv2.resize(small[i], size, interpolation=cv2.INTER_AREA).astype(np.float32) for i in [0, *after.tolist()]
+    )
+    moved = np.median(np.mean(later, axis=0) - start, axis=(0, 1))
+    return float(moved[np.argmax(np.abs(moved))]), float(times[after[-1]])
+
+
+def first_frame(reading: Reading, image: Picture, wishes: frozenset[str] = frozenset()) -> Finding:
     """Shift of the image in the clip's first frame, as a share of the diagonal, 0 where it is exact.
 
-    The score is the product of three: the share of ORB corners (Rublee et al. 2011) that one similarity explains, that
-    similarity's shift, and the SSIM (Wang et al. 2004) once it is undone. SSIM alone would fall at any defect of the
+    The score is the product of four: the share of ORB corners (Rublee et al. 2011) that one similarity explains, that
+    similarity's shift, the SSIM (Wang et al. 2004) once it is undone, and the `drift` of light and colour in the first
+    half second, by which generators leave the image once it is shown. SSIM alone would fall at any defect of the
     clip; it decides alone, more strictly, where image and frame are too plain for corners.
     """
-    match = compare(image, np.asarray(reading.footage.native[0]))
+    match = compare(image, reading.footage.first)
     if match.matched is None:
         value = score("first_frame: likeness when plain", match.likeness)
     else:
         value = score("first_frame: shift", match.shift) * score("first_frame: likeness", match.likeness)
         value *= score("first_frame: matched", match.matched)
+    levels, until = drift(reading)
+    held = score("first_frame: drift", abs(levels), wishes)
     if value >= 0.85:
         words = f"the clip starts from the image (likeness {match.likeness:.2f})"
     elif match.matched is not None and match.matched < 0.1:
         words = f"the clip does not start from the image (likeness {match.likeness:.2f})"
     else:
         words = f"the first frame moves the image by {match.shift:.1%} of the diagonal (likeness {match.likeness:.2f})"
-    wrong = (Span(0.0, 0.0, "the first frame differs from the image"),) if value < 0.6 else ()
-    return Finding(
-        match.shift, value, words, "start from the given image, unchanged in framing, content and light", wrong
-    )
+    wrong: tuple[Span, ...] = (Span(0.0, 0.0, "the first frame differs from the image"),) if value < 0.6 else ()
+    if held < 0.9:
+        words += f", but its light or colour moves by {levels:+.0f} levels in the first half second"
+        wrong += (Span(0.0, until, "light or colour drifts from the image"),)
+    advice = "start from the given image, unchanged in framing, content and light"
+    return Finding(match.shift, value * held, words, advice + (", and keep its light" if held < 0.9 else ""), wrong)
 
 
 def _grey(picture: Picture, size: tuple[int, int]) -> NDArray[np.uint8]:

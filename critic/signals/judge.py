@@ -75,12 +75,11 @@ class Signals:
         """
         async with self._slots:
             stop = threading.Event()
+            log.info("judge start %s", clip)
             try:
-                critique = await asyncio.to_thread(judge_now, clip, prompt, first_frame, stop)
+                return await asyncio.to_thread(judge_now, clip, prompt, first_frame, stop)
             finally:
                 stop.set()
-            log.info("judged %s %.2fs", clip, critique.seconds)
-            return critique
 
 
 def judge_now(clip: Path, prompt: str, image: Path | None, stop: threading.Event) -> Critique:
@@ -120,7 +119,7 @@ def measure(reading: Reading, prompt: str, image: frames.Picture | None) -> Mapp
     if phases:
         found["camera"] = camera(reading, phases, wishes)
     if image is not None:
-        found["first_frame"] = first_frame(reading, image)
+        found["first_frame"] = first_frame(reading, image, wishes)
     for name, signal in SIGNALS.items():
         reading.check()
         found[name] = signal(reading, wishes)

@@ -4,12 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from critic.frames import Footage
-from critic.signals import pairs, picture, timeline, tracks
+from critic.signals import order, pairs, picture, timeline, tracks
 from critic.signals.pairs import Floats
 
 
@@ -38,7 +37,13 @@ class Reading:
     @cached_property
     def timeline(self) -> timeline.Timeline:
         """Black frames, cuts and stills."""
-        return timeline.lay_out(self.grey, self.pairs)
+        return timeline.lay_out(self.black, self.pairs)
+
+    @cached_property
+    def leaps(self) -> NDArray[np.bool_]:
+        """(n,) frames out of their order."""
+        self.check()
+        return order.leaps(self.grey, self.pairs.shift)
 
     @cached_property
     def bending(self) -> Floats:
@@ -71,13 +76,10 @@ class Reading:
         return np.array([picture.slope(grey).mean() for grey in self.grey])
 
     @cached_property
-    def native(self) -> tuple[tuple[int, picture.Luma], ...]:
-        """Index and luma of the full-size frames that are not black (all, when all are black)."""
-        lumas = [
-            (i, cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY).astype(np.float32))
-            for i, frame in zip(self.footage.native_at, self.footage.native, strict=True)
-        ]
-        return tuple(pair for pair in lumas if not self.black[pair[0]]) or tuple(lumas)
+    def close_ups(self) -> tuple[tuple[int, NDArray[np.uint8]], ...]:
+        """Index and tiles of the frames looked at closely that are not black (all, when all are black)."""
+        parts = list(zip(self.footage.close_ups_at, self.footage.close_ups, strict=True))
+        return tuple(pair for pair in parts if not self.black[pair[0]]) or tuple(parts)
 
     def seconds(self, frame: int) -> float:
         """The time of a frame; of the clip's end for an index past it."""

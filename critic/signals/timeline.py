@@ -44,14 +44,13 @@ def black_frames(grey: NDArray[np.uint8]) -> Flags:
     return np.asarray(np.percentile(grey[:, ::2, ::2], 95, axis=(1, 2)) < 20)
 
 
-def lay_out(grey: NDArray[np.uint8], pairs: Pairs) -> Timeline:
-    """Find black frames, cuts and stills in `grey` (n, h, w).
+def lay_out(black: Flags, pairs: Pairs) -> Timeline:
+    """Find cuts and stills in a clip whose black frames are known.
 
     A cut is a fall of `Pairs.match` by .35 under the running
     median, to below .6. A pair is still when its change is under `_STILL`, or under .15 of the clip's
     97th percentile and 1.2 levels, or where half of its neighbourhood is under `_STILL` and itself under 1.5.
     """
-    black = black_frames(grey)
     dark_pair = black[:-1] | black[1:]
     fall = smooth_median(pairs.match, 9) - pairs.match
     cut = (fall > 0.35) & (pairs.match < 0.6) & ~dark_pair

@@ -35,15 +35,15 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_frame_comes_once_in_order(clip: Path) -> None:
     footage = frames.read(clip)
     assert [number(f) for f in footage.small] == list(range(61))
-    assert [number(f) for f in footage.native] == list(footage.native_at)
-    assert footage.native_at[0] == 0
-    assert footage.native_at[-1] == 60
-    assert len(footage.native_at) == frames.NATIVE
+    assert [number(tiles[0][..., None]) for tiles in footage.close_ups] == list(footage.close_ups_at)
+    assert footage.close_ups_at == tuple(range(0, 61, 3))
+    assert number(footage.first) == 0
     assert footage.fps == pytest.approx(24)
     assert footage.times == pytest.approx(np.arange(61) / 24)
     assert footage.complaint == ""
     assert footage.small.shape == (61, 128, 256, 3)
-    assert footage.native.shape == (8, 64, 128, 3)
+    assert footage.first.shape == (64, 128, 3)
+    assert footage.close_ups.shape == (21, 1, 64, 128)
 
 
 @pytest.mark.parametrize("count", [1, 2, 8, 61, 99])
@@ -168,7 +168,7 @@ def test_frames_beyond_the_cap_are_left_out(clip: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(frames, "MAX_FRAMES", 20)
     footage = frames.read(clip)
     assert [number(f) for f in footage.small] == list(range(20))
-    assert footage.native_at[-1] == 19
+    assert footage.close_ups_at[-1] == 18
     assert "first 20 frames" in footage.complaint
 
 
@@ -189,3 +189,23 @@ def test_check_stops_decoding(clip: Path) -> None:
     with pytest.raises(InterruptedError):
         frames.read(clip, check=check)
     assert len(seen) == 5
+
+
+@pytest.mark.parametrize(("width", "height"), [(832, 480), (480, 832), (1280, 720), (4096, 64), (257, 257)])
+def test_close_ups_of_large_frames_are_nine_parts_of_it(width: int, height: int) -> None:
+    y, x = np.mgrid[:height, :width]
+    parts = frames.tiles((y // 8 * 31 + x // 8).astype(np.uint8))
+    assert parts.shape == (9, min(80, height), 80)
+    assert parts.nbytes <= 256 * 256
+    assert np.all(parts[:, :8, :8] == parts[:, :1, :1]), "blocks of 8 pixels stay whole"
+    assert parts[0, 0, 0] == 0
+
+
+def test_a_small_frame_is_looked_at_whole() -> None:
+    luma = np.random.default_rng(0).integers(0, 256, (192, 320), np.uint8)
+    assert np.array_equal(frames.tiles(luma), luma[None])
+
+
+@pytest.mark.parametrize(("fps", "step"), [(1.0, 1), (8.0, 1), (24.0, 3), (60.0, 8)])
+def test_close_ups_keep_their_pace(fps: float, step: int) -> None:
+    assert frames.close_up_step(fps) == step

@@ -90,7 +90,32 @@ def test_a_strong_move_that_nobody_asked_for_lowers_the_score() -> None:
     clean = camera(reading("street", scenes.Path(pan=0.15)), [["pan_right"]])
     stray = camera(reading("street", scenes.Path(pan=0.15, tilt=0.2)), [["pan_right"]])
     assert stray.value < clean.value - 0.2
-    assert "tilts up" in stray.words
+    assert "the view turned up by 20% of the height" in stray.words
+
+
+@pytest.mark.parametrize(
+    ("move", "made", "words"),
+    [
+        ("push_in", scenes.Path(zoom=1.1), "the picture grew 1.09 times; a clear push in is 1.15 or more"),
+        ("pull_out", scenes.Path(zoom=1 / 1.1), "the picture shrank 1.10 times; a clear pull out is 1.15 or more"),
+        (
+            "pan_left",
+            scenes.Path(pan=-0.05),
+            "the view turned left by 5% of the width; a clear pan left is 10% or more",
+        ),
+        ("tilt_up", scenes.Path(tilt=0.05), "the view turned up by 5% of the height; a clear tilt up is 10% or more"),
+        (
+            "roll_right",
+            scenes.Path(roll=3),
+            "the camera rolled right by 3.2 degrees; a clear roll right is 6.0 degrees",
+        ),
+        ("orbit_left", scenes.Path(pan=0.05), "the view turned right by 5% of the width; a clear orbit left is 10%"),
+        ("handheld", scenes.Path(pan=0.05), "of the diagonal; a clear handheld sway is 0.25% or more"),
+        ("static", scenes.Path(pan=0.05), "the view turned right by 5% of the width; a static camera stays under 3%"),
+    ],
+)
+def test_the_words_give_the_figure_and_the_target(move: Move, made: scenes.Path, words: str) -> None:
+    assert words in camera(reading("street", made), [[move]]).words
 
 
 def test_an_orbit_is_accepted_either_way() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from benchmarks import degradations, scenes
 from benchmarks.degradations import Video, encode
@@ -147,3 +148,88 @@ def test_a_truncated_clip_says_so(base: Video, tmp_path: Path) -> None:
     half.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
     critique = judge.judge_now(half, PROMPT, None, threading.Event())
     assert "Note: the file" in critique.feedback
+
+
+def half_second(video: Video, degrade: Callable[[Video, int], Video]) -> Video:
+    out = video.copy()
+    out[20:29] = degrade(video[20:29], 5)
+    return out
+
+
+@pytest.mark.parametrize(
+    ("criterion", "degrade"),
+    [("noise", degradations.noisy), ("blur", degradations.blurred), ("blockiness", degradations.blocky)],
+)
+def test_damage_to_a_part_of_a_clip_is_found_with_its_time(
+    base: Video, tmp_path: Path, criterion: str, degrade: Callable[[Video, int], Video]
+) -> None:
+    critique = critique_of(half_second(base, degrade), PROMPT, tmp_path)
+    score = next(s for s in critique.scores if s.criterion == criterion)
+    assert score.value < 0.45
+    assert critique.overall < 0.95
+    assert "in the worst half second, usually" in score.explanation
+    assert "17 frames looked at closely" in score.explanation
+    (span,) = [d for d in critique.defects if d.criterion == criterion]
+    assert (span.start, span.end) == pytest.approx((21 / 24, 30 / 24), abs=0.13)
+
+
+def test_a_burst_of_static_is_never_accepted(base: Video, tmp_path: Path) -> None:
+    video = base.copy()
+    video[22:28] = np.random.default_rng(1).integers(0, 256, video[22:28].shape, np.uint8)
+    critique = critique_of(video, PROMPT, tmp_path)
+    assert critique.overall < 0.5
+    (span,) = [d for d in critique.defects if d.criterion == "noise"]
+    assert (span.start, span.end) == pytest.approx((22 / 24, 28 / 24), abs=0.13)
+
+
+@pytest.mark.parametrize("path", [PAN, scenes.Path()], ids=["pan", "still"])
+def test_frames_in_random_order_are_found(path: scenes.Path, tmp_path: Path) -> None:
+    video = scenes.clip("street", frames=49, path=path)
+    shuffled = critique_of(video[np.random.default_rng(2).permutation(49)], "A street.", tmp_path)
+    assert shuffled.overall < 0.5
+    assert "out of order" in shuffled.feedback
+    assert critique_of(video, "A street.", tmp_path).overall >= 0.95
+
+
+def test_played_backwards_only_the_asked_camera_tells(base: Video, tmp_path: Path) -> None:
+    assert critique_of(base[::-1], "A dune field.", tmp_path).overall >= 0.95
+    assert critique_of(base[::-1], PROMPT, tmp_path).overall < 0.3
+
+
+def test_a_shaking_camera_is_no_disorder(base: Video) -> None:
+    found = values(degradations.shaken(base, 4), "A dune field.")
+    assert found["shake"] < 0.3
+    assert found["cuts"] == 1
+
+
+def test_light_that_leaves_the_given_image_is_found(base: Video) -> None:
+    video = base[:25].astype(np.float32)
+    ramp = np.linspace(1, 0.85, 6)
+    video *= np.concatenate([ramp, np.full(19, ramp[-1])])[:, None, None, None].astype(np.float32)
+    image = base[0]
+    held = judge.measure(Reading(degradations.footage(base[:25])), "A dune field.", image)["first_frame"]
+    drifted = judge.measure(Reading(degradations.footage(video.astype(np.uint8))), "A dune field.", image)[
+        "first_frame"
+    ]
+    assert held.value >= 0.95
+    assert drifted.value < 0.6
+    assert "light or colour moves by -" in drifted.words
+    assert [(span.start, round(span.end, 1)) for span in drifted.spans] == [(0.0, 0.5)]
+
+
+@pytest.mark.parametrize("size", [(320, 192), (16, 256)], ids=str)
+@pytest.mark.parametrize("level", [0, 255, None], ids=["black", "white", "scene"])
+@pytest.mark.parametrize(("count", "fps"), [(2, 24), (5, 24), (5, 1), (9, 60)])
+def test_odd_clips_are_judged(size: tuple[int, int], level: int | None, count: int, fps: float, tmp_path: Path) -> None:
+    height, width = size
+    if level is None:
+        video = scenes.clip("street", frames=count, width=width, height=height)
+    else:
+        video = np.full((count, height, width, 3), level, np.uint8)
+    clip = encode(video, tmp_path / "clip.mp4", fps=fps)
+    image = tmp_path / "first.png"
+    Image.fromarray(video[0]).save(image)
+    critique = judge.judge_now(clip, "The camera pushes in, then pans left.", image, threading.Event())
+    assert len(critique.scores) == 16
+    if level is not None:
+        assert critique.overall < 0.5
