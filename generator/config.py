@@ -8,7 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 class AnimaticConfig(BaseModel):
     """The embedded previsualisation renderer. No GPU, no weights."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
     backend: Literal["animatic"] = "animatic"
     concurrency: int = Field(default=2, ge=1, le=64)

@@ -89,6 +89,8 @@ class Clip(BaseModel):
     """Wall seconds that this render took when it was made."""
     generator: str
     """Backend and version, as in `Generator.id`."""
+    notes: tuple[str, ...] = ()
+    """What the backend says of this render, in sentences for people: what it could not do as asked."""
 
 
 class RenderError(Exception):
@@ -104,7 +106,7 @@ class Generator(Protocol):
         ...
 
     async def render(self, prompt: str, spec: RenderSpec, *, seed: int, to: Path) -> Clip:
-        """Render one clip into the file `to`.
+        """Render one clip into the file `to`, which appears only when it is finished (`generator.delivery`).
 
         Raises:
             RenderError: the attempt gave no usable clip; another seed or prompt may.

@@ -11,7 +11,9 @@ from pathlib import Path
 import cv2
 
 from generator.animatic.film import film
+from generator.animatic.scenario import drawn, read
 from generator.config import AnimaticConfig
+from generator.delivery import deliver, slip_path
 from generator.encode import ClipWriter
 from generator.probe import verify
 from generator.types import Clip, RenderError, RenderSpec
@@ -68,6 +70,7 @@ class Animatic:
                         await asyncio.wait([work])
                 if not work.cancelled() and work.exception() is None:
                     to.unlink(missing_ok=True)  # it finished in the moment it was cancelled
+                    slip_path(to).unlink(missing_ok=True)
                 raise
 
     def _render(self, prompt: str, spec: RenderSpec, seed: int, to: Path, stop: threading.Event) -> Clip:
@@ -76,8 +79,16 @@ class Animatic:
         part = to.with_name(f".{to.name}.part")
         try:
             _write(part, prompt, spec, seed, stop)
-            effective = verify(part, spec)
-            part.replace(to)
+            clip = Clip(
+                path=to,
+                seed=seed,
+                spec=spec,
+                effective=verify(part, spec),
+                seconds=round(time.perf_counter() - started, 3),
+                generator=self.id,
+                notes=(drawn(read(prompt, spec), spec),),
+            )
+            deliver(part, clip, prompt)
         except (RenderError, _CancelledError):
             raise
         except OSError as error:
@@ -88,9 +99,8 @@ class Animatic:
             raise RenderError(_advice(spec, seed, error)) from error
         finally:
             part.unlink(missing_ok=True)
-        seconds = time.perf_counter() - started
-        log.info("render done seed=%d to=%s %.2fs", seed, to, seconds)
-        return Clip(path=to, seed=seed, spec=spec, effective=effective, seconds=seconds, generator=self.id)
+        log.info("render done seed=%d to=%s %.2fs", seed, to, clip.seconds)
+        return clip
 
 
 def _write(path: Path, prompt: str, spec: RenderSpec, seed: int, stop: threading.Event) -> None:

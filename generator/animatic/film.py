@@ -33,7 +33,7 @@ def film(prompt: str, spec: RenderSpec, seed: int) -> Iterator[Array]:
         RenderError: the first frame cannot be read.
     """
     scenario = read(prompt, spec)
-    scenario = replace(scenario, look=settled(scenario.look, seed))
+    scenario = replace(scenario, look=settled(scenario.look, seed, from_image=spec.first_frame is not None))
     quality = quality_of(spec, scenario, seed)
     look = scenario.look
     size = (spec.width, spec.height)

@@ -40,7 +40,7 @@ class Finish:
         coarse = max(1.0, 1.0 / max(quality.detail, 0.4))
         size = (int((width + _TILE) / coarse), int((height + _TILE) / coarse))
         grain: Array = rng.standard_normal((size[1], size[0])).astype(np.float32)
-        if coarse > 1.02:
+        if size != (width + _TILE, height + _TILE):
             grain = cv2.resize(grain, (width + _TILE, height + _TILE), interpolation=cv2.INTER_CUBIC)
         colour = rng.standard_normal((height + _TILE, width + _TILE, 3)).astype(np.float32)
         grain = (0.85 * grain[: height + _TILE, : width + _TILE, None] / grain.std() + 0.5 * colour) * quality.noise

@@ -77,14 +77,19 @@ def _open(caption: Caption) -> frozenset[str]:
     return frozenset(trait for trait, decided in said.items() if not decided)
 
 
-def settled(look: Look, seed: int) -> Look:
+def settled(look: Look, seed: int, *, from_image: bool) -> Look:
     """The look with what words leave open decided by the seed, as generators do: a vague prompt gets what it gets.
 
     Each trait has dice of its own, so that deciding one by a word leaves the others as they were on the same seed.
+    A first frame has decided light, colour and focus already: words do not change them.
     """
+    undecided = look.open
+    if from_image:
+        look = replace(look, exposure=1.0, saturation=1.0)
+        undecided = look.open - {"exposure", "saturation", "softness"}
 
     def draw(trait: str, low: float, high: float) -> float:
-        return float(dice(seed, "look", trait).uniform(low, high)) if trait in look.open else 0.0
+        return float(dice(seed, "look", trait).uniform(low, high)) if trait in undecided else 0.0
 
     return replace(
         look,

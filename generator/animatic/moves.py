@@ -67,8 +67,10 @@ def named(text: str) -> dict[str, float]:
     said = words.affirmed(text)
     found: dict[str, tuple[int, float]] = {}
     for move, pattern in _MOVES.items():
-        if match := pattern.search(said):
-            found[move] = (match.start(), words.strength(words.clause(said, match.start())))
+        places = [match.start() for match in pattern.finditer(said)]
+        if places:  # said more than once, the stronger departure from plain wording counts
+            strengths = [words.strength(words.clause(said, place)) for place in places]
+            found[move] = (places[0], max(strengths, key=lambda value: abs(value - 1)))
     for one, other in _OPPOSITE.items():  # both ways at once: the one named first is meant
         if one in found and other in found:
             del found[max(one, other, key=lambda move: found[move][0])]

@@ -13,11 +13,20 @@ Place = Literal["sea", "lake", "city", "street", "mountains", "forest", "desert"
 Hour = Literal["day", "dawn", "sunset", "night", "overcast", "storm"]
 
 
+_SPOKEN = {
+    "hall": "an industrial hall", "room": "a room", "city": "a skyline", "field": "a meadow",
+    "sailboat": "sailing boat",
+    "arm": "robot arm", "rover": "mobile robot", "humanoid": "humanoid robot",
+}  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Scenario:
     """A caption, read."""
 
     place: Place
+    guessed: bool
+    """No word named the place."""
     hour: Hour
     snowy: bool
     weather: tuple[str, ...]
@@ -33,7 +42,8 @@ class Scenario:
         return self.place in ("sea", "lake") and any(subject in vocabulary.ON_LAND for subject in self.subjects)
 
 
-def _place(caption: Caption, subjects: list[str]) -> Place:
+def _place(caption: Caption, subjects: list[str]) -> Place | None:
+    """The place that the words name, or where its subjects are at home; None when they say neither."""
     found = ""
     for text in (caption.setting, caption.subjects, caption.story):
         found = found or words.first(text, vocabulary.PLACES) or ""
@@ -44,12 +54,15 @@ def _place(caption: Caption, subjects: list[str]) -> Place:
             and not words.says(text, "skyline|cityscape")
         ):
             found = "street"
-    if found in ("sea", "lake") and any(subject in ("car", "truck") for subject in subjects):
-        found = "road"  # "a coastal road": cars do not drive on water
-    found = found or next((home for subject in subjects if (home := vocabulary.HOMES.get(subject))), "mountains")
+    drives = any(subject in ("car", "truck") for subject in subjects)
+    if drives and (found in ("sea", "lake") or (found == "mountains" and words.says(caption.story, "roads?"))):
+        found = "road"  # "a coastal road", "a mountain road"
+    if not found and words.says(caption.setting, vocabulary.INDOORS):
+        found = "room"
+    found = found or next((home for subject in subjects if (home := vocabulary.HOMES.get(subject))), "")
     if found == "city" and any(vocabulary.HOMES.get(subject) in ("road", "field", "hall") for subject in subjects):
         found = "street"  # the skyline's foreground is water
-    return next(place for place in get_args(Place) if place == found)
+    return next((place for place in get_args(Place) if place == found), None)
 
 
 def _hour(caption: Caption) -> Hour:
@@ -69,7 +82,8 @@ def read(prompt: str, spec: RenderSpec) -> Scenario:
     """Read a prompt in any of its forms (see `generator.animatic.caption`)."""
     caption = read_caption(prompt)
     subjects = _subjects(caption)
-    place, hour = _place(caption, subjects), _hour(caption)
+    named, hour = _place(caption, subjects), _hour(caption)
+    place = named or "mountains"
     if place in ("forest", "sea"):
         subjects = [subject for subject in subjects if subject != "tree"]
     indoors = place in ("hall", "room")
@@ -78,6 +92,7 @@ def read(prompt: str, spec: RenderSpec) -> Scenario:
     snowy = words.says(f"{caption.setting}. {caption.subjects}", vocabulary.SNOWY)
     return Scenario(
         place=place,
+        guessed=named is None,
         hour=hour,
         snowy=snowy and not indoors,
         weather=tuple(kind for kind in weather if not indoors or kind in ("dust", "fog")),
@@ -86,3 +101,13 @@ def read(prompt: str, spec: RenderSpec) -> Scenario:
         phases=plan(caption, spec.seconds),
         look=read_look(caption, dark=hour in ("night", "storm")),
     )
+
+
+def drawn(scenario: Scenario, spec: RenderSpec) -> str:
+    """What is drawn of a caption, in a sentence for people: the animatic knows few words, and must not hide it."""
+    if spec.first_frame is not None:
+        return "The animatic moves the camera over the given image; nothing in the image moves by itself."
+    if scenario.guessed:
+        return "The animatic knows no place or subject of these words (it reads English) and drew mountains instead."
+    seen = ", ".join(_SPOKEN.get(subject, subject) for subject in scenario.subjects) or "no subject that it knows"
+    return f"The animatic drew: {_SPOKEN.get(scenario.place, scenario.place)}, {scenario.hour}; {seen}."

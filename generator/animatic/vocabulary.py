@@ -1,10 +1,11 @@
 """The words that name places, hours, weather, subjects and colours: alternatives of regular expressions."""
 
 PLACES: dict[str, str] = {
-    "hall": r"warehouses?|workshops?|factory|factories|labs?|laborator(?:y|ies)|garage|hallways?|corridors?|conveyor\w*"
+    "hall": r"halls?(?! ?way)|warehouses?|loading docks?|workshops?"
+    r"|factory|factories|labs?|laborator(?:y|ies)|garage|hallways?|corridors?|conveyor\w*"
     r"|assembly line|workbench|hangar|hospital|supermarket|aisles?|industrial|plant floor|logistics",
-    "room": r"indoors?|interior|kitchens?|(?:living )?rooms?|offices?|studio|tabletop|museum|bedroom|library|cafe"
-    r"|restaurant|shelves|apartment|classroom",
+    "room": r"kitchens?|(?:living )?rooms?|offices?|studio|tabletop|museum|bedroom|library|cafe"
+    r"|restaurant|apartment|classroom",
     "street": r"streets?|alley\w*|avenue|sidewalk|crosswalk|intersection|neon|downtown|plaza|market|boulevard|pavement",
     "city": r"city|cities|skyline|skyscrapers?|rooftops?|urban|metropolis|town|buildings?|cityscape",
     "sea": r"sea|ocean|coast\w*|beach\w*|waves?|shore\w*|harbou?r|bay|surf|cliffs?|island\w*|port|pier",
@@ -12,10 +13,12 @@ PLACES: dict[str, str] = {
     "desert": r"deserts?|dunes?|sahara|arid|canyon|mesa|mars|martian|moonscape",
     "forest": r"forests?|woods?|woodland|jungle|trees|pines?|rainforest|grove|redwoods?|bamboo",
     "road": r"roads?|highways?|freeway|motorway|lane|asphalt|track|railway|rails",
-    "mountains": r"mountains?|peaks?|alps|alpine|summit|ridges?|himalaya\w*|valley|glacier|volcano|hills?",
+    "mountains": r"mountains?|peaks?|alps|alpine|summit|ridgelines?|himalaya\w*|valley|glacier|volcano|hills?",
     "field": r"fields?|meadows?|grass\w*|farm\w*|prairie|savanna\w*|countryside|pasture|park|garden|vineyard|lawn"
     r"|playground",
 }
+INDOORS = r"indoors?|interior"
+"""Says no more than that there are walls: a room, where no word names another place."""
 HOURS: dict[str, str] = {
     "night": r"night\w*|midnight|moon\w*|star(?:s|ry|lit)|after dark|milky way|nocturnal|aurora",
     "dawn": r"dawn|sunrise|daybreak|early morning|first light|morning mist",

@@ -50,7 +50,7 @@ async def test_a_clip_is_exactly_what_was_asked_for(generator: Generator, asked:
     assert (clip.effective.width, clip.effective.height) == (asked.width, asked.height)
     assert (clip.effective.num_frames, clip.effective.fps) == (asked.num_frames, asked.fps)
     assert clip.seconds > 0
-    assert [path.name for path in tmp_path.iterdir()] == ["clip.mp4"]
+    assert [path.name for path in tmp_path.iterdir()] == ["clip.mp4", "clip.mp4.slip"]
 
 
 async def test_the_same_request_gives_the_same_bytes(generator: Generator, tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ async def test_a_cancelled_render_frees_its_slot(tmp_path: Path) -> None:
     await second
     with pytest.raises(asyncio.CancelledError):
         await first
-    assert [path.name for path in tmp_path.iterdir()] == ["b.mp4"]
+    assert [path.name for path in tmp_path.iterdir()] == ["b.mp4", "b.mp4.slip"]
 
 
 async def test_a_missing_folder_is_an_os_error(generator: Generator, tmp_path: Path) -> None:

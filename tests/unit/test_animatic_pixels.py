@@ -315,3 +315,14 @@ def test_weather_is_seen_and_moves(kind: str) -> None:
     veils = [b.astype(int) - a for a, b in zip(clear, weather, strict=True)]
     assert np.abs(veils[4]).max() > 40
     assert np.abs(veils[8] - veils[0]).mean() > 0.3
+
+
+def test_every_number_of_steps_has_its_picture() -> None:
+    for steps in range(1, 61):
+        asked = spec(5, width=96, height=64, num_inference_steps=steps)
+        assert next(film("mountains", asked, 3)).shape == (64, 96, 3)
+
+
+def test_words_of_light_leave_the_light_of_an_image(photograph: Path) -> None:
+    clip = render("bright, high-key, vivid. The camera pushes in", frames=13, first_frame=photograph)
+    assert abs(float(grey(clip[-1]).mean()) - float(grey(clip[0]).mean())) < 4

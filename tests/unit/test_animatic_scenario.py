@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from generator.animatic.scenario import Scenario, read
+from generator.animatic.scenario import Scenario, drawn, read
 from generator.types import RenderSpec
 
 SPEC = RenderSpec(width=320, height=192, num_frames=61, fps=24)
@@ -141,3 +141,28 @@ def test_textured_skies_are_asked_for_by_words() -> None:
 def test_nobody_walks_or_drives_on_water(prompt: str, place: str, subjects: tuple[str, ...], ashore: bool) -> None:
     scenario = read(prompt, RenderSpec(width=320, height=192, num_frames=9, fps=24))
     assert (scenario.place, scenario.subjects, scenario.ashore) == (place, subjects, ashore)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "words"),
+    [
+        ("Two robots in a warehouse at night", "an industrial hall, night; humanoid robot"),
+        ("A plain beach", "sea, day; no subject that it knows"),
+        ("Ein Roboterarm greift eine Tasse", "knows no place or subject of these words"),
+    ],
+)
+def test_what_is_drawn_is_said(prompt: str, words: str) -> None:
+    assert words in drawn(read(prompt, SPEC), SPEC)
+
+
+@pytest.mark.parametrize(
+    ("setting", "place"),
+    [
+        ("A large indoor hall with a concrete floor, shelving and machinery", "hall"),
+        ("A loading dock", "hall"),
+        ("A living room", "room"),
+        ("A narrow street in the city", "street"),
+    ],
+)
+def test_settings_as_captions_write_them(setting: str, place: str) -> None:
+    assert read(structured(background_setting=setting, subjects=[]), SPEC).place == place

@@ -1,0 +1,46 @@
+"""How a finished render is handed over, so that not even a kill in that moment costs it."""
+
+import os
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from generator.types import Clip, RenderSpec
+
+
+class _Slip(BaseModel):
+    """What lies beside a delivered file until its receiver has written it down."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    prompt: str
+    clip: Clip
+
+
+def slip_path(to: Path) -> Path:
+    """Where the slip of a file lies."""
+    return to.with_name(f"{to.name}.slip")
+
+
+def deliver(part: Path, clip: Clip, prompt: str) -> Clip:
+    """Move a finished file from `part` to `clip.path`, its slip first: a file in its place always has one."""
+    slip = slip_path(clip.path)
+    aside = slip.with_name(f"{slip.name}.part")
+    with aside.open("w", encoding="utf-8") as file:
+        file.write(_Slip(prompt=prompt, clip=clip).model_dump_json())
+        file.flush()
+        os.fsync(file.fileno())
+    aside.replace(slip)
+    part.replace(clip.path)
+    return clip
+
+
+def delivered(to: Path, prompt: str, spec: RenderSpec, seed: int, generator: str) -> Clip | None:
+    """The clip that a killed session finished and did not write down; None if there is none of exactly this request."""
+    try:
+        slip = _Slip.model_validate_json(slip_path(to).read_text(encoding="utf-8"))
+    except (FileNotFoundError, UnicodeDecodeError, ValidationError):
+        return None
+    clip = slip.clip
+    asked = (slip.prompt, clip.spec, clip.seed, clip.generator) == (prompt, spec, seed, generator)
+    return clip.model_copy(update={"path": to}) if asked and to.exists() else None
