@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from agent.api import refine_and_generate, refine_and_generate_async, resume, resume_async
-    from agent.config import RunConfig, load_config
+    from agent.config import RunConfig
     from agent.controller import Controller
     from agent.errors import (
         ConfigError,
@@ -23,9 +23,19 @@ if TYPE_CHECKING:
         RunFolderError,
         StorageError,
     )
-    from agent.types import Candidate, Failure, Iteration, Request, Run
+    from agent.reading import load_config
+    from agent.run import Run
+    from agent.types import Candidate, Failure, Iteration, Request
 
-_MODULES = ("agent.errors", "agent.types", "agent.config", "agent.controller", "agent.api")
+_MODULES = (
+    "agent.errors",
+    "agent.types",
+    "agent.run",
+    "agent.config",
+    "agent.reading",
+    "agent.controller",
+    "agent.api",
+)
 """Where the public names live, the quickest to import first."""
 
 __all__ = [

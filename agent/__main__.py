@@ -10,6 +10,8 @@ def main() -> int:
         from agent.cli import main as cli  # noqa: PLC0415 - its failure is the point
 
         return cli()
+    except KeyboardInterrupt:
+        return 130
     except ImportError as error:
         name = (error.name or "").partition(".")[0]
         found = getattr(sys.modules.get(name), "__file__", None) or "nowhere"

@@ -3,29 +3,26 @@
 import asyncio
 import logging
 import platform
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager
+import shlex
+from collections.abc import Coroutine, Mapping
+from contextlib import AsyncExitStack
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from agent import journal
-from agent.config import RunConfig, check, load_config
+from agent.building import build_critic, build_generator, build_reasoner
+from agent.config import RunConfig
 from agent.controller import Controller
-from agent.errors import NoCandidateError
+from agent.errors import ConfigError, NoCandidateError
 from agent.events import Emit, Event
 from agent.journal import Journal
 from agent.memory import Memory, RememberedCritic, RememberedGenerator, RememberedReasoner
-from agent.report import write_report
+from agent.reading import check, expand, load_config
 from agent.request import exact, resolved
-from agent.stopping import sentence
-from agent.types import Run
-from critic.config import CriticConfig, SignalsConfig
-from critic.types import Critic
-from generator.config import AnimaticConfig, GeneratorConfig
-from generator.types import Generator
-from reasoner.config import ReasonerConfig, RulesConfig
-from reasoner.types import Reasoner
+from agent.run import Run
+from agent.stopping import sentence, stop_reason
+from agent.types import Request
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +30,7 @@ log = logging.getLogger(__name__)
 def refine_and_generate(
     prompt: str | None = None,
     image: str | Path | None = None,
-    config: RunConfig | str | Path | None = None,
+    config: RunConfig | Mapping[str, Any] | str | Path | None = None,
     out: str | Path | None = None,
     on_event: Emit | None = None,
 ) -> Run:
@@ -42,7 +39,7 @@ def refine_and_generate(
     Args:
         prompt: What should happen in the video. None: the config's.
         image: The first frame: a path, an http(s) URL or a data URI. None: the config's, or text-to-video.
-        config: A RunConfig, a YAML file's path, or None for the embedded default (no GPU, no weights).
+        config: A RunConfig, its content as a dict, a YAML file's path, or None for the embedded default (no GPU).
         out: The run's folder, new or empty. None: a new one in the config's `output.dir`.
         on_event: Called with each event while the run runs; see `agent.events`.
 
@@ -60,19 +57,24 @@ def refine_and_generate(
 async def refine_and_generate_async(
     prompt: str | None = None,
     image: str | Path | None = None,
-    config: RunConfig | str | Path | None = None,
+    config: RunConfig | Mapping[str, Any] | str | Path | None = None,
     out: str | Path | None = None,
     on_event: Emit | None = None,
 ) -> Run:
     """`refine_and_generate` for a running event loop. Cancelling it keeps what was done."""
-    settings = config if isinstance(config, RunConfig) else load_config(config)
+    match config:
+        case RunConfig():
+            settings = config
+        case Mapping():
+            settings = check(config)
+        case _:
+            settings = load_config(config)
     settings = with_request(settings, prompt=prompt, image=None if image is None else str(image))
     request, frame = await exact(settings.request)
 
     now = journal.now()
     run_id = journal.new_id(request.prompt, now)
-    folder = Path(out).expanduser() if out is not None else Path(settings.output.dir) / run_id
-    folder = folder.resolve()
+    folder = (expand(out, "--out") if out is not None else settings.output.folder / run_id).resolve()
     if frame is not None:
         request = request.model_copy(
             update={"spec": request.spec.model_copy(update={"first_frame": folder / journal.FRAME})}
@@ -111,46 +113,58 @@ def resume(folder: str | Path, on_event: Emit | None = None, *, retry_failed: bo
 
 async def resume_async(folder: str | Path, on_event: Emit | None = None, *, retry_failed: bool = False) -> Run:
     """`resume` for a running event loop."""
-    folder = Path(folder).expanduser().resolve()
+    folder = expand(folder, "--resume").resolve()
     stored = journal.load(folder)
     settings = load_config(folder / journal.CONFIG)
     asked, _ = await exact(settings.request)
-    frame = stored.request.spec.first_frame
-    request = asked.model_copy(
-        update={"notes": stored.request.notes, "spec": asked.spec.model_copy(update={"first_frame": frame})}
+    if changed := _changed(stored.request, asked):
+        raise ConfigError(
+            f"{folder / journal.CONFIG}: request.{changed} is not what this run was begun with, and its clips would be "
+            f"overwritten; put it back, or begin a new run: retake run {shlex.quote(str(folder / journal.CONFIG))}"
+        )
+    memory = Memory(folder, _ignore)
+    run = stored.reopened(keep=memory.intact, retry_failed=retry_failed).model_copy(
+        update={"budget": settings.budget, "accept_at": settings.critic.accept_at}
     )
-    run = Run(
-        id=stored.id,
-        folder=folder,
-        created_at=stored.created_at,
-        request=request,
-        budget=settings.budget,
-        accept_at=settings.critic.accept_at,
-        versions=stored.versions,
-    )
+    if _finished(stored, run):
+        return _chosen(stored)
     with journal.only_writer(folder):
-        forgotten = Memory(folder, _ignore).forget_failures() if retry_failed else 0
-        if not forgotten and _finished(stored, run):
-            write_report(stored)
-            return _chosen(stored)
+        memory.clean()
+        if retry_failed:
+            memory.forget_failures()
         return await _carry(settings, run, on_event)
 
 
+def _changed(before: Request, now: Request) -> str:
+    """The key of the config's request that another request would come from; "" if none."""
+    frame = {"first_frame"}  # the run's own image, wherever the folder lies
+    old, new = (
+        {**r.spec.model_dump(exclude=frame), "prompt": r.prompt, "seed": r.seed, "enable_prompt_expansion": r.expand}
+        for r in (before, now)
+    )
+    name = next((key for key in old if old[key] != new[key]), "")
+    return {"width": "size", "height": "size"}.get(name, name)
+
+
 def _finished(stored: Run, run: Run) -> bool:
-    asked_alike = (stored.request, stored.budget, stored.accept_at) == (run.request, run.budget, run.accept_at)
-    return asked_alike and stored.stop_reason in {"accepted", "iterations", "budget", "deadline"}
+    """Whether going on with `run`, which is `stored` reopened, would do nothing."""
+    if stored.ending is None or run.candidates != stored.candidates:
+        return False
+    if stored.stop_reason == "deadline":
+        return stored.budget == run.budget
+    return not any(i.missing for i in run.iterations) and stop_reason(run) == stored.stop_reason
 
 
 async def _carry(settings: RunConfig, run: Run, on_event: Emit | None) -> Run:
     diary = Journal(run)
     spent = diary.seconds_spent()
+    listen = _forgiving(on_event) if on_event else _ignore
 
     def emit(event: Event) -> None:
         try:
             diary(event)
         finally:
-            if on_event is not None:
-                _announce(on_event, event)
+            listen(event)
 
     memory = Memory(run.folder, emit)
     async with AsyncExitStack() as stack:
@@ -163,11 +177,20 @@ async def _carry(settings: RunConfig, run: Run, on_event: Emit | None) -> Run:
         return _chosen(await controller.refine(run, seconds_spent=spent))
 
 
-def _announce(listener: Emit, event: Event) -> None:
-    try:
-        listener(event)
-    except Exception:
-        log.exception("a listener failed on %s; the run goes on", event.type)
+def _forgiving(listener: Emit) -> Emit:
+    """A listener whose failure costs the run nothing, and is told once."""
+    told = False
+
+    def listen(event: Event) -> None:
+        nonlocal told
+        try:
+            listener(event)
+        except Exception:
+            if not told:
+                log.exception("on_event failed on %s; the run goes on, and further failures are not told", event.type)
+            told = True
+
+    return listen
 
 
 def _chosen(run: Run) -> Run:
@@ -177,36 +200,6 @@ def _chosen(run: Run) -> Run:
             "\n".join([f"nothing could be rendered and judged. {sentence(run)}", *causes]), run.folder
         )
     return run
-
-
-@asynccontextmanager
-async def build_reasoner(config: ReasonerConfig) -> AsyncIterator[Reasoner]:
-    """The reasoner that a config names, for as long as the context lasts."""
-    match config:
-        case RulesConfig():
-            from reasoner.rules import Rules  # noqa: PLC0415 - a backend is imported by those who use it
-
-            yield Rules(config)
-
-
-@asynccontextmanager
-async def build_generator(config: GeneratorConfig) -> AsyncIterator[Generator]:
-    """The generator that a config names, for as long as the context lasts."""
-    match config:
-        case AnimaticConfig():
-            from generator.animatic import Animatic  # noqa: PLC0415
-
-            yield Animatic(config)
-
-
-@asynccontextmanager
-async def build_critic(config: CriticConfig) -> AsyncIterator[Critic]:
-    """The critic that a config names, for as long as the context lasts."""
-    match config:
-        case SignalsConfig():
-            from critic.signals import Signals  # noqa: PLC0415
-
-            yield Signals(config)
 
 
 def with_request(config: RunConfig, **wishes: Any) -> RunConfig:

@@ -44,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
         "config",
         nargs="?",
         metavar="CONFIG",
-        help="a YAML file; without one, the embedded defaults (no GPU, no weights)",
+        help="a YAML file; without one, the embedded parts at 832x480, 189 frames",
     )
     run.add_argument("--prompt", metavar="TEXT", help="what should happen in the video (request.prompt)")
     run.add_argument(

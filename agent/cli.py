@@ -2,8 +2,10 @@
 
 import argparse
 import asyncio
+import io
 import json
 import logging
+import os
 import signal
 import sys
 from collections.abc import Coroutine, Sequence
@@ -14,8 +16,8 @@ from agent.arguments import parser
 from agent.errors import ConfigError, NoCandidateError, RetakeError, StorageError
 
 if TYPE_CHECKING:
+    from agent.run import Run
     from agent.terminal import Witness
-    from agent.types import Run
 
 CHOSEN, FAILED, WRONG, NOTHING, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 130, 143
 
@@ -24,24 +26,33 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit code."""
     top = parser()
     args = top.parse_args(argv)
-    if args.version:
-        from importlib.metadata import version  # noqa: PLC0415 - only here
-
-        print(version("cosmos-retake"))
-        return CHOSEN
-    if args.command is None:
-        top.print_help()
-        return WRONG
-    do = {"run": _run, "report": _report, "config": _config, "schema": _schema, "doctor": _doctor}[args.command]
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a folder's name may hold what the terminal cannot show
+    commands = {"run": _run, "report": _report, "config": _config, "schema": _schema, "doctor": _doctor}
     try:
-        return do(args)
-    except StorageError as error:
-        return _complain(error, FAILED)
+        if args.version:
+            return _version()
+        if args.command is None:
+            top.print_help()
+            return WRONG
+        code = commands[args.command](args)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has seen enough (`| head`)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = FAILED
+    except (StorageError, OSError) as error:
+        code = _complain(error, FAILED)
     except RetakeError as error:
-        return _complain(error, WRONG)
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader went away: nothing is left to say it to
-        return FAILED
+        code = _complain(error, WRONG)
+    return code
+
+
+def _version() -> int:
+    from importlib.metadata import version  # noqa: PLC0415 - only here
+
+    print(version("cosmos-retake"))
+    return CHOSEN
 
 
 def _complain(error: Exception, code: int) -> int:
@@ -63,11 +74,9 @@ def _run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(summary(run, error)))
     elif run is not None:
-        print("\n".join(terminal.verdict(run)))
-    if code in {FAILED, INTERRUPTED, TERMINATED}:
-        what = "What was done is kept" if code == FAILED else "Interrupted"
-        how = "before anything was done." if run is None else f"To go on: {terminal.resume_line(run.folder)}"
-        print(f"{what}. {how}" if run is not None else f"{what} {how}", file=sys.stderr)
+        print("\n".join(map(terminal.printable, terminal.verdict(run))))
+    if code in {FAILED, INTERRUPTED, TERMINATED} and run is not None:
+        print(f"What was done is kept. To go on: {terminal.resume_line(run.folder)}", file=sys.stderr)
     return code
 
 
@@ -78,9 +87,9 @@ def _carry(args: argparse.Namespace, witness: "Witness") -> tuple[int, str]:
         with witness:
             witness.run = asyncio.run(_terminable(work))
     except KeyboardInterrupt:
-        return INTERRUPTED, ""
+        return INTERRUPTED, "" if witness.run else "interrupted before anything was done"
     except asyncio.CancelledError:
-        return TERMINATED, ""
+        return TERMINATED, "" if witness.run else "terminated before anything was done"
     except NoCandidateError as error:
         return NOTHING, str(error)
     except StorageError as error:
@@ -91,10 +100,12 @@ def _carry(args: argparse.Namespace, witness: "Witness") -> tuple[int, str]:
 
 
 def _work(args: argparse.Namespace, witness: "Witness") -> Coroutine[Any, Any, "Run"]:
-    from agent import api  # noqa: PLC0415
-    from agent.config import load_config  # noqa: PLC0415
+    from agent import api  # noqa: PLC0415 - as above
+    from agent.reading import load_config  # noqa: PLC0415 - as above
 
     if args.resume is None:
+        if args.retry_failed:
+            raise ConfigError("--retry-failed goes with --resume DIR")
         settings = load_config(args.config, args.overrides)
         return api.refine_and_generate_async(args.prompt, args.image, settings, args.out, witness)
     asked = {"CONFIG": args.config, "--prompt": args.prompt, "--image": args.image, "--out": args.out}
@@ -106,9 +117,10 @@ def _work(args: argparse.Namespace, witness: "Witness") -> Coroutine[Any, Any, "
 
 
 async def _terminable(work: Coroutine[Any, Any, "Run"]) -> "Run":
-    """The work, cancelled cleanly by SIGTERM as it already is by Ctrl-C."""
+    """The work, cancelled cleanly by SIGTERM and a closed terminal as it already is by Ctrl-C."""
     task = asyncio.ensure_future(work)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    for how in (signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(how, task.cancel)
     return await task
 
 
@@ -131,10 +143,11 @@ def summary(run: "Run | None", error: str = "") -> dict[str, Any]:
 
 
 def _report(args: argparse.Namespace) -> int:
-    from agent import journal  # noqa: PLC0415
-    from agent.report import write_report  # noqa: PLC0415
+    from agent import journal  # noqa: PLC0415 - as above
+    from agent.reading import expand  # noqa: PLC0415 - as above
+    from agent.report import write_report  # noqa: PLC0415 - as above
 
-    folder = Path(args.folder).expanduser().resolve()
+    folder = expand(args.folder, "RUN_DIR").resolve()
     try:
         print(write_report(journal.load(folder)))
     except OSError as error:
@@ -143,14 +156,14 @@ def _report(args: argparse.Namespace) -> int:
 
 
 def _config(args: argparse.Namespace) -> int:
-    from agent.config import load_config  # noqa: PLC0415
+    from agent.reading import load_config  # noqa: PLC0415 - as above
 
     print(load_config(args.config, args.overrides).to_yaml(), end="")
     return CHOSEN
 
 
 def _schema(args: argparse.Namespace) -> int:
-    from agent.config import RunConfig  # noqa: PLC0415
+    from agent.config import RunConfig  # noqa: PLC0415 - as above
 
     del args
     print(json.dumps(RunConfig.model_json_schema(), indent=2))
@@ -158,7 +171,7 @@ def _schema(args: argparse.Namespace) -> int:
 
 
 def _doctor(args: argparse.Namespace) -> int:
-    from agent.config import load_config  # noqa: PLC0415
-    from agent.doctor import examine  # noqa: PLC0415
+    from agent.doctor import examine  # noqa: PLC0415 - as above
+    from agent.reading import load_config  # noqa: PLC0415 - as above
 
     return CHOSEN if examine(load_config(args.config, args.overrides)) else WRONG

@@ -1,4 +1,10 @@
-"""The loop, and only the loop."""
+"""The loop, and only the loop.
+
+What it leaves to others: when to stop (`agent.stopping`); how a run grows by what happened, which seeds come next and
+which caption is the best so far on the same seeds (`agent.types.Run`); that nothing is done twice (`agent.memory`,
+wrapped around the three parts); how much runs at once (the parts' own `concurrency`); what is written and shown (the
+listener `emit`).
+"""
 
 import asyncio
 from contextlib import suppress
@@ -18,8 +24,9 @@ from agent.events import (
     RunStarted,
     after,
 )
+from agent.run import Run
 from agent.stopping import stop_reason
-from agent.types import Candidate, Ending, Failure, Run, Step, StopReason
+from agent.types import Candidate, Ending, Failure, Step, StopReason
 from critic.types import Critic
 from generator.types import Clip, Generator
 from reasoner.types import Caption, Reasoner
@@ -49,9 +56,12 @@ class Controller:
         try:
             self.tell(RunStarted(run=run))
             async with asyncio.timeout(None if limit is None else limit - seconds_spent):
+                for index in range(len(run.iterations)):  # what an earlier session left undone
+                    await self.render_and_judge(index)
                 while (reason := stop_reason(self.run)) is None:
-                    caption = await self.next_caption()
-                    await self.render_and_judge(caption)
+                    caption, index = await self.next_caption(), len(self.run.iterations)
+                    self.tell(CaptionReady(iteration=index, caption=caption, seeds=self.run.next_seeds(caption)))
+                    await self.render_and_judge(index)
         except TimeoutError:
             reason = "deadline"
         except asyncio.CancelledError:
@@ -87,37 +97,37 @@ class Controller:
             return Caption.raw(request.prompt, f"{error}; the prompt is used as it was written.")
         return Caption.raw(request.prompt)
 
-    async def render_and_judge(self, caption: Caption) -> None:
-        """Render the caption once a seed, and judge each clip as soon as it is there, while its siblings render."""
-        self.tell(CaptionReady(iteration=len(self.run.iterations), caption=caption, seeds=self.run.next_seeds(caption)))
+    async def render_and_judge(self, index: int) -> None:
+        """Render an iteration's caption once a seed, and judge each clip as soon as it is there."""
         try:
             async with asyncio.TaskGroup() as group:
-                for seed in self.run.iterations[-1].seeds:
-                    group.create_task(self.attempt(caption, seed))
+                for seed in self.run.iterations[index].missing:
+                    group.create_task(self.attempt(index, seed))
         except* StorageError as failed:
             raise failed.exceptions[0] from failed
 
-    async def attempt(self, caption: Caption, seed: int) -> None:
-        """One seed, rendered and judged. A failure is a record; only a failed disk is an error."""
-        iteration, request = len(self.run.iterations) - 1, self.run.request
+    async def attempt(self, index: int, seed: int) -> None:
+        """One seed, rendered and judged. A failure is a record; only a failed disk is an error.
+
+        The critic judges against what the user asked, and never against the caption.
+        """
+        request, caption = self.run.request, self.run.iterations[index].caption
         step: Step = "render"
         clip: Clip | None = None
         try:
-            self.tell(RenderStarted(iteration=iteration, seed=seed))
+            self.tell(RenderStarted(iteration=index, seed=seed))
             with boundary(GeneratorError, f"rendering seed {seed}"):
-                clip = await self.generator.render(
-                    caption.prompt, request.spec, seed=seed, to=self.run.clip_path(iteration, seed)
-                )
-            self.tell(RenderFinished(iteration=iteration, clip=clip))
+                to = self.run.clip_path(index, seed)
+                clip = await self.generator.render(caption.prompt, request.spec, seed=seed, to=to)
+            self.tell(RenderFinished(iteration=index, clip=clip))
             step = "judge"
             with boundary(CriticError, f"judging the clip of seed {seed}"):
                 critique = await self.critic.judge(clip.path, request.prompt, request.spec.first_frame)
         except (GeneratorError, CriticError) as error:
-            self.tell(
-                AttemptFailed(iteration=iteration, failure=Failure(step=step, seed=seed, message=str(error), clip=clip))
-            )
+            failure = Failure(step=step, seed=seed, message=str(error), clip=clip)
+            self.tell(AttemptFailed(iteration=index, failure=failure))
         else:
-            self.tell(CandidateReady(iteration=iteration, candidate=Candidate(clip=clip, critique=critique)))
+            self.tell(CandidateReady(iteration=index, candidate=Candidate(clip=clip, critique=critique)))
 
     def tell(self, event: Event) -> None:
         """Grow the run by an event and announce it."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from agent.api import build_critic, build_generator, build_reasoner
+from agent.building import build_critic, build_generator, build_reasoner
 from agent.config import RunConfig
 from agent.errors import RetakeError
 from agent.request import exact
@@ -50,7 +50,7 @@ def examine(config: RunConfig, console: Console | None = None) -> bool:
 
 def checks(config: RunConfig) -> Iterator[Finding]:
     """Each check in turn, cheapest first."""
-    yield _output(Path(config.output.dir))
+    yield _output(config.output.folder)
     yield _request(config)
     for name, build in (("reasoner", build_reasoner(config.reasoner)), ("critic", build_critic(config.critic))):
         yield asyncio.run(_part(name, build))

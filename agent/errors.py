@@ -13,6 +13,7 @@ RetakeError
 A message says what was being done, to what, and what to do about it; `__cause__` keeps what happened below.
 """
 
+import asyncio
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -76,7 +77,8 @@ STORAGE = {
     )
     if hasattr(errno, name)
 }
-"""OSError numbers that say something of the machine and nothing of the one attempt."""
+"""OSError numbers that say something of the machine and nothing of the one attempt. A missing file is not among them:
+it may be a part's own, and if it is the run folder that is gone, the journal finds out."""
 
 
 def storage_error(doing: str, error: OSError) -> StorageError:
@@ -102,6 +104,11 @@ def boundary(kind: type[RetakeError], doing: str) -> Iterator[None]:
         yield
     except RetakeError:
         raise
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise kind(f"{doing}: it cancelled itself") from error  # nobody asked: this is the part's own failure
     except OSError as error:
         if error.errno in STORAGE:
             raise storage_error(doing, error) from error

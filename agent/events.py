@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from agent.types import Candidate, Ending, Failure, Run, Step
+from agent.run import Run
+from agent.types import Candidate, Ending, Failure, Step
 from generator.types import Clip
 from reasoner.types import Caption
 
@@ -114,10 +115,10 @@ def after(run: Run, event: Event) -> Run:
             return started
         case CaptionReady(caption=caption, seeds=seeds):
             return run.with_caption(caption, seeds)
-        case CandidateReady(candidate=candidate):
-            return run.with_candidate(candidate)
-        case AttemptFailed(failure=failure):
-            return run.with_failure(failure)
+        case CandidateReady(iteration=index, candidate=candidate):
+            return run.with_candidate(candidate, index)
+        case AttemptFailed(iteration=index, failure=failure):
+            return run.with_failure(failure, index)
         case RunFinished(ending=ending):
             return run.stopped(ending)
         case _:

@@ -1,28 +1,36 @@
 """A run's folder: config.yaml, first_frame.png, events.jsonl, run.json, clips, memory, report.html."""
 
+import json
 import logging
+import math
 import os
 import re
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from filelock import FileLock, Timeout
 from pydantic import TypeAdapter, ValidationError
 
 from agent.config import RunConfig
 from agent.errors import RunFolderError, StorageError, boundary, storage_error
-from agent.events import Event, RunStarted, after
+from agent.events import Event, RunFinished, RunStarted, after
 from agent.files import write_atomically
 from agent.report import write_report
-from agent.types import Run
+from agent.run import Run
 
 log = logging.getLogger(__name__)
 
 CONFIG, EVENTS, RUN, FRAME, LOCK = "config.yaml", "events.jsonl", "run.json", "first_frame.png", ".lock"
+FORMAT = 1
+"""Of run.json."""
+REPORT_SECONDS = 1.0
+"""Between two builds of the report while a run runs."""
 SHOWN = {"run_started", "caption_ready", "candidate_ready", "attempt_failed", "run_finished"}
 """Events that change what run.json and the report show."""
 
@@ -43,15 +51,17 @@ def create(folder: Path, config: RunConfig, run: Run, first_frame: bytes | None)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         hint = f"; go on with it by --resume {folder}" if (folder / RUN).exists() else ""
         raise RunFolderError(f"{folder}: is there already and not empty; choose another --out{hint}")
-    aside = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    if blocked := next((p for p in folder.parents if p.exists() and not p.is_dir()), None):
+        raise RunFolderError(f"{folder}: cannot be made, since {blocked} is a file; choose another --out")
     with boundary(StorageError, f"making the run folder {folder}"):
+        if folder.exists():  # somebody's mount point, or where their shell stands: it is filled and not replaced
+            _fill(folder, config, run, first_frame)
+            return
+        aside = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
         made = _missing_parents(folder)
         try:
-            (aside / "clips").mkdir(parents=True)
-            (aside / CONFIG).write_text(config.to_yaml(), encoding="utf-8")
-            if first_frame is not None:
-                (aside / FRAME).write_bytes(first_frame)
-            (aside / RUN).write_text(_dump(run), encoding="utf-8")
+            aside.mkdir(parents=True)
+            _fill(aside, config, run, first_frame)
             aside.replace(folder)
         except BaseException:
             shutil.rmtree(aside, ignore_errors=True)
@@ -59,6 +69,14 @@ def create(folder: Path, config: RunConfig, run: Run, first_frame: bytes | None)
                 with suppress(OSError):
                     parent.rmdir()
             raise
+
+
+def _fill(place: Path, config: RunConfig, run: Run, first_frame: bytes | None) -> None:
+    (place / "clips").mkdir()
+    (place / CONFIG).write_text(config.to_yaml(), encoding="utf-8")
+    if first_frame is not None:
+        (place / FRAME).write_bytes(first_frame)
+    (place / RUN).write_text(_dump(run), encoding="utf-8")  # last: without it the folder is no run
 
 
 def _missing_parents(folder: Path) -> list[Path]:
@@ -73,18 +91,46 @@ def load(folder: Path) -> Run:
     """
     path = folder / RUN
     try:
-        run = Run.model_validate_json(path.read_text(encoding="utf-8"), context={"folder": folder})
+        data = json.loads(path.read_text(encoding="utf-8"))
+        facts = {key: value for key, value in data.items() if key not in {"format", "result"}}
+        run = Run.model_validate(facts, context={"folder": folder})
     except FileNotFoundError:
-        raise RunFolderError(f"{folder}: is not a run folder (it has no {RUN})") from None
+        why = f"it has no {RUN}" if folder.is_dir() else "there is no such folder"
+        raise RunFolderError(f"{folder}: is not a run folder ({why})") from None
     except OSError as error:
         raise RunFolderError(f"{path}: cannot be read: {error.strerror}") from error
-    except (ValidationError, UnicodeDecodeError) as error:
-        raise RunFolderError(f"{path}: is damaged: {str(error).splitlines()[0]}") from error
+    except (ValueError, AttributeError, RecursionError) as error:
+        told = _told(folder)
+        if told is None:
+            raise RunFolderError(f"{path}: is damaged, and {EVENTS} does not tell the run: begin a new one") from error
+        log.warning("%s is damaged; the run is read from %s", path, EVENTS)
+        run = told
     return run.model_copy(update={"folder": folder})
 
 
+def _told(folder: Path) -> Run | None:
+    """The run as its events tell it."""
+    run: Run | None = None
+    for event in read_events(folder):
+        run = event.run if isinstance(event, RunStarted) else after(run, event) if run else None
+    return run
+
+
 def _dump(run: Run) -> str:
-    return run.model_dump_json(indent=1, context={"folder": run.folder})
+    """The whole run, headed by what it came to so that nobody has to work it out."""
+    best = run.best
+    result = {
+        "stop_reason": run.stop_reason,
+        "score": run.score,
+        "accepted": run.accepted,
+        "video": None if best is None else best.clip.path.relative_to(run.folder).as_posix(),
+        "seed": None if best is None else best.seed,
+        "iteration": run.best_iteration,
+        "seconds": run.seconds,
+        "notes": run.notes,
+    }
+    facts = run.model_dump(mode="json", context={"folder": run.folder})
+    return json.dumps({"format": FORMAT, "result": result, **facts}, indent=1)
 
 
 @contextmanager
@@ -94,13 +140,19 @@ def only_writer(folder: Path) -> Iterator[None]:
     Raises:
         RunFolderError: another process holds it.
     """
+    lock = FileLock(folder / LOCK, timeout=0)
     try:
-        with FileLock(folder / LOCK, timeout=0):
-            yield
+        lock.acquire()
     except Timeout:
         raise RunFolderError(
             f"{folder}: another process is working on this run; wait for it, or stop it first"
         ) from None
+    except OSError as error:
+        raise storage_error(f"locking the run in {folder}", error) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 class Journal:
@@ -109,6 +161,8 @@ class Journal:
     def __init__(self, run: Run) -> None:
         self.run = run
         self.folder = run.folder
+        self.shown_at = -math.inf
+        """When the report was last built, by the monotonic clock."""
 
     def __call__(self, event: Event) -> None:
         """Append the event, replace run.json, and rebuild the report where it shows something new.
@@ -119,13 +173,22 @@ class Journal:
         self.run = after(self.run, event)
         line = event.model_dump_json(context={"folder": self.folder})
         try:
-            with (self.folder / EVENTS).open("a", encoding="utf-8") as file:
-                file.write(line + "\n")
+            with (self.folder / EVENTS).open("a+b") as file:
+                if isinstance(event, RunStarted) and not _ends_a_line(file):
+                    file.write(b"\n")  # a kill cut the last line off: it must not swallow this one
+                file.write(line.encode() + b"\n")
             if event.type in SHOWN:
                 write_atomically(self.folder / RUN, _dump(self.run))
-                write_report(self.run)
+                self._show(event)
         except OSError as error:
             raise storage_error(f"writing down the run in {self.folder}", error) from error
+
+    def _show(self, event: Event) -> None:
+        """Rebuild the report; of a long run not more often than it can be read."""
+        final = isinstance(event, RunStarted | RunFinished)
+        if final or time.monotonic() - self.shown_at > REPORT_SECONDS:
+            write_report(self.run)
+            self.shown_at = time.monotonic()
 
     def seconds_spent(self) -> float:
         """Wall seconds that earlier sessions of this run worked, from the times of their events."""
@@ -137,6 +200,13 @@ class Journal:
                 start = event.at
             last = event.at
         return spent + ((last - start).total_seconds() if start and last else 0.0)
+
+
+def _ends_a_line(file: BinaryIO) -> bool:
+    if file.seek(0, os.SEEK_END) == 0:
+        return True
+    file.seek(-1, os.SEEK_END)
+    return file.read(1) == b"\n"
 
 
 def read_events(folder: Path) -> Iterator[Event]:

@@ -18,6 +18,7 @@ from agent.events import Emit, StepRecalled
 from agent.files import file_hash, write_atomically
 from agent.types import Step
 from critic.types import Critic, Critique, JudgeError
+from generator.delivery import delivered, slip_path
 from generator.types import Clip, Generator, RenderError, RenderSpec
 from reasoner.types import Caption, CaptionError, CaptionRequest, Reasoner, Revision
 
@@ -49,9 +50,10 @@ class Memory:
         record = self._read(step, key)
         if record is None:
             return None
-        if failure := record.get("failure"):
+        failure = record.get("failure")
+        if isinstance(failure, dict) and failure.get("type") in FINAL:
             self.emit(StepRecalled(step=step, key=key))
-            raise FINAL[failure["type"]](failure["message"])
+            raise FINAL[failure["type"]](failure.get("message", ""))
         try:
             value = kind.model_validate(record["value"], context={"folder": self.folder})
             if isinstance(value, Clip) and not self._adopt(value.path, record["sha256"]):
@@ -61,8 +63,9 @@ class Memory:
         self.emit(StepRecalled(step=step, key=key))
         return value
 
-    async def remember(self, step: Step, key: str, kind: type[T], do: Callable[[], Awaitable[T]]) -> T:
-        """Recall a step, or do it and write down what came of it."""
+    async def remember(self, step: Step, inputs: dict[str, Any], kind: type[T], do: Callable[[], Awaitable[T]]) -> T:
+        """Recall the step with these inputs, or do it and write down what came of it."""
+        key = self.key(step, inputs)
         known = self.recall(step, key, kind)
         if known is not None:
             return known
@@ -71,16 +74,37 @@ class Memory:
             value = await do()
         except tuple(FINAL.values()) as error:
             failure = {"type": type(error).__name__, "message": str(error)}
-            self._write(step, key, {"failure": failure, "seconds": round(time.perf_counter() - begun, 3)})
+            spent = round(time.perf_counter() - begun, 3)
+            self._write(step, key, {"inputs": inputs, "failure": failure, "seconds": spent})
             raise
-        record: dict[str, Any] = {"value": value.model_dump(mode="json", context={"folder": self.folder})}
+        record: dict[str, Any] = {
+            "inputs": inputs,
+            "value": value.model_dump(mode="json", context={"folder": self.folder}),
+        }
         if isinstance(value, Clip):
             record["sha256"] = file_hash(aside(value.path))
         self._write(step, key, record)
         if isinstance(value, Clip):
             # only now: a clip under its own name is always a remembered one, so none is ever rendered twice
             aside(value.path).replace(value.path)
+            slip_path(aside(value.path)).unlink(missing_ok=True)
         return value
+
+    def intact(self, clip: Path) -> bool:
+        """Whether a clip's file is there, with the bytes that are remembered of it if any are."""
+        if not clip.exists():
+            return False
+        name = clip.relative_to(self.folder).as_posix()
+        for path in (self.folder / "memory").glob("render-*.json"):
+            record = self._load(path)
+            if record and "sha256" in record and record.get("value", {}).get("path") == name:
+                return bool(record["sha256"] == file_hash(clip))
+        return True
+
+    def clean(self) -> None:
+        """Remove what killed sessions left half-written. The run's lock must be held."""
+        for litter in (*self.folder.glob(".*.tmp"), *(self.folder / "memory").glob(".*.tmp")):
+            litter.unlink(missing_ok=True)
 
     def forget_failures(self) -> int:
         """Drop the remembered failures, so that a resumed run tries them again. Returns how many there were."""
@@ -93,9 +117,12 @@ class Memory:
         return count
 
     def _read(self, step: str, key: str) -> dict[str, Any] | None:
+        return self._load(self._path(step, key))
+
+    def _load(self, path: Path) -> dict[str, Any] | None:
         try:
-            record = json.loads(self._path(step, key).read_text(encoding="utf-8"))
-        except (FileNotFoundError, UnicodeDecodeError, json.JSONDecodeError):
+            record = json.loads(path.read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError, RecursionError):
             return None
         return record if isinstance(record, dict) else None
 
@@ -143,17 +170,16 @@ class RememberedReasoner:
 
     async def upsample(self, request: CaptionRequest) -> Caption:
         """As the inner one, once."""
-        key = self.memory.key("caption", {"by": self.id, "request": _contents(request)})
-        return await self.memory.remember("caption", key, Caption, lambda: self._timed(self.inner.upsample(request)))
+        inputs = {"by": self.id, "request": _contents(request)}
+        return await self.memory.remember("caption", inputs, Caption, lambda: self._timed(self.inner.upsample(request)))
 
     async def rewrite(self, request: CaptionRequest, history: Sequence[Revision], champion: int) -> Caption:
         """As the inner one, once."""
         past = [r.model_dump(mode="json", exclude={"caption": {"seconds"}}) for r in history]
-        key = self.memory.key(
-            "caption", {"by": self.id, "request": _contents(request), "history": past, "champion": champion}
-        )
+        digest = hashlib.sha256(json.dumps(past, sort_keys=True).encode()).hexdigest()
+        inputs = {"by": self.id, "request": _contents(request), "history": digest, "champion": champion}
         return await self.memory.remember(
-            "caption", key, Caption, lambda: self._timed(self.inner.rewrite(request, history, champion))
+            "caption", inputs, Caption, lambda: self._timed(self.inner.rewrite(request, history, champion))
         )
 
     async def _timed(self, work: Awaitable[Caption]) -> Caption:
@@ -176,13 +202,15 @@ class RememberedGenerator:
 
     async def render(self, prompt: str, spec: RenderSpec, *, seed: int, to: Path) -> Clip:
         """As the inner one, once."""
-        key = self.memory.key("render", {"by": self.id, "prompt": prompt, "spec": _contents(spec), "seed": seed})
+        inputs = {"by": self.id, "prompt": prompt, "spec": _contents(spec), "seed": seed}
 
         async def render() -> Clip:
-            clip = await self.inner.render(prompt, spec, seed=seed, to=aside(to))
+            clip = delivered(aside(to), prompt, spec, seed, self.id)
+            if clip is None:
+                clip = await self.inner.render(prompt, spec, seed=seed, to=aside(to))
             return clip.model_copy(update={"path": to})
 
-        return await self.memory.remember("render", key, Clip, render)
+        return await self.memory.remember("render", inputs, Clip, render)
 
 
 @dataclass(frozen=True)
@@ -200,5 +228,7 @@ class RememberedCritic:
     async def judge(self, clip: Path, prompt: str, first_frame: Path | None) -> Critique:
         """As the inner one, once for the bytes of a clip."""
         frame = None if first_frame is None else file_hash(first_frame)
-        key = self.memory.key("judge", {"by": self.id, "clip": file_hash(clip), "prompt": prompt, "first_frame": frame})
-        return await self.memory.remember("judge", key, Critique, lambda: self.inner.judge(clip, prompt, first_frame))
+        inputs = {"by": self.id, "clip": file_hash(clip), "prompt": prompt, "first_frame": frame}
+        return await self.memory.remember(
+            "judge", inputs, Critique, lambda: self.inner.judge(clip, prompt, first_frame)
+        )

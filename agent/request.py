@@ -56,7 +56,11 @@ def resolved(wish: RequestConfig, request: Request, frame: Path | None) -> Reque
 
 
 def _prompt(text: str) -> str:
-    if not text.strip():
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ConfigError("request.prompt: holds half a character (a lone surrogate); write it in UTF-8") from None
+    if not any(c.isprintable() and not c.isspace() for c in text):
         raise ConfigError(
             "request.prompt: is empty; say what should happen in the video, in the config or with --prompt"
         )
@@ -73,8 +77,12 @@ def _is_caption(text: str) -> bool:
         return isinstance(
             json.loads(text.strip().removeprefix("```json").removeprefix("```").removesuffix("```")), dict
         )
-    except json.JSONDecodeError:
-        return False
+    except json.JSONDecodeError as error:
+        raise ConfigError(
+            f"request.prompt: begins like a JSON caption and is no JSON: {error}; mend it, or begin with words"
+        ) from None
+    except (ValueError, RecursionError):
+        raise ConfigError("request.prompt: is a JSON caption with a number too long, or nested too deep") from None
 
 
 def _size(wish: str, image: tuple[int, int] | None, notes: list[str]) -> sizes.Size:

@@ -1,13 +1,14 @@
 """When a run stops: pure functions of the run."""
 
-from agent.types import Run, StopReason
+from agent.run import Run
+from agent.types import StopReason
 
 
 def stop_reason(run: Run) -> StopReason | None:
     """Why the run should stop before another iteration; None to go on."""
     if run.budget.early_stop and run.accepted:
         return "accepted"
-    if run.iterations and not run.iterations[-1].candidates:
+    if any(not i.candidates for i in run.iterations):
         return "failed"
     if len(run.iterations) >= run.budget.max_iterations:
         return "iterations"

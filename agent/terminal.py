@@ -1,8 +1,10 @@
 """What a run looks like in a terminal: a live view, or plain lines where there is no terminal."""
 
+import io
 import shlex
+import shutil
 import sys
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TextIO
@@ -24,8 +26,9 @@ from agent.events import (
     StepRecalled,
     after,
 )
+from agent.run import Run
 from agent.stopping import sentence
-from agent.types import Candidate, Iteration, Run
+from agent.types import Candidate, Iteration
 
 
 class Witness:
@@ -34,7 +37,7 @@ class Witness:
     def __init__(self) -> None:
         self.run: Run | None = None
         self.started: datetime | None = None
-        self.recalled = 0
+        self.recalled_renders = 0
 
     def __call__(self, event: Event) -> None:
         """Grow the run by an event."""
@@ -42,8 +45,12 @@ class Witness:
             self.run, self.started = event.run, event.at
         elif self.run is not None:
             self.run = after(self.run, event)
-        if isinstance(event, StepRecalled):
-            self.recalled += 1
+        if isinstance(event, StepRecalled) and event.step == "render":
+            self.recalled_renders += 1
+
+    def elapsed(self, at: datetime) -> float:
+        """Seconds of this session until `at`."""
+        return (at - self.started).total_seconds() if self.started else 0.0
 
     def __enter__(self) -> Self:
         """Start showing."""
@@ -56,7 +63,7 @@ class Witness:
 
 
 def forecast(run: Run, elapsed: float, recalled_renders: int = 0) -> float | None:
-    """Seconds that the rest takes at most, at the pace so far; None before the first clip is judged in this session."""
+    """Seconds that all the rest takes at the pace of this session; None before it has judged a clip."""
     done = run.renders - recalled_renders
     total = run.budget.max_iterations * run.budget.samples_per_iteration
     total = total if run.budget.max_renders is None else min(total, run.budget.max_renders)
@@ -64,6 +71,11 @@ def forecast(run: Run, elapsed: float, recalled_renders: int = 0) -> float | Non
         return None
     left = max(0, total - run.renders) * elapsed / done
     return left if run.budget.max_seconds is None else min(left, max(0.0, run.budget.max_seconds - elapsed))
+
+
+def printable(text: str) -> str:
+    """Text without what a terminal would obey: a prompt or a server's message may hold escape sequences."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def span(seconds: float) -> str:
@@ -116,6 +128,7 @@ class Plain(Witness):
     def __init__(self, out: TextIO | None = None) -> None:
         super().__init__()
         self.out = out or sys.stdout
+        self.noted: set[str] = set()
 
     def __call__(self, event: Event) -> None:
         """Print what an event says."""
@@ -126,8 +139,6 @@ class Plain(Witness):
         match event:
             case RunStarted():
                 self._say(f"Run {run.folder}")
-                for note in run.request.notes:
-                    self._say(f"Note: {note}")
             case CaptionReady(iteration=index):
                 self._say(heading(run.iterations[index], index + 1, run))
             case CandidateReady(candidate=candidate):
@@ -137,15 +148,22 @@ class Plain(Witness):
                 self._say(f"  seed {failure.seed:<10}  {failure.step} failed: {failure.message}")
             case _:
                 pass
+        for note in run.notes:
+            if note not in self.noted:
+                self.noted.add(note)
+                self._say(f"Note: {note}")
 
     def _say_forecast(self, run: Run, at: datetime) -> None:
-        elapsed = (at - self.started).total_seconds() if self.started else 0.0
-        left = forecast(run, elapsed)
+        elapsed = self.elapsed(at)
+        left = forecast(run, elapsed, self.recalled_renders)
         if left:
-            self._say(f"  {span(elapsed)} elapsed, at most {span(left)} to go")
+            self._say(f"  {span(elapsed)} elapsed, about {span(left)} if every iteration is used")
 
     def _say(self, line: str) -> None:
-        print(line, file=self.out, flush=True)
+        try:
+            print(printable(line), file=self.out, flush=True)
+        except BrokenPipeError:  # the reader has seen enough (`| head`); the run goes on
+            self.out = io.StringIO()
 
 
 class Lively(Witness):
@@ -155,6 +173,8 @@ class Lively(Witness):
         super().__init__()
         self.console = console
         self.rendering: dict[int, str] = {}
+        self.done_by = 0.0
+        """Seconds of this session when the last clip was judged: a forecast holds until the next."""
         self.live = Live(self, console=console, refresh_per_second=4, transient=False)
 
     def __enter__(self) -> Self:
@@ -178,6 +198,7 @@ class Lively(Witness):
                 self.rendering[clip.seed] = f"judging, rendered in {clip.seconds:,.1f} s"
             case CandidateReady(candidate=candidate):
                 self.rendering.pop(candidate.seed, None)
+                self.done_by = self.elapsed(event.at)
             case AttemptFailed(failure=failure):
                 self.rendering.pop(failure.seed, None)
             case _:
@@ -189,7 +210,7 @@ class Lively(Witness):
         if run is None:
             return Text("Starting …")
         parts: list[Text | Table] = [Text(f"Run {run.folder}", style="dim")]
-        parts += [Text(f"Note: {note}", style="yellow") for note in run.request.notes]
+        parts += [Text(f"Note: {printable(note)}", style="yellow") for note in run.notes]
         for index, iteration in enumerate(run.iterations):
             parts.append(Text(heading(iteration, index + 1, run), style="bold"))
             best = run.best
@@ -199,7 +220,8 @@ class Lively(Witness):
                     Text(f"{'▸' if chosen else ' '} {candidate_line(candidate)}", style="green" if chosen else "")
                 )
             parts += [
-                Text(f"✗ seed {f.seed:<10}  {f.step} failed: {f.message}", style="red") for f in iteration.failures
+                Text(f"✗ seed {f.seed:<10}  {f.step} failed: {printable(f.message)}", style="red")
+                for f in iteration.failures
             ]
         if run.ending is None:
             parts += [Text(f"  seed {seed:<10}  {what}", style="cyan") for seed, what in sorted(self.rendering.items())]
@@ -209,10 +231,11 @@ class Lively(Witness):
     def _bar(self, run: Run) -> Table:
         total = run.budget.max_iterations * run.budget.samples_per_iteration
         total = total if run.budget.max_renders is None else min(total, run.budget.max_renders)
-        elapsed = (datetime.now(self.started.tzinfo) - self.started).total_seconds() if self.started else 0.0
-        left = forecast(run, elapsed) if run.ending is None else None
+        elapsed = self.elapsed(datetime.now(UTC))
+        whole = forecast(run, self.done_by, self.recalled_renders) if run.ending is None else None
+        left = max(0.0, whole - (elapsed - self.done_by)) if whole else None
         words = f"{run.renders} of at most {total} renders  {span(elapsed)}"
-        words += f"  at most {span(left)} to go" if left else ""
+        words += f"  about {span(left)} if every iteration is used" if left else ""
         row = Table.grid(padding=(0, 1))
         row.add_row(ProgressBar(total=total, completed=run.renders, width=28), Text(words))
         return row
@@ -227,5 +250,6 @@ def view(*, as_json: bool, quiet: bool) -> Witness:
 
 
 def resume_line(folder: Path) -> str:
-    """The command that goes on with a run."""
-    return f"retake run --resume {shlex.quote(str(folder))}"
+    """The command that goes on with a run, by a name that the user's shell finds."""
+    program = "retake" if shutil.which("retake") else f"{shlex.quote(sys.executable)} -m agent"
+    return f"{program} run --resume {shlex.quote(str(folder))}"

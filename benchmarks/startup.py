@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     code = (
         f"import agent, sys; agent.refine_and_generate; print(*sorted({set(HEAVY)!r} & set(sys.modules)) or ['none'])"
     )
-    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)  # noqa: S603
+    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)  # noqa: S603 - as above
     print(f"heavy modules loaded by it: {loaded.stdout.strip()}")
     return 0
 

@@ -3,7 +3,7 @@
 from html.parser import HTMLParser
 
 from agent.report import write_report
-from agent.types import Run
+from agent.run import Run
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 INLINE = {"a", "b", "code", "del", "em", "ins", "kbd", "small", "span", "time"}

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from agent.events import Event
-from agent.types import Budget, Request, Run
+from agent.run import Run
+from agent.types import Budget, Request
 from critic.types import Critique, JudgeError, Score
 from generator.types import Clip, Effective, RenderError, RenderSpec
 from reasoner.types import Caption, CaptionRequest, Revision

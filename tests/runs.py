@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from agent.types import Budget, Candidate, Ending, Failure, Request, Run
+from agent.run import Run
+from agent.types import Budget, Candidate, Ending, Failure, Request
 from critic.types import Axis, Critique, Defect, Score, Trace
 from generator.types import RenderSpec
 from reasoner.caption import (

@@ -19,6 +19,23 @@ MAX_ADDRESSES = 4
 """Addresses of one host that are tried in turn."""
 
 _V6_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")  # RFC 4291, 2.4: all that IANA has given out
+_NEVER = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "100.64.0.0/10",  # shared address space (RFC 6598)
+        "168.63.129.16/32",  # the wire server of a cloud's virtual machines
+        "169.254.0.0/16",  # link-local, with the metadata services
+        "192.0.0.0/24",  # IETF protocol assignments: older Pythons call parts of it global
+        "192.88.99.0/24",  # the former 6to4 relays
+        "198.18.0.0/15",  # benchmarks
+        "64:ff9b:1::/48",  # local NAT64
+        "2001::/23",  # IETF protocol assignments, with Teredo
+        "2001:db8::/32",
+        "3fff::/20",  # documentation (RFC 9637), newer than some Pythons
+        "fec0::/10",
+    )
+)
+"""Refused whatever the standard library of this Python thinks of them."""
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052, 2.1: the last 32 bits are the IPv4 address reached
 
 
@@ -32,6 +49,8 @@ def is_public(address: str) -> bool:
             return is_public(str(ip.ipv4_mapped or ip.sixtofour))
         if ip not in _V6_GLOBAL_UNICAST:
             return False
+    if any(ip in network for network in _NEVER if network.version == ip.version):
+        return False
     return ip.is_global and not (ip.is_multicast or ip.is_reserved)
 
 

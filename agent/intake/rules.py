@@ -6,7 +6,9 @@ from pydantic import BaseModel, ConfigDict, Field
 class FetchRules(BaseModel):
     """Limits on taking an image. The byte limit holds for files and data URIs too, the rest for URLs."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
     allow_private_addresses: bool = False
     """Fetch from this machine, the local network and any port too. A server for others must keep this off: it opens the

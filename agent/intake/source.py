@@ -60,7 +60,9 @@ def too_large(name: str, max_bytes: int) -> IntakeError:
 def _read_file(path: Path, base: Path | None, max_bytes: int) -> bytes:
     name = shorten(str(path))
     if not path.parts:
-        raise IntakeError("request.image: the path is empty; give a path, a URL or a data URI, or leave it out")
+        raise IntakeError(
+            "request.image: the path is empty or names a folder; give a path, a URL or a data URI, or leave it out"
+        )
     try:
         path = (base or Path()) / path.expanduser()
         # non-blocking: opening a named pipe would otherwise wait for a writer, perhaps for ever

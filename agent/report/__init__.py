@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from agent.files import write_atomically
-from agent.types import Run
+from agent.run import Run
 
 NAME = "report.html"
 """The page's file in a run's folder."""
@@ -20,7 +20,7 @@ def write_report(run: Run) -> Path:
         OSError: the folder cannot be written.
     """
     # templates, decoder and image library are for those who write a page, not for `import agent`
-    from agent.report.page import render  # noqa: PLC0415
+    from agent.report.page import render  # noqa: PLC0415 - Jinja is loaded by those who write reports
 
     path = run.folder / NAME
     write_atomically(path, render(run))

@@ -7,7 +7,7 @@ from difflib import SequenceMatcher
 from itertools import pairwise
 from typing import Any, Literal
 
-from agent.types import Run
+from agent.run import Run
 from reasoner.types import Caption, Edit
 
 Kind = Literal["same", "added", "removed"]

@@ -4,7 +4,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from agent.types import Candidate, Iteration, Run
+from agent.run import Run
+from agent.types import Candidate, Iteration
 
 LANE, NAME = 34, 14
 """Pixels that one trace takes, one above the other, and those at its top that its name needs."""

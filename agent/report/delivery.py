@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from agent.report.posters import poster
-from agent.types import Run
+from agent.run import Run
 from generator.types import Clip, Effective, RenderSpec
 
 TIMES = "\N{MULTIPLICATION SIGN}"

@@ -12,8 +12,8 @@ from markupsafe import Markup
 
 from agent.report import changes, charts, delivery, wording
 from agent.report.strip import strip
+from agent.run import Run
 from agent.stopping import sentence
-from agent.types import Run
 from generator.types import Clip
 from reasoner.caption import clock
 
@@ -31,7 +31,7 @@ def render(run: Run) -> str:
             run=run,
             running=run.ending is None,
             style=Markup(style),  # noqa: S704 - our own files and numbers
-            script=Markup(script),  # noqa: S704
+            script=Markup(script),  # noqa: S704 - our own file, no part of the run
             policy=_policy(style, script),
             status=status(run),
             sentence=sentence(run),
@@ -73,10 +73,10 @@ def advice(run: Run) -> tuple[str, str] | None:
     resume = f"retake run --resume {shlex.quote(run.folder.name)}"
     reason = run.ending.reason
     if reason == "failed":
-        return "When the cause is gone:", f"{resume} --retry-failed"
+        return "When the cause is gone, from the folder above this one:", f"{resume} --retry-failed"
     if reason in LIMITS:
-        return f"To go on, raise budget.{LIMITS[reason]} in config.yaml, then:", resume
-    return "To go on:", resume
+        return f"To go on, raise budget.{LIMITS[reason]} in config.yaml, then from the folder above this one:", resume
+    return "To go on, from the folder above this one:", resume
 
 
 def doing(run: Run) -> str:

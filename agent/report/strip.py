@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from agent.types import Candidate, Iteration, Run
+from agent.run import Run
+from agent.types import Candidate, Iteration
 
 TOP, BOTTOM, FAILED = 12.0, 88.0, 104.0
 """Pixels from the top: score 1, the lowest score shown, and the row of failures."""

@@ -1,9 +1,10 @@
 """`retake run` from outside: files, lines, JSON and exit codes."""
 
 import json
-import os
 import resource
+import shlex
 import signal
+import subprocess
 from pathlib import Path
 
 import av
@@ -11,7 +12,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from tests.e2e.process import SMALL, leaves, retake, start, stop, wait_for
+from tests.e2e.process import SMALL, command, environment, leaves, retake, start, stop, wait_for
 
 QUICKSTART = Path(__file__).parents[2] / "configs" / "quickstart.yaml"
 KEYS = ["run_dir", "video", "score", "accepted", "stop_reason", "iterations", "renders", "seed", "prompt"]
@@ -113,6 +114,14 @@ def test_an_image_starts_the_clip_and_the_folder_keeps_it(tmp_path: Path) -> Non
         (["run", QUICKSTART, "--image", "nowhere.png"], "request.image"),
         (["run", QUICKSTART, "-s", "request.num_frames=999"], "request.num_frames"),
         (["run", QUICKSTART, "-s", "request.seed=-1"], "request.seed"),
+        (["run", QUICKSTART, "-s", f"request.seed={'9' * 5000}"], "-s request.seed: input should be a valid integer"),
+        (["run", QUICKSTART, "--prompt", "\u200b\u200b"], "request.prompt: is empty"),
+        (["run", QUICKSTART, "--prompt", '{"subjects": ['], "begins like a JSON caption and is no JSON"),
+        (["run", QUICKSTART, "--out", "~nosuchuser/x"], "--out: '~nosuchuser/x' cannot be a path"),
+        (["run", QUICKSTART, "--out", "x" * 300], "cannot be a path: File name too long"),
+        (["run", "~nosuchuser/c.yaml"], "cannot be a path"),
+        (["run", QUICKSTART, "--retry-failed"], "--retry-failed goes with --resume"),
+        (["run", QUICKSTART, "-s", "generator.backend=cosmos3"], "this version has 'animatic'"),
         (["run", "--resume", "."], "is not a run folder"),
         (["run", QUICKSTART, "--resume", "."], "leave out CONFIG"),
         (["report", "."], "is not a run folder"),
@@ -144,7 +153,6 @@ def test_a_taken_folder_is_refused_and_untouched(tmp_path: Path) -> None:
     assert "not empty" in done.err
 
 
-@pytest.mark.skipif(os.geteuid() == 0 and not Path("/proc/self/mem").exists(), reason="root may write anywhere")
 def test_an_unwritable_folder(tmp_path: Path) -> None:
     # /proc takes no folder from anybody, root included
     done = retake("run", QUICKSTART, *SMALL, "--out", "/proc/retake/run")
@@ -162,7 +170,7 @@ def test_a_disk_that_fills_up_keeps_what_was_done(tmp_path: Path) -> None:
     assert done.code == 1
     assert "retake: " in done.err
     assert "Traceback" not in done.err
-    assert f"retake run --resume {folder}" in done.err
+    assert f" run --resume {folder}" in done.err
     assert json.loads((folder / "run.json").read_text())["id"] == "run"
     assert not [f for f in leaves(folder) if f.endswith(".tmp")]
 
@@ -189,7 +197,7 @@ def test_an_interrupt_is_clean_and_can_be_resumed(tmp_path: Path, how: signal.Si
     text = log.read_text()
     assert "Traceback" not in text
     assert "Interrupted. The best clip so far scores" in text
-    assert f"retake run --resume {folder}" in text
+    assert f" run --resume {folder}" in text
     run = json.loads((folder / "run.json").read_text())
     assert run["ending"]["reason"] == "cancelled"
     assert len(run["iterations"][0]["candidates"]) == 2
@@ -234,6 +242,44 @@ def test_a_finished_run_is_not_done_again(tmp_path: Path) -> None:
     again = retake("run", "--resume", folder, "--json")
     assert (again.code, again.out) == (0, first.out)
     assert before == {p: p.stat().st_mtime_ns for p in before}
+
+
+def test_another_request_is_refused_on_resume(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    assert retake("run", QUICKSTART, *SMALL, "-s", "budget.max_iterations=1", "--out", folder).code == 0
+    before = {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    config = folder / "config.yaml"
+    changed = config.read_text().replace("sailing boat", "tractor")
+    config.write_text(changed)
+    done = retake("run", "--resume", folder)
+    assert done.code == 2
+    assert "request.prompt is not what this run was begun with" in done.err
+    assert {**before, config: changed.encode()} == {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+@pytest.mark.parametrize("damage", [b"", b"xx"])
+def test_a_finished_run_whose_clip_is_lost_is_mended(tmp_path: Path, damage: bytes) -> None:
+    folder = tmp_path / "run"
+    first = retake("run", QUICKSTART, *SMALL, "--out", folder, "--json")
+    video = Path(json.loads(first.out)["video"])
+    whole = video.read_bytes()
+    video.unlink()
+    if damage:
+        video.write_bytes(damage)
+    again = retake("run", "--resume", folder, "--json")
+    assert (again.code, json.loads(again.out)) == (0, json.loads(first.out))
+    assert video.read_bytes() == whole
+
+
+def test_a_reader_that_leaves_early_disturbs_nothing(tmp_path: Path) -> None:
+    line = shlex.join(command("run", QUICKSTART, *SMALL, "--out", tmp_path / "run")) + " | head -1"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False, env=environment())
+    assert done.stdout == f"Run {tmp_path / 'run'}\n"
+    assert done.stderr == ""
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["result"]["stop_reason"] in {
+        "accepted",
+        "iterations",
+    }
 
 
 def test_nothing_could_be_rendered(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """kill -9 at random moments, then --resume: nothing finished is done twice, and the answer is the undisturbed run's."""
 
+import hashlib
 import json
 import random
 import re
@@ -11,14 +12,11 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.process import SMALL, leaves, retake, start
+from tests.e2e.process import SMALL, leaves, retake, start, wait_for
 
 QUICKSTART = Path(__file__).parents[2] / "configs" / "quickstart.yaml"
 ARGS: list[str | Path] = [QUICKSTART, *SMALL, "-s", "budget.max_iterations=3", "-s", "critic.accept_at=null", "-v"]
 KILLS, GROUPS = 20, 4
-
-Undisturbed = tuple[dict[str, Any], int, float]
-"""Its answer, how many critiques it made, and the seconds it took."""
 
 
 def answer(folder: Path) -> dict[str, Any]:
@@ -36,33 +34,60 @@ def answer(folder: Path) -> dict[str, Any]:
     return {"run": without_seconds(run), "clips": clips}
 
 
-def renders_begun(log: str) -> list[str]:
-    """The files whose render the generator's own log says it began."""
-    return re.findall(r"generator\.animatic: render start seed=\d+ to=(\S+)", log)
+def rendered(log: str, what: str) -> set[str]:
+    """The clips whose render the generator's own log says it has come to `what`: "start" or "done"."""
+    files = re.findall(rf"generator\.animatic: render {what} seed=\d+ to=(\S+)", log)
+    names = [Path(file).name.removeprefix(".unremembered-") for file in files]
+    assert len(names) == len(set(names)), "one session rendered one clip twice"
+    return set(names)
 
 
-def clips_judged(log: str) -> list[str]:
-    """The files that the critic's own log says it judged."""
-    return re.findall(r"critic\.signals: judged (\S+)", log)
+def judged(log: str) -> set[str]:
+    """The clips that the critic's own log says it began to judge."""
+    return {Path(file).name for file in re.findall(r"critic\.signals: judge start (\S+)", log)}
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def critiques(folder: Path) -> set[str]:
+    """The contents of the clips whose critique is on the disk."""
+    return {json.loads(p.read_text())["inputs"]["clip"] for p in (folder / "memory").glob("judge-*.json")}
+
+
+def resume(folder: Path, killed: str, expected: dict[str, Any]) -> None:
+    """Go on with a killed run, and hold both sessions' logs and files against one another."""
+    finished = rendered(killed, "done") | {p.name for p in (folder / "clips").glob("[!.]*.mp4")}
+    known = critiques(folder)
+    records = {p: p.stat().st_mtime_ns for p in (folder / "memory").glob("*.json")}
+    again = retake("run", "--resume", folder, "-v")
+    assert again.code == 0, again.err
+    assert rendered(again.err, "start").isdisjoint(finished), "a finished clip was rendered again"
+    assert known.isdisjoint(digest(folder / "clips" / name) for name in judged(again.err)), "judged twice"
+    assert records == {p: p.stat().st_mtime_ns for p in records}
+    assert answer(folder) == expected
+    assert not [f for f in leaves(folder) if "unremembered" in f or f.endswith(".tmp")]
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
-    """A run to compare with."""
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], float]:
+    """The answer of a run that nobody disturbed, and the seconds it took."""
     folder = tmp_path_factory.mktemp("undisturbed") / "run"
     begun = time.monotonic()
     done = retake("run", *ARGS, "--out", folder)
     assert done.code == 0, done.err
-    assert len(renders_begun(done.err)) == 6
+    assert len(rendered(done.err, "start")) == len(rendered(done.err, "done")) == 6
     # two captions may come to the same pixels, and the same pixels are judged once
-    assert len(clips_judged(done.err)) == len({p.read_bytes() for p in (folder / "clips").glob("*.mp4")})
-    return answer(folder), len(clips_judged(done.err)), time.monotonic() - begun
+    assert len(judged(done.err)) == len({digest(p) for p in (folder / "clips").glob("*.mp4")})
+    return answer(folder), time.monotonic() - begun
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("group", range(GROUPS))
-def test_killed_at_random_moments(tmp_path: Path, group: int, undisturbed: Undisturbed) -> None:
-    expected, critiques, seconds = undisturbed
+def test_killed_at_random_moments(tmp_path: Path, group: int, undisturbed: tuple[dict[str, Any], float]) -> None:
+    expected, seconds = undisturbed
     dice = random.Random(group)
     for number in range(KILLS // GROUPS):
         folder, log = tmp_path / f"{number}", tmp_path / f"{number}.log"
@@ -70,28 +95,29 @@ def test_killed_at_random_moments(tmp_path: Path, group: int, undisturbed: Undis
         time.sleep(dice.uniform(0.3, seconds))
         process.send_signal(signal.SIGKILL)
         process.wait()
-
-        if not folder.exists():  # killed before the run was one
-            assert leaves(tmp_path / f"{number}") == []
+        if folder.exists():
+            resume(folder, log.read_text(), expected)
+        else:  # killed before the run was one
             again = retake("run", *ARGS, "--out", folder)
-        else:
-            kept = {p.name for p in (folder / "clips").glob("[!.]*.mp4")}
-            records = {p: p.stat().st_mtime_ns for p in (folder / "memory").glob("*.json")}
-            judged = sum(1 for p in records if p.name.startswith("judge-"))
-            again = retake("run", "--resume", folder, "-v")
-            anew = {Path(to).name.removeprefix(".unremembered-") for to in renders_begun(again.err)}
-            assert anew.isdisjoint(kept), "a finished clip was rendered again"
-            assert len(anew) == len(renders_begun(again.err)), "one clip was rendered twice"
-            assert len(clips_judged(again.err)) == critiques - judged, "a finished critique was made again"
-            assert records == {p: p.stat().st_mtime_ns for p in records}
-        assert again.code == 0, again.err
-        assert answer(folder) == expected
+            assert again.code == 0, again.err
+            assert answer(folder) == expected
         shutil.rmtree(folder)
 
 
 @pytest.mark.slow
-def test_killed_again_and_again(tmp_path: Path, undisturbed: Undisturbed) -> None:
-    expected, _, seconds = undisturbed
+@pytest.mark.parametrize("moment", ["render start seed=8", "render done seed=7", "render done seed=8", "judge start"])
+def test_killed_at_the_worst_moments(tmp_path: Path, moment: str, undisturbed: tuple[dict[str, Any], float]) -> None:
+    folder, log = tmp_path / "run", tmp_path / "log"
+    process = start("run", *ARGS, "--out", folder, log=log)
+    wait_for(log, moment, process)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    resume(folder, log.read_text(), undisturbed[0])
+
+
+@pytest.mark.slow
+def test_killed_again_and_again(tmp_path: Path, undisturbed: tuple[dict[str, Any], float]) -> None:
+    expected, seconds = undisturbed
     dice = random.Random(99)
     folder, log = tmp_path / "run", tmp_path / "log"
     args: list[str | Path] = ["run", *ARGS, "--out", folder]

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from agent.report import write_report
-from agent.types import Run
+from agent.run import Run
 from tests import runs
 
 pytestmark = pytest.mark.browser

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from agent.config import RunConfig, load_config
+from agent.config import RunConfig
 from agent.errors import ConfigError
+from agent.reading import load_config
 
 QUICKSTART = Path(__file__).parents[2] / "configs" / "quickstart.yaml"
 
@@ -58,6 +59,15 @@ def test_each_key_is_described_in_the_schema() -> None:
     [
         ("budget: {max_iteration: 3}", "budget.max_iteration: unknown key; did you mean max_iterations?"),
         ("bugdet: {}", "bugdet: unknown key; did you mean budget?"),
+        ("seed: 5", "seed: unknown key; did you mean request.seed?"),
+        ("request: {size: 960}", "request.size: input should be a valid string (got 960); put it in quotes"),
+        ("request: {fps: 24, fps: 30}", "the key 'fps' stands twice"),
+        ("request: {guidance_scale: .nan}", "request.guidance_scale"),
+        ("request: {prompt: 2020-13-45}", "month must be in 1..12"),
+        ("request: {seed: " + "9" * 5000 + "}", "4300"),
+        ("[" * 5000, "is not YAML"),
+        ("budget: {max_seconds: .inf}", "budget.max_seconds"),
+        ("request:\n  fps:24\n  seed: 3", "line 3"),
         (
             "request: {image_fetch: {timeout: 3}}",
             "request.image_fetch.timeout: unknown key; did you mean timeout_seconds?",
@@ -72,7 +82,7 @@ def test_each_key_is_described_in_the_schema() -> None:
         ("request: {fps: 0}", "request.fps"),
         ("request: 3", "request: input should be"),
         ("critic: {accept_at: 1.5}", "critic.accept_at: input should be less than or equal to 1"),
-        ("generator: {backend: sora}", "generator.backend: input should be 'animatic' (got 'sora')"),
+        ("generator: {backend: sora}", "generator.backend: this version has 'animatic' (got 'sora')"),
         ("budget: {max_seconds: 0}", "budget.max_seconds: input should be greater than 0"),
         (
             "- a\n- b",
@@ -117,7 +127,7 @@ def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir("/")
     config = load_config(write(tmp_path, "request: {image: a.png}\noutput: {dir: ../out}"))
     assert config.request.image == str(tmp_path / "a.png")
-    assert Path(config.output.dir).resolve() == tmp_path.parent / "out"
+    assert config.output.folder == tmp_path.parent / "out"
 
 
 @pytest.mark.parametrize("image", ["https://example.com/a.png", "data:image/png;base64,AAAA", "/abs/a.png"])

@@ -7,7 +7,7 @@ import pytest
 
 from agent.controller import Controller
 from agent.errors import StorageError
-from agent.types import Run
+from agent.run import Run
 from critic.types import JudgeError
 from generator.types import RenderError
 from reasoner.types import CaptionError

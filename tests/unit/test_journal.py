@@ -8,11 +8,13 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from agent import journal
-from agent.config import RunConfig, load_config
+from agent.config import RunConfig
 from agent.errors import RunFolderError, StorageError
 from agent.events import CandidateReady, CaptionReady, RunFinished, RunStarted, StepRecalled
 from agent.journal import Journal
-from agent.types import Candidate, Ending, Run
+from agent.reading import load_config
+from agent.run import Run
+from agent.types import Candidate, Ending
 from generator.types import Clip, Effective
 from reasoner.types import Caption
 from tests.parts import SPEC, make_critique, make_run
@@ -35,8 +37,11 @@ def test_a_folder_is_made_whole(tmp_path: Path) -> None:
 
 def test_nothing_is_left_of_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(StorageError, match="making the run folder"):
+    with pytest.raises(RunFolderError, match="is a file"):
         journal.create(tmp_path / "file" / "run", RunConfig(), fresh(tmp_path / "file" / "run"), None)
+    long = tmp_path / "deep" / ("x" * 300)
+    with pytest.raises(StorageError, match="making the run folder"):
+        journal.create(long, RunConfig(), fresh(long), None)
     with pytest.raises(RunFolderError, match="not empty"):
         journal.create(tmp_path / "file", RunConfig(), fresh(tmp_path / "file"), None)
     assert [p.name for p in tmp_path.iterdir()] == ["file"]

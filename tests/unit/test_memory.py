@@ -2,14 +2,17 @@
 
 import json
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 
 from agent.controller import Controller
 from agent.events import StepRecalled
 from agent.memory import Memory, RememberedCritic, RememberedGenerator, RememberedReasoner, aside
-from agent.types import Run
+from agent.run import Run
+from agent.types import Step
 from critic.types import JudgeError
+from generator.delivery import deliver
 from generator.types import RenderError
 from tests.parts import SPEC, Recorder, ScriptedCritic, ScriptedGenerator, ScriptedReasoner, make_run
 
@@ -160,3 +163,94 @@ async def test_records_hold_no_absolute_path(tmp_path: Path) -> None:
     for record in (tmp_path / "memory").glob("*.json"):
         assert str(tmp_path) not in record.read_text()
         assert json.loads(record.read_text())["key"] in record.name
+
+
+class Watched(Memory):
+    """Notes which clips bear their own name when a record is written."""
+
+    named: ClassVar[list[list[str]]] = []
+
+    def _write(self, step: Step, key: str, record: dict[str, Any]) -> None:
+        self.named.append([p.name for p in (self.folder / "clips").glob("[!.]*")])
+        super()._write(step, key, record)
+
+
+async def test_a_clip_bears_its_name_only_when_it_is_remembered(tmp_path: Path) -> None:
+    (tmp_path / "clips").mkdir()
+    memory = Watched(tmp_path, Recorder())
+    clip = await RememberedGenerator(ScriptedGenerator(), memory).render(
+        "a", SPEC, seed=1, to=tmp_path / "clips" / "a.mp4"
+    )
+    assert memory.named == [[]]
+    assert clip.path.exists()
+
+
+async def test_a_clip_that_was_delivered_and_not_written_down_is_adopted(tmp_path: Path) -> None:
+    (tmp_path / "clips").mkdir()
+    to = tmp_path / "clips" / "a.mp4"
+    inner = ScriptedGenerator()
+    clip = await inner.render("a", SPEC, seed=1, to=tmp_path / "clips" / "made")
+    deliver(tmp_path / "clips" / "made", clip.model_copy(update={"path": aside(to)}), "a")
+    generator = RememberedGenerator(inner, Memory(tmp_path, Recorder()))
+    assert await generator.render("a", SPEC, seed=1, to=to) == clip.model_copy(update={"path": to})
+    assert len(inner.started) == 1
+    assert [p.name for p in (tmp_path / "clips").iterdir()] == ["a.mp4"]
+
+
+@pytest.mark.parametrize("other", ["prompt", "seed", "spec", "id"])
+async def test_another_requests_delivery_is_not_adopted(tmp_path: Path, other: str) -> None:
+    (tmp_path / "clips").mkdir()
+    to = tmp_path / "clips" / "a.mp4"
+    inner = ScriptedGenerator()
+    clip = await inner.render("a", SPEC, seed=1, to=tmp_path / "clips" / "made")
+    deliver(tmp_path / "clips" / "made", clip.model_copy(update={"path": aside(to)}), "a")
+    inner.id = "scripted/2" if other == "id" else inner.id
+    spec = SPEC.model_copy(update={"fps": 12}) if other == "spec" else SPEC
+    prompt, seed = "b" if other == "prompt" else "a", 2 if other == "seed" else 1
+    await RememberedGenerator(inner, Memory(tmp_path, Recorder())).render(prompt, spec, seed=seed, to=to)
+    assert len(inner.started) == 2
+
+
+@pytest.mark.parametrize("record", ['{"failure": 5}', '{"failure": {"type": "Odd", "message": "x"}}', "[" * 5000])
+async def test_an_odd_record_is_not_believed(tmp_path: Path, record: str) -> None:
+    run = await Parts(tmp_path).refine(make_run(tmp_path, max_iterations=1))
+    for path in (tmp_path / "memory").glob("*.json"):
+        path.write_text(record)
+    assert await Parts(tmp_path).refine(make_run(tmp_path, max_iterations=1)) == run
+
+
+async def test_whatever_decides_a_critique_is_in_its_key(tmp_path: Path) -> None:
+    clips = [tmp_path / "a.mp4", tmp_path / "b.mp4"]
+    frames = [tmp_path / "a.png", tmp_path / "b.png"]
+    for number, path in enumerate((*clips, *frames)):
+        path.write_text(f"{number}|1")
+    inner = ScriptedCritic(lambda prompt, seed: 0.5)
+    critic = RememberedCritic(inner, Memory(tmp_path, Recorder()))
+    asked = [(clips[0], "x", None), (clips[1], "x", None), (clips[0], "y", None), (clips[0], "x", frames[0])]
+    asked += [(clips[0], "x", frames[1])]
+    for clip, prompt, frame in [*asked, *asked]:
+        await critic.judge(clip, prompt, frame)
+    assert len(inner.judged) == 5
+
+
+async def test_whatever_decides_a_rewrite_is_in_its_key(tmp_path: Path) -> None:
+    run = await Parts(tmp_path).refine(make_run(tmp_path, max_iterations=2))
+    inner = ScriptedReasoner()
+    reasoner = RememberedReasoner(inner, Memory(tmp_path, Recorder()))
+    request, history = run.request.caption_request(), run.history()
+    slower = [r.model_copy(update={"caption": r.caption.model_copy(update={"seconds": 9.0})}) for r in history]
+    await reasoner.rewrite(request, history, 0)
+    await reasoner.rewrite(request, slower, 0)
+    assert len(inner.asked) == 1
+    await reasoner.rewrite(request, history, 1)
+    await reasoner.rewrite(request.model_copy(update={"prompt": "other"}), history, 0)
+    assert len(inner.asked) == 3
+
+
+async def test_half_written_files_are_cleaned_away(tmp_path: Path) -> None:
+    await Parts(tmp_path).refine(make_run(tmp_path))
+    before = sorted(tmp_path.rglob("*"))
+    for name in (".report.html.12.tmp", ".run.json.12.tmp", "memory/.judge-x.json.12.tmp"):
+        (tmp_path / name).write_text("half")
+    Memory(tmp_path, Recorder()).clean()
+    assert sorted(tmp_path.rglob("*")) == before

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from agent.types import Ending, Failure, Run
+from agent.run import Run
+from agent.types import Ending, Failure
 from critic.types import Critique
 from generator.types import Effective
 from reasoner.types import Caption, Edit

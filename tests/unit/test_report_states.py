@@ -6,7 +6,8 @@ import pytest
 from PIL import Image
 
 from agent.report import write_report
-from agent.types import Ending, Run
+from agent.run import Run
+from agent.types import Ending
 from reasoner.types import Caption
 from tests import runs
 from tests.pages import page
@@ -125,7 +126,7 @@ def test_a_run_interrupted_before_it_began(tmp_path: Path) -> None:
 def test_a_run_in_which_all_failed(tmp_path: Path) -> None:
     shown = page(runs.failed(tmp_path / "run"))
     assert "✕ failed" in shown.said
-    assert "When the cause is gone: retake run --resume run --retry-failed" in shown.said
+    assert "from the folder above this one: retake run --resume run --retry-failed" in shown.said
     assert (
         "✕ No judged clip rendering seed 4100: the server at http://localhost:8091 refused the connection; start it"
         in shown.said

@@ -1,15 +1,27 @@
 """What the terminal shows: the same facts live, in plain lines, and at the end."""
 
 import io
+import shlex
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from agent.events import AttemptFailed, CandidateReady, CaptionReady, Event, RenderStarted, RunFinished, RunStarted
-from agent.terminal import Lively, Plain, Witness, forecast, resume_line, span, verdict
-from agent.types import Candidate, Ending, Failure, Run
+from agent.events import (
+    AttemptFailed,
+    CandidateReady,
+    CaptionReady,
+    Event,
+    RenderStarted,
+    RunFinished,
+    RunStarted,
+    StepRecalled,
+)
+from agent.run import Run
+from agent.terminal import Lively, Plain, Witness, forecast, printable, resume_line, span, verdict
+from agent.types import Candidate, Ending, Failure
 from generator.types import Clip, Effective
 from reasoner.types import Caption, Edit
 from tests.parts import SPEC, make_critique, make_run
@@ -17,24 +29,24 @@ from tests.parts import SPEC, make_critique, make_run
 AT = datetime(2026, 1, 2, tzinfo=UTC)
 
 
-def events(run: Run) -> list[Event]:
+def events(run: Run, start: datetime = AT) -> list[Event]:
     effective = Effective(width=320, height=192, num_frames=9, fps=24, codec="h264")
     clip = Clip(path=run.clip_path(0, 10), seed=10, spec=SPEC, effective=effective, seconds=3.2, generator="g")
     edit = Edit(field="lighting.conditions", before="a", after="b", criterion="exposure", reason="too dark")
     return [
-        RunStarted(run=run, at=AT),
+        RunStarted(run=run, at=start),
         CaptionReady(iteration=0, caption=Caption(prompt="c", source="upsample", reasoner="r"), seeds=(10, 11)),
         RenderStarted(iteration=0, seed=10),
         RenderStarted(iteration=0, seed=11),
         CandidateReady(
-            iteration=0, candidate=Candidate(clip=clip, critique=make_critique(0.4)), at=AT + timedelta(seconds=4)
+            iteration=0, candidate=Candidate(clip=clip, critique=make_critique(0.4)), at=start + timedelta(seconds=4)
         ),
         AttemptFailed(iteration=0, failure=Failure(step="render", seed=11, message="[red]out of memory")),
         CaptionReady(
             iteration=1,
             caption=Caption(prompt="d", source="rewrite", edits=(edit,), reasoner="r"),
             seeds=(10, 11),
-            at=AT + timedelta(seconds=5),
+            at=start + timedelta(seconds=5),
         ),
     ]
 
@@ -51,7 +63,7 @@ def test_plain_lines(tmp_path: Path) -> None:
         "Note: Size snapped.",
         "Iteration 1 of 2  prompt expanded",
         "  seed 10          0.40  lowest: motion 0.40  render 3.2 s, judge 0.2 s",
-        "  4.0 s elapsed, at most 12.0 s to go",
+        "  4.0 s elapsed, about 12.0 s if every iteration is used",
         "  seed 11          render failed: [red]out of memory",
         "Iteration 2 of 2  1 edit for exposure",
     ]
@@ -61,7 +73,7 @@ def test_the_live_view_shows_what_is_going_on(tmp_path: Path) -> None:
     console = Console(file=io.StringIO(), force_terminal=True, width=120, color_system=None)
     view = Lively(console)
     assert "Starting" in str(view.__rich__())
-    for event in events(make_run(tmp_path, accept_at=0.9)):
+    for event in events(make_run(tmp_path, accept_at=0.9), datetime.now(UTC) - timedelta(seconds=5)):
         view(event)
     view(RenderStarted(iteration=1, seed=10))
     with console.capture() as capture:
@@ -70,7 +82,7 @@ def test_the_live_view_shows_what_is_going_on(tmp_path: Path) -> None:
     assert "▸ seed 10" in text
     assert "✗ seed 11          render failed: [red]out of memory" in text
     assert "2 of at most 4 renders" in text
-    assert "to go" in text
+    assert "if every iteration is used" in text
     assert "rendering" in text
 
 
@@ -107,5 +119,45 @@ def test_spans(seconds: float, text: str) -> None:
 
 
 def test_the_resume_line_can_be_pasted() -> None:
-    assert resume_line(Path("/a/b")) == "retake run --resume /a/b"
-    assert resume_line(Path("/a/it's here")) == "retake run --resume '/a/it'\"'\"'s here'"
+    program, _, rest = resume_line(Path("/a/it's here")).partition(" run ")
+    assert shlex.split(rest) == ["--resume", "/a/it's here"]
+    assert shutil.which(shlex.split(program)[0])
+
+
+def test_recalled_renders_say_nothing_of_the_pace(tmp_path: Path) -> None:
+    witness = Witness()
+    for event in events(make_run(tmp_path)):
+        witness(event)
+    witness(StepRecalled(step="render", key="k"))
+    witness(StepRecalled(step="judge", key="k"))
+    assert witness.run is not None
+    assert witness.recalled_renders == 1
+    assert forecast(witness.run, 4.0, witness.recalled_renders) == 8.0
+    assert forecast(witness.run, 4.0, 2) is None
+
+
+def test_notes_are_said_once(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    out = io.StringIO()
+    plain = Plain(out)
+    started, ready, _, _, candidate, *_ = events(run)
+    assert isinstance(candidate, CandidateReady)
+    assert isinstance(ready, CaptionReady)
+    clip = candidate.candidate.clip.model_copy(update={"notes": ("Drew a hall.",)})
+    noted = candidate.candidate.model_copy(update={"clip": clip})
+    caption = ready.caption.model_copy(update={"notes": ("Not understood: x.",)})
+    for event in (
+        started,
+        ready.model_copy(update={"caption": caption}),
+        candidate.model_copy(update={"candidate": noted}),
+    ):
+        plain(event)
+    assert [line for line in out.getvalue().splitlines() if line.startswith("Note")] == [
+        "Note: Not understood: x.",
+        "Note: Drew a hall.",
+    ]
+
+
+def test_a_terminal_obeys_nothing_that_a_prompt_says() -> None:
+    assert printable("a\x1b[2Jb\x07") == "a\N{REPLACEMENT CHARACTER}[2Jb\N{REPLACEMENT CHARACTER}"
+    assert printable("ein Bär 熊 🐻") == "ein Bär 熊 🐻"

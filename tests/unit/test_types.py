@@ -16,8 +16,9 @@ from agent.events import (
     RunStarted,
     after,
 )
+from agent.run import Run
 from agent.stopping import sentence, stop_reason
-from agent.types import Candidate, Ending, Failure, Run
+from agent.types import Candidate, Ending, Failure
 from generator.types import Clip, Effective
 from reasoner.types import Caption
 from tests.parts import SPEC, make_critique, make_run

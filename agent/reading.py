@@ -1,0 +1,204 @@
+"""How a config file is read, and in which words it is refused."""
+
+import difflib
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from agent.config import RunConfig
+from agent.errors import ConfigError
+
+PATHS = ("request.image", "output.dir")
+"""Keys that hold a path, read relative to the file they stand in."""
+MAX_BYTES = 1 << 20
+"""Of a config file."""
+
+
+def expand(path: str | Path, name: str) -> Path:
+    """A path with its `~` expanded.
+
+    Raises:
+        ConfigError: it cannot be one. `name`: where it was given.
+    """
+    try:
+        expanded = Path(path).expanduser()
+        expanded.stat()
+    except FileNotFoundError:
+        return expanded
+    except (OSError, ValueError, RuntimeError) as error:
+        if isinstance(error, PermissionError):
+            return expanded
+        raise ConfigError(
+            f"{name}: {str(path)[:80]!r} cannot be a path: {getattr(error, 'strerror', None) or error}"
+        ) from None
+    return expanded
+
+
+def load_config(path: str | Path | None = None, overrides: Sequence[str] = ()) -> RunConfig:
+    """Read a config file, apply `key=value` overrides, and check everything.
+
+    Paths in the file are relative to the file; paths in overrides to the current folder. No file: the defaults.
+
+    Raises:
+        ConfigError: names the key and the cure.
+    """
+    file = None if path is None else expand(path, "config")
+    data = {} if file is None else _read(file)
+    data = {section: {} if value is None else value for section, value in data.items()}
+    for key in PATHS:
+        _make_absolute(data, key, Path.cwd() if file is None else file.resolve().parent)
+    keys = [_apply(data, override) for override in overrides]
+    for key in set(keys) & set(PATHS):
+        _make_absolute(data, key, Path.cwd())
+    return check(data, "config" if path is None else str(path), keys)
+
+
+def check(data: Mapping[str, Any], source: str = "config", overridden: Sequence[str] = ()) -> RunConfig:
+    """Validate plain data as a config. `overridden`: keys that came from the command line and not from `source`.
+
+    Raises:
+        ConfigError: names every wrong key and the cure.
+    """
+    try:
+        return RunConfig.model_validate(data)
+    except ValidationError as error:
+        lines = []
+        for fault in error.errors(include_url=False):
+            where = ".".join(str(part) for part in fault["loc"])
+            typed = any(where == key or where.startswith(f"{key}.") for key in overridden)
+            lines.append(f"{'-s' if typed else f'{source}:'} {where}: {_fault(fault)}")
+        raise ConfigError("\n".join(lines)) from error
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML in which a key stands once: the second would win in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key.value!r} stands twice", key.start_mark
+                )
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise ConfigError(f"{path}: is over {MAX_BYTES:,} bytes, and so no config file")
+        data = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a SafeLoader
+    except FileNotFoundError:
+        raise ConfigError(
+            f"{path}: there is no such config file in {Path.cwd()}; leave it out for the embedded defaults, or start "
+            "from configs/quickstart.yaml of the repository"
+        ) from None
+    except IsADirectoryError:
+        raise ConfigError(f"{path}: is a folder, not a config file; to go on with a run use --resume") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: is not a text file in UTF-8") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ConfigError(f"{path}: {_yaml_fault(error)}") from error
+    if data is None:
+        return {}
+    if not isinstance(data, dict):
+        sections = ", ".join(RunConfig.model_fields)
+        raise ConfigError(f"{path}: must be a mapping of sections ({sections}), not a {_kind(data)}")
+    return data
+
+
+def _yaml_fault(error: Exception) -> str:
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or (str(error) if isinstance(error, ValueError) else "nested too deep")
+    if mark is None:
+        return f"is not YAML: {problem}"
+    return f"line {mark.line + 1}, column {mark.column + 1}: is not YAML: {problem} (is a space missing after a colon?)"
+
+
+def _make_absolute(data: dict[str, Any], key: str, base: Path) -> None:
+    section, _, name = key.partition(".")
+    place = data.get(section)
+    value = place.get(name) if isinstance(place, dict) else None
+    if isinstance(place, dict) and isinstance(value, str) and value and not is_remote(value):
+        place[name] = os.path.normpath(base / expand(value, key))
+
+
+def is_remote(image: str) -> bool:
+    """Whether an image is named by a URL or data URI and not by a path."""
+    head = image.lstrip()[:16].lower()
+    return head.startswith("data:") or "://" in head
+
+
+def _apply(data: dict[str, Any], override: str) -> str:
+    """Put an override into `data`. Returns its key."""
+    key, equals, text = override.partition("=")
+    key = key.strip()
+    if not equals or not key:
+        raise ConfigError(f"-s {override!r}: must look like budget.max_iterations=3")
+    value = _value(text, override)
+    *path, last = key.split(".")
+    place = data
+    for part in path:
+        inner = place.setdefault(part, {})
+        if not isinstance(inner, dict):
+            raise ConfigError(f"-s {override!r}: {part} is not a section")
+        place = inner
+    place[last] = value
+    return key
+
+
+def _value(text: str, override: str) -> object:
+    """A value as YAML reads it, but for words: a colon in a prompt makes no mapping, and nothing is the empty text."""
+    collection = text.lstrip().startswith(("[", "{"))
+    try:
+        value = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        if not collection:
+            return text
+        raise ConfigError(f"-s {override!r}: {_yaml_fault(error)}") from error
+    return text if text == "" or (isinstance(value, dict | list) and not collection) else value
+
+
+def _fault(error: Any) -> str:
+    """What is wrong with one key, and the cure."""
+    given, kind = error["input"], error["type"]
+    if kind == "extra_forbidden":
+        return f"unknown key; {_nearest([str(part) for part in error['loc']])}"
+    said = f"{error['msg'][:1].lower()}{error['msg'][1:]}"
+    if kind == "literal_error" and error["loc"][-1] == "backend":
+        said = f"this version has {error['ctx']['expected']}"
+    shown = f"(got a {_kind(given)})" if isinstance(given, dict | list) else f"(got {given!r:.60})"
+    cure = "; put it in quotes" if kind == "string_type" and isinstance(given, int | float) else ""
+    return f"{said} {shown}{cure}"
+
+
+def _nearest(path: Sequence[str]) -> str:
+    *parents, name = path
+    known = _keys(parents)
+    if near := difflib.get_close_matches(name, known, n=1, cutoff=0.5):
+        return f"did you mean {near[0]}?"
+    homes = [f"{section}.{name}" for section in RunConfig.model_fields if name in _keys([section])]
+    return f"did you mean {homes[0]}?" if homes else f"known here: {', '.join(known)}"
+
+
+def _keys(path: Sequence[str]) -> list[str]:
+    model: Any = RunConfig
+    for part in path:
+        field = model.model_fields.get(part)
+        if field is None:  # the tag of a union of backends
+            continue
+        kinds = (field.annotation, *get_args(field.annotation))
+        model = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), model)
+    return list(model.model_fields)
+
+
+def _kind(value: object) -> str:
+    names = {list: "list", dict: "mapping", str: "text", int: "number", float: "number", bool: "true/false"}
+    return names.get(type(value), "value")

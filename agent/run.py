@@ -1,0 +1,190 @@
+"""A run: a request, its iterations so far, and in the end why it stopped."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from statistics import fmean
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from agent.types import Budget, Candidate, Ending, Failure, Iteration, Request, Step, StopReason
+from reasoner.types import Caption, Revision
+
+
+class Run(BaseModel):
+    """A request, its iterations so far, and in the end why it stopped. Immutable: each `with_…` returns the next."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    folder: Path = Field(exclude=True, default=Path())
+    """Where the run lives. Not written: a folder can be moved."""
+    created_at: datetime
+    request: Request
+    budget: Budget
+    accept_at: float | None = Field(default=None, ge=0, le=1)
+    """Score at which a candidate is accepted, if every floor holds. None: never."""
+    iterations: tuple[Iteration, ...] = ()
+    ending: Ending | None = None
+    versions: dict[str, str] = {}
+    """Of Retake, Python and what decides the pixels."""
+
+    @property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """All of them, in order."""
+        return tuple(c for i in self.iterations for c in i.candidates)
+
+    @property
+    def best(self) -> Candidate | None:
+        """The chosen candidate: an accepted one before all others, then the highest score, then the earliest."""
+        return max(self.candidates, key=lambda c: (self.accepts(c), c.score), default=None)
+
+    @property
+    def best_iteration(self) -> int | None:
+        """Index of the iteration that the chosen candidate came from."""
+        best = self.best
+        return next((n for n, i in enumerate(self.iterations) if best in i.candidates), None) if best else None
+
+    @property
+    def champion(self) -> int:
+        """Index of the iteration with the best caption: a later one must have gained on the same seeds."""
+        champion = 0
+        for index, iteration in enumerate(self.iterations):
+            gain = iteration.gain_over(self.iterations[champion])
+            if gain is not None and gain > 0:
+                champion = index
+        return champion
+
+    @property
+    def renders(self) -> int:
+        """Renders made, failed ones included."""
+        return sum(i.renders for i in self.iterations)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was not done quite as asked, in sentences, by whom it concerns: request, captions, clips. Each once."""
+        captions = [note for i in self.iterations for note in i.caption.notes]
+        clips = [note for c in self.candidates for note in c.clip.notes]
+        return tuple(dict.fromkeys([*self.request.notes, *captions, *clips]))
+
+    @property
+    def stop_reason(self) -> StopReason | None:
+        """Why the run stopped; None while it runs."""
+        return self.ending.reason if self.ending else None
+
+    @property
+    def video(self) -> Path | None:
+        """The chosen clip's file."""
+        return self.best.clip.path if self.best else None
+
+    @property
+    def score(self) -> float | None:
+        """The chosen clip's overall score in [0, 1]."""
+        return self.best.score if self.best else None
+
+    @property
+    def prompt(self) -> str | None:
+        """The text that the chosen clip was rendered from."""
+        index = self.best_iteration
+        return None if index is None else self.iterations[index].caption.prompt
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the chosen clip reached `accept_at` with every floor held."""
+        return self.best is not None and self.accepts(self.best)
+
+    @property
+    def seconds(self) -> dict[Step, float]:
+        """Wall seconds by step, summed over parallel work, remembered steps included."""
+        clips = [c.clip for c in self.candidates] + [f.clip for i in self.iterations for f in i.failures if f.clip]
+        return {
+            "caption": sum(i.caption.seconds for i in self.iterations),
+            "render": sum(c.seconds for c in clips),
+            "judge": sum(c.critique.seconds for c in self.candidates),
+        }
+
+    def accepts(self, candidate: Candidate) -> bool:
+        """Whether a candidate reaches `accept_at` with every floor held."""
+        return self.accept_at is not None and candidate.score >= self.accept_at and candidate.critique.floors_hold
+
+    def next_seeds(self, caption: Caption) -> tuple[int, ...]:
+        """The seeds for `caption`: the same in every iteration, or a better score could be the dice's doing.
+
+        Only a caption that is tried again unchanged gets fresh ones. Never more than `budget.max_renders` still allows.
+        """
+        count = self.budget.samples_per_iteration
+        fresh = 1 + sum(i.caption.reseed for i in self.iterations) if caption.reseed else 0
+        left = count if self.budget.max_renders is None else self.budget.max_renders - self.renders
+        return tuple(self.request.seed + fresh * count + n for n in range(min(count, left)))
+
+    def clip_path(self, iteration: int, seed: int) -> Path:
+        """Where the clip of a seed is rendered to."""
+        return self.folder / "clips" / f"{iteration + 1:02d}-seed-{seed}.mp4"
+
+    def history(self) -> Sequence[Revision]:
+        """What a rewriter is told: each caption with its scores, words and paired gain."""
+        return [self._revision(i) for i in self.iterations]
+
+    def _revision(self, iteration: Iteration) -> Revision:
+        best = iteration.best
+        if best is None:
+            raise ValueError("an iteration without a judged clip has no history")
+        names = [s.criterion for s in best.critique.scores]
+        by_name: dict[str, list[float]] = {name: [] for name in names}
+        for candidate in iteration.candidates:
+            for score in candidate.critique.scores:
+                by_name.setdefault(score.criterion, []).append(score.value)
+        return Revision(
+            caption=iteration.caption,
+            score=fmean(c.score for c in iteration.candidates),
+            criteria={name: fmean(values) for name, values in by_name.items()},
+            floors={s.criterion: s.floor for s in best.critique.scores},
+            feedback=best.critique.feedback,
+            parent=iteration.parent,
+            gain=None if iteration.parent is None else iteration.gain_over(self.iterations[iteration.parent]),
+        )
+
+    def with_caption(self, caption: Caption, seeds: Sequence[int]) -> Self:
+        """This run with a new iteration begun."""
+        parent = self.champion if self.iterations else None
+        return self._with(iterations=(*self.iterations, Iteration(caption=caption, parent=parent, seeds=tuple(seeds))))
+
+    def with_candidate(self, candidate: Candidate, iteration: int = -1) -> Self:
+        """This run with one more judged clip; in its last iteration if none is given."""
+        return self._with_iteration(iteration, self.iterations[iteration].with_candidate(candidate))
+
+    def with_failure(self, failure: Failure, iteration: int = -1) -> Self:
+        """This run with one more failed attempt; in its last iteration if none is given."""
+        return self._with_iteration(iteration, self.iterations[iteration].with_failure(failure))
+
+    def reopened(self, *, keep: Callable[[Path], bool], retry_failed: bool) -> Self:
+        """This run without its ending, without the candidates whose clips `keep` denies, and maybe without failures."""
+        iterations = [
+            i.model_copy(
+                update={
+                    "candidates": tuple(c for c in i.candidates if keep(c.clip.path)),
+                    "failures": () if retry_failed else i.failures,
+                }
+            )
+            for i in self.iterations
+        ]
+        return self._with(iterations=tuple(iterations), ending=None)
+
+    def stopped(self, ending: Ending) -> Self:
+        """This run at its end."""
+        return self._with(ending=ending)
+
+    def _with_iteration(self, index: int, iteration: Iteration) -> Self:
+        iterations = list(self.iterations)
+        iterations[index] = iteration
+        return self._with(iterations=tuple(iterations))
+
+    def _with(self, **changes: object) -> Self:
+        return self.model_copy(update=changes)
+
+    def __repr__(self) -> str:
+        """One line: a run holds thousands of figures."""
+        score = "no score" if self.score is None else f"score {self.score:.3f}"
+        what = f"{self.stop_reason or 'running'}, {score}, {len(self.iterations)} iterations, {self.renders} renders"
+        return f"<Run {self.id}: {what}>"
