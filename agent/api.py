@@ -12,9 +12,9 @@ from typing import Any
 
 from agent import journal
 from agent.building import build_critic, build_generator, build_reasoner
-from agent.config import RunConfig
+from agent.config import RequestConfig, RunConfig
 from agent.controller import Controller
-from agent.errors import ConfigError, NoCandidateError
+from agent.errors import ConfigError, NoCandidateError, RunFolderError
 from agent.events import Emit, Event
 from agent.journal import Journal
 from agent.memory import Memory, RememberedCritic, RememberedGenerator, RememberedReasoner
@@ -22,7 +22,6 @@ from agent.reading import check, expand, load_config
 from agent.request import exact, resolved
 from agent.run import Run
 from agent.stopping import sentence, stop_reason
-from agent.types import Request
 
 log = logging.getLogger(__name__)
 
@@ -115,9 +114,8 @@ async def resume_async(folder: str | Path, on_event: Emit | None = None, *, retr
     """`resume` for a running event loop."""
     folder = expand(folder, "--resume").resolve()
     stored = journal.load(folder)
-    settings = load_config(folder / journal.CONFIG)
-    asked, _ = await exact(settings.request)
-    if changed := _changed(stored.request, asked):
+    settings = journal.load_settings(folder)
+    if changed := await _changed(stored, settings.request):
         raise ConfigError(
             f"{folder / journal.CONFIG}: request.{changed} is not what this run was begun with, and its clips would be "
             f"overwritten; put it back, or begin a new run: retake run {shlex.quote(str(folder / journal.CONFIG))}"
@@ -128,6 +126,9 @@ async def resume_async(folder: str | Path, on_event: Emit | None = None, *, retr
     )
     if _finished(stored, run):
         return _chosen(stored)
+    frame = run.request.spec.first_frame
+    if frame is not None and not frame.exists():
+        raise RunFolderError(f"{folder}: its {journal.FRAME} is gone; put it back, or begin a new run")
     with journal.only_writer(folder):
         memory.clean()
         if retry_failed:
@@ -135,12 +136,20 @@ async def resume_async(folder: str | Path, on_event: Emit | None = None, *, retr
         return await _carry(settings, run, on_event)
 
 
-def _changed(before: Request, now: Request) -> str:
+async def _changed(stored: Run, wish: RequestConfig) -> str:
     """The key of the config's request that another request would come from; "" if none."""
-    frame = {"first_frame"}  # the run's own image, wherever the folder lies
+    frame = stored.request.spec.first_frame
+    if wish.image != (None if frame is None else str(frame)):
+        return "image"
+    asked, _ = await exact(wish.model_copy(update={"image": None}))  # the size is written out: no image has to be read
     old, new = (
-        {**r.spec.model_dump(exclude=frame), "prompt": r.prompt, "seed": r.seed, "enable_prompt_expansion": r.expand}
-        for r in (before, now)
+        {
+            **r.spec.model_dump(exclude={"first_frame"}),
+            "prompt": r.prompt,
+            "seed": r.seed,
+            "enable_prompt_expansion": r.expand,
+        }
+        for r in (stored.request, asked)
     )
     name = next((key for key in old if old[key] != new[key]), "")
     return {"width": "size", "height": "size"}.get(name, name)

@@ -70,8 +70,6 @@ STORAGE = {
         "EACCES",
         "EPERM",
         "EIO",
-        "ENOENT",
-        "ENOTDIR",
         "EMFILE",
         "ENFILE",
     )

@@ -21,6 +21,7 @@ from agent.config import RunConfig
 from agent.errors import RunFolderError, StorageError, boundary, storage_error
 from agent.events import Event, RunFinished, RunStarted, after
 from agent.files import write_atomically
+from agent.reading import load_config
 from agent.report import write_report
 from agent.run import Run
 
@@ -106,6 +107,18 @@ def load(folder: Path) -> Run:
         log.warning("%s is damaged; the run is read from %s", path, EVENTS)
         run = told
     return run.model_copy(update={"folder": folder})
+
+
+def load_settings(folder: Path) -> RunConfig:
+    """Read a run's config back from its folder.
+
+    Raises:
+        RunFolderError: it is gone.
+        ConfigError: a key is wrong.
+    """
+    if not (folder / CONFIG).exists():
+        raise RunFolderError(f"{folder}: its {CONFIG} is gone; put it back, or begin a new run")
+    return load_config(folder / CONFIG)
 
 
 def _told(folder: Path) -> Run | None:

@@ -103,6 +103,19 @@ def test_an_image_starts_the_clip_and_the_folder_keeps_it(tmp_path: Path) -> Non
     assert again.code == 0
     assert json.loads(again.out)["score"] == json.loads(done.out)["score"]
 
+    # finished, it needs its image no more; to go on it does, and without its config nobody knows how
+    (tmp_path / "moved" / "first_frame.png").rename(tmp_path / "frame")
+    assert retake("run", "--resume", tmp_path / "moved", "--json").out == again.out
+    config = tmp_path / "moved" / "config.yaml"
+    config.write_text(config.read_text().replace("max_iterations: 1", "max_iterations: 2"))
+    gone = retake("run", "--resume", tmp_path / "moved")
+    assert (gone.code, "first_frame.png is gone" in gone.err) == (2, True)
+    (tmp_path / "frame").rename(tmp_path / "moved" / "first_frame.png")
+    assert json.loads(retake("run", "--resume", tmp_path / "moved", "--json").out)["iterations"] == 2
+    config.unlink()
+    lost = retake("run", "--resume", tmp_path / "moved")
+    assert (lost.code, "config.yaml is gone" in lost.err) == (2, True)
+
 
 @pytest.mark.parametrize(
     ("args", "words"),

@@ -1,6 +1,7 @@
 """The loop: what it asks of whom, when it stops, and what it keeps."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -8,9 +9,9 @@ import pytest
 from agent.controller import Controller
 from agent.errors import StorageError
 from agent.run import Run
-from critic.types import JudgeError
-from generator.types import RenderError
-from reasoner.types import CaptionError
+from critic.types import Critique, JudgeError, Score
+from generator.types import Clip, RenderError, RenderSpec
+from reasoner.types import Caption, CaptionError, CaptionRequest, Revision
 from tests.parts import Outcome, Recorder, ScriptedCritic, ScriptedGenerator, ScriptedReasoner, make_run
 
 
@@ -98,6 +99,73 @@ async def test_rewrites_from_the_champion_and_knows_the_history(tmp_path: Path) 
     assert [i.parent for i in run.iterations] == [None, 0, 0, 0]
     assert [r.gain for r in run.history()] == [None, pytest.approx(-0.2), pytest.approx(-0.1), pytest.approx(0.1)]
     assert run.champion == 3
+
+
+async def test_the_rewriter_is_given_the_champion_and_not_the_last(tmp_path: Path) -> None:
+    asked: list[int] = []
+
+    class Noting(ScriptedReasoner):
+        async def rewrite(self, request: CaptionRequest, history: Sequence[Revision], champion: int) -> Caption:
+            asked.append(champion)
+            return await super().rewrite(request, history, champion)
+
+    await refine(make_run(tmp_path, max_iterations=5), by_caption(0.5, 0.3, 0.6, 0.6, 0.1), reasoner=Noting())
+    assert asked == [0, 0, 2, 2]  # an equal caption is no better one
+
+
+async def test_the_threshold_itself_is_reached(tmp_path: Path) -> None:
+    run, _ = await refine(make_run(tmp_path, accept_at=0.5, samples_per_iteration=1), by_caption(0.5, 0.9))
+    assert run.stop_reason == "accepted"
+
+
+async def test_an_accepted_clip_wins_over_a_higher_score_below_a_floor(tmp_path: Path) -> None:
+    scores = [Score(criterion=c, axis="motion", value=1, weight=1, floor=0, explanation="") for c in ("a", "b", "c")]
+    sound = Critique.of([scores[0].model_copy(update={"value": 0.9})], feedback="", rubric="r", judge="j", seconds=0)
+    low = scores[0].model_copy(update={"value": 0.79, "floor": 0.8, "weight": 0.1})
+    broken = Critique.of([low, *scores[1:]], feedback="", rubric="r", judge="j", seconds=0)
+    assert broken.overall > sound.overall
+
+    class Two(ScriptedCritic):
+        async def judge(self, clip: Path, prompt: str, first_frame: Path | None) -> Critique:
+            return sound if clip.read_text().endswith("10") else broken
+
+    run, _ = await refine(make_run(tmp_path, accept_at=0.85), Two(lambda p, s: 0.0))
+    assert run.stop_reason == "accepted"
+    assert run.best is not None
+    assert run.best.seed == 10
+
+
+async def test_the_first_frame_goes_to_the_critic(tmp_path: Path) -> None:
+    seen: list[Path | None] = []
+
+    class Noting(ScriptedCritic):
+        async def judge(self, clip: Path, prompt: str, first_frame: Path | None) -> Critique:
+            seen.append(first_frame)
+            return await super().judge(clip, prompt, first_frame)
+
+    run = make_run(tmp_path, max_iterations=1)
+    spec = run.request.spec.model_copy(update={"first_frame": tmp_path / "first_frame.png"})
+    run = run.model_copy(update={"request": run.request.model_copy(update={"spec": spec})})
+    await refine(run, Noting(lambda p, s: 0.5))
+    assert seen == [tmp_path / "first_frame.png"] * 2
+
+
+async def test_a_part_that_cancels_itself_is_a_failure(tmp_path: Path) -> None:
+    class Odd(ScriptedGenerator):
+        async def render(self, prompt: str, spec: RenderSpec, *, seed: int, to: Path) -> Clip:
+            if seed == 10:
+                raise asyncio.CancelledError
+            return await super().render(prompt, spec, seed=seed, to=to)
+
+    run, _ = await refine(make_run(tmp_path, max_iterations=1), by_caption(0.5), generator=Odd())
+    assert [f.seed for f in run.iterations[0].failures] == [10]
+    assert [c.seed for c in run.candidates] == [11]
+
+
+async def test_a_missing_file_of_a_part_is_its_failure_and_no_storage_error(tmp_path: Path) -> None:
+    generator = ScriptedGenerator(fails={10: FileNotFoundError(2, "No such file or directory", "/models/x")})
+    run, _ = await refine(make_run(tmp_path, max_iterations=1), by_caption(0.5), generator=generator)
+    assert [f.seed for f in run.iterations[0].failures] == [10]
 
 
 async def test_expansion_off_renders_the_users_words(tmp_path: Path) -> None:
