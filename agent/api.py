@@ -1,6 +1,7 @@
 """The composition root: a config becomes three parts, a controller and a run."""
 
 import asyncio
+import hashlib
 import logging
 import platform
 import shlex
@@ -13,9 +14,10 @@ from typing import Any
 from agent import journal
 from agent.building import build_critic, build_generator, build_reasoner
 from agent.config import RequestConfig, RunConfig
-from agent.controller import Controller
+from agent.controller import Controller, Lost
 from agent.errors import ConfigError, NoCandidateError, RunFolderError
 from agent.events import Emit, Event
+from agent.files import file_hash
 from agent.journal import Journal
 from agent.memory import Memory, RememberedCritic, RememberedGenerator, RememberedReasoner
 from agent.reading import check, expand, load_config
@@ -76,7 +78,10 @@ async def refine_and_generate_async(
     folder = (expand(out, "--out") if out is not None else settings.output.folder / run_id).resolve()
     if frame is not None:
         request = request.model_copy(
-            update={"spec": request.spec.model_copy(update={"first_frame": folder / journal.FRAME})}
+            update={
+                "spec": request.spec.model_copy(update={"first_frame": folder / journal.FRAME}),
+                "first_frame_sha256": hashlib.sha256(frame).hexdigest(),
+            }
         )
     run = Run(
         id=folder.name,
@@ -121,19 +126,24 @@ async def resume_async(folder: str | Path, on_event: Emit | None = None, *, retr
             f"overwritten; put it back, or begin a new run: retake run {shlex.quote(str(folder / journal.CONFIG))}"
         )
     memory = Memory(folder, _ignore)
-    run = stored.reopened(keep=memory.intact, retry_failed=retry_failed).model_copy(
-        update={"budget": settings.budget, "accept_at": settings.critic.accept_at}
-    )
+    kept = stored.reopened(keep=memory.intact, retry_failed=retry_failed)
+    run = kept.within(settings.budget, settings.critic.accept_at)
     if _finished(stored, run):
         return _chosen(stored)
     frame = run.request.spec.first_frame
-    if frame is not None and not frame.exists():
-        raise RunFolderError(f"{folder}: its {journal.FRAME} is gone; put it back, or begin a new run")
+    if frame is not None and (not frame.exists() or file_hash(frame) != run.request.first_frame_sha256):
+        raise RunFolderError(f"{folder}: its {journal.FRAME} is gone or another; put it back, or begin a new run")
+    lost = [
+        (number, candidate.seed)
+        for number, (before, now) in enumerate(zip(stored.iterations, run.iterations, strict=True))
+        for candidate in before.candidates
+        if candidate not in now.candidates
+    ]
     with journal.only_writer(folder):
         memory.clean()
         if retry_failed:
             memory.forget_failures()
-        return await _carry(settings, run, on_event)
+        return await _carry(settings, run, on_event, lost)
 
 
 async def _changed(stored: Run, wish: RequestConfig) -> str:
@@ -160,11 +170,11 @@ def _finished(stored: Run, run: Run) -> bool:
     if stored.ending is None or run.candidates != stored.candidates:
         return False
     if stored.stop_reason == "deadline":
-        return stored.budget == run.budget
+        return (stored.budget, stored.accept_at) == (run.budget, run.accept_at)
     return not any(i.missing for i in run.iterations) and stop_reason(run) == stored.stop_reason
 
 
-async def _carry(settings: RunConfig, run: Run, on_event: Emit | None) -> Run:
+async def _carry(settings: RunConfig, run: Run, on_event: Emit | None, lost: Lost = ()) -> Run:
     diary = Journal(run)
     spent = diary.seconds_spent()
     listen = _forgiving(on_event) if on_event else _ignore
@@ -183,7 +193,7 @@ async def _carry(settings: RunConfig, run: Run, on_event: Emit | None) -> Run:
             critic=RememberedCritic(await stack.enter_async_context(build_critic(settings.critic)), memory),
             emit=emit,
         )
-        return _chosen(await controller.refine(run, seconds_spent=spent))
+        return _chosen(await controller.refine(run, seconds_spent=spent, lost=lost))
 
 
 def _forgiving(listener: Emit) -> Emit:

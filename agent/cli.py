@@ -37,7 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             top.print_help()
             return WRONG
         code = commands[args.command](args)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # closed by the caller: `retake … >&-`
+            sys.stdout.flush()
     except BrokenPipeError:  # the reader has seen enough (`| head`)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = FAILED
@@ -120,7 +121,8 @@ async def _terminable(work: Coroutine[Any, Any, "Run"]) -> "Run":
     """The work, cancelled cleanly by SIGTERM and a closed terminal as it already is by Ctrl-C."""
     task = asyncio.ensure_future(work)
     for how in (signal.SIGTERM, signal.SIGHUP):
-        asyncio.get_running_loop().add_signal_handler(how, task.cancel)
+        if signal.getsignal(how) is not signal.SIG_IGN:  # nohup wants the run to outlive its terminal
+            asyncio.get_running_loop().add_signal_handler(how, task.cancel)
     return await task
 
 

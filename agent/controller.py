@@ -7,6 +7,7 @@ listener `emit`).
 """
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -31,6 +32,8 @@ from critic.types import Critic
 from generator.types import Clip, Generator
 from reasoner.types import Caption, Reasoner
 
+Lost = Sequence[tuple[int, int]]
+
 
 @dataclass(kw_only=True)
 class Controller:
@@ -43,8 +46,13 @@ class Controller:
     run: Run = field(init=False)
     """The run so far. It grows by the events told, and by nothing else."""
 
-    async def refine(self, run: Run, *, seconds_spent: float = 0.0) -> Run:
+    async def refine(self, run: Run, *, seconds_spent: float = 0.0, lost: Lost = ()) -> Run:
         """Carry a run to its end. Whatever ends it, what was done until then is in `self.run`.
+
+        Args:
+            run: new, or as an earlier session left it.
+            seconds_spent: what earlier sessions took of `budget.max_seconds`.
+            lost: iteration and seed of clips that were there once; they are made again whatever the time.
 
         Raises:
             StorageError: the disk failed.
@@ -55,6 +63,8 @@ class Controller:
         reason: StopReason | None
         try:
             self.tell(RunStarted(run=run))
+            for index, seed in lost:
+                await self.attempt(index, seed)
             async with asyncio.timeout(None if limit is None else limit - seconds_spent):
                 for index in range(len(run.iterations)):  # what an earlier session left undone
                     await self.render_and_judge(index)

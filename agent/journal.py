@@ -28,6 +28,8 @@ from agent.run import Run
 log = logging.getLogger(__name__)
 
 CONFIG, EVENTS, RUN, FRAME, LOCK = "config.yaml", "events.jsonl", "run.json", "first_frame.png", ".lock"
+MAKING = ".making"
+"""Stands in a folder until all is in it that a run begins with."""
 FORMAT = 1
 """Of run.json."""
 REPORT_SECONDS = 1.0
@@ -49,6 +51,11 @@ def create(folder: Path, config: RunConfig, run: Run, first_frame: bytes | None)
         RunFolderError: the folder is taken.
         StorageError: it cannot be written.
     """
+    if (folder / MAKING).exists() and not (folder / RUN).exists():  # our own, cut off by a kill
+        for name in (CONFIG, FRAME, MAKING):
+            (folder / name).unlink(missing_ok=True)
+        with suppress(OSError):
+            (folder / "clips").rmdir()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         hint = f"; go on with it by --resume {folder}" if (folder / RUN).exists() else ""
         raise RunFolderError(f"{folder}: is there already and not empty; choose another --out{hint}")
@@ -73,11 +80,13 @@ def create(folder: Path, config: RunConfig, run: Run, first_frame: bytes | None)
 
 
 def _fill(place: Path, config: RunConfig, run: Run, first_frame: bytes | None) -> None:
+    (place / MAKING).touch()
     (place / "clips").mkdir()
     (place / CONFIG).write_text(config.to_yaml(), encoding="utf-8")
     if first_frame is not None:
         (place / FRAME).write_bytes(first_frame)
-    (place / RUN).write_text(_dump(run), encoding="utf-8")  # last: without it the folder is no run
+    write_atomically(place / RUN, _dump(run))  # without it the folder is no run
+    (place / MAKING).unlink()
 
 
 def _missing_parents(folder: Path) -> list[Path]:
@@ -124,8 +133,11 @@ def load_settings(folder: Path) -> RunConfig:
 def _told(folder: Path) -> Run | None:
     """The run as its events tell it."""
     run: Run | None = None
-    for event in read_events(folder):
-        run = event.run if isinstance(event, RunStarted) else after(run, event) if run else None
+    try:
+        for event in read_events(folder):
+            run = event.run if isinstance(event, RunStarted) else after(run, event) if run else None
+    except (IndexError, ValueError):  # an event before this one is lost
+        return None
     return run
 
 
@@ -226,7 +238,7 @@ def read_events(folder: Path) -> Iterator[Event]:
     """The events of a run, oldest first. A last line that a kill cut off is skipped."""
     adapter: TypeAdapter[Event] = TypeAdapter(Event)
     try:
-        lines = (folder / EVENTS).read_text(encoding="utf-8").splitlines()
+        lines = (folder / EVENTS).read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:
         return
     for line in lines:

@@ -90,16 +90,22 @@ class Memory:
             slip_path(aside(value.path)).unlink(missing_ok=True)
         return value
 
-    def intact(self, clip: Path) -> bool:
-        """Whether a clip's file is there, with the bytes that are remembered of it if any are."""
-        if not clip.exists():
+    def intact(self, clip: Clip) -> bool:
+        """Whether a clip's file is there: with the bytes that are remembered of it, or at least with its frames."""
+        if not clip.path.exists():
             return False
-        name = clip.relative_to(self.folder).as_posix()
+        name = clip.path.relative_to(self.folder).as_posix()
         for path in (self.folder / "memory").glob("render-*.json"):
-            record = self._load(path)
-            if record and "sha256" in record and record.get("value", {}).get("path") == name:
-                return bool(record["sha256"] == file_hash(clip))
-        return True
+            record = self._load(path) or {}
+            value = record.get("value")
+            if isinstance(value, dict) and value.get("path") == name:
+                return bool(record.get("sha256") == file_hash(clip.path))
+        from generator.probe import probe  # noqa: PLC0415 - loads PyAV, and only a run without its memory needs it
+
+        try:
+            return probe(clip.path) == clip.effective
+        except RenderError:
+            return False
 
     def clean(self) -> None:
         """Remove what killed sessions left half-written. The run's lock must be held."""

@@ -9,6 +9,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from agent.types import Budget, Candidate, Ending, Failure, Iteration, Request, Step, StopReason
+from generator.types import Clip
 from reasoner.types import Caption, Revision
 
 
@@ -158,12 +159,12 @@ class Run(BaseModel):
         """This run with one more failed attempt; in its last iteration if none is given."""
         return self._with_iteration(iteration, self.iterations[iteration].with_failure(failure))
 
-    def reopened(self, *, keep: Callable[[Path], bool], retry_failed: bool) -> Self:
+    def reopened(self, *, keep: Callable[[Clip], bool], retry_failed: bool) -> Self:
         """This run without its ending, without the candidates whose clips `keep` denies, and maybe without failures."""
         iterations = [
             i.model_copy(
                 update={
-                    "candidates": tuple(c for c in i.candidates if keep(c.clip.path)),
+                    "candidates": tuple(c for c in i.candidates if keep(c.clip)),
                     "failures": () if retry_failed else i.failures,
                 }
             )
@@ -174,6 +175,19 @@ class Run(BaseModel):
     def stopped(self, ending: Ending) -> Self:
         """This run at its end."""
         return self._with(ending=ending)
+
+    def within(self, budget: Budget, accept_at: float | None) -> Self:
+        """This run under another budget. A last iteration that the old one cut short gets what the new allows."""
+        run = self._with(budget=budget, accept_at=accept_at)
+        if not run.iterations or (budget.early_stop and run.accepted):
+            return run
+        last = run.iterations[-1]
+        used = sum(len(i.seeds) for i in run.iterations)
+        wanted = budget.samples_per_iteration - len(last.seeds)
+        more = wanted if budget.max_renders is None else min(wanted, budget.max_renders - used)
+        seeds = (*last.seeds, *(last.seeds[-1] + 1 + n for n in range(more)))
+        longer = last.model_copy(update={"seeds": seeds})
+        return run.model_copy(update={"iterations": (*run.iterations[:-1], longer)})
 
     def _with_iteration(self, index: int, iteration: Iteration) -> Self:
         iterations = list(self.iterations)

@@ -25,6 +25,8 @@ class Request(_Noun):
     spec: RenderSpec
     seed: int = Field(ge=0)
     """Seed of the first candidate; the others count up from it."""
+    first_frame_sha256: str | None = None
+    """Of the first frame's file, so that another image in its place is noticed."""
     expand: bool = True
     """False: the user's own words go to the generator until a rewrite."""
     notes: tuple[str, ...] = ()

@@ -55,9 +55,12 @@ The camera's path is a similarity of the plane: a dolly looks like a zoom, a tru
 in either direction; where under 35 % of the corners agree, the path is unknown and scores .5. Strong noise also raises
 warping; rain and snow do a little. Blur, noise, blocks and bands are looked at eight times a second, on nine parts of
 80 pixels a side of a frame that is larger than 256x256 pixels, and judged by the worst half second: damage of a single
-frame, or in a small corner of a large frame, can fall between (a single strange frame is two cuts). Frames out of order
+frame, or in a small corner of a large frame, can fall between (a single strange frame is two cuts, a
+single black one is under its floor). Frames out of order
 show where something moves by more than a few pixels; a clip played backwards is in order, and only a camera move that
-was asked for betrays it. Light and colour are held against the image for half a second. Warping below a tenth of a
+was asked for betrays it. Light and colour are held against the image for half a second;
+light or colour that drifts slowly over the whole clip, and a part of the picture that stands still or stays black while
+the rest moves, are not seen. Warping below a tenth of a
 pixel at 256 pixels, and bands hidden in grain, are not seen. Word rules do not understand sentences.
 """
 

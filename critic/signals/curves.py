@@ -9,7 +9,7 @@ CURVES: Final[dict[str, tuple[tuple[float, float], ...]]] = {
     "frozen": ((0.06, 1), (0.12, 0.9), (0.2, 0.7), (0.35, 0.45), (0.6, 0.15), (1, 0)),
     "duplicates": ((0, 1), (0.02, 0.95), (0.1, 0.7), (0.25, 0.4), (0.5, 0)),
     "cuts": ((0, 1), (1, 0.4), (2, 0.25), (4, 0.1), (8, 0)),
-    "black": ((0, 1), (0.02, 0.8), (0.1, 0.5), (0.3, 0.2), (0.8, 0)),
+    "black": ((0, 1), (0.003, 0.58), (0.1, 0.4), (0.3, 0.2), (0.8, 0)),  # one black frame is under the floor
     "flicker": ((0, 1), (0.25, 0.98), (0.6, 0.9), (1.5, 0.6), (4, 0.25), (25, 0)),
     "shake": ((0, 1), (0.6, 0.98), (1.5, 0.88), (3, 0.6), (8, 0.25), (40, 0)),
     "warping": ((0, 1), (0.5, 0.97), (1, 0.88), (2, 0.6), (4, 0.25), (8, 0)),
@@ -44,7 +44,7 @@ TOLERANCE: Final[dict[str, dict[str, float]]] = {
     "saturation": {"vivid": 4},
     "first_frame: drift": {"flicker": 4, "black": 10, "fast": 2},
     "cuts": {"cuts": 30, "falling": 3, "flicker": 3, "unsteady": 3},
-    "black": {"black": 20},
+    "black": {"black": 400},
     "motion": {"still": 0.05},
     "frozen": {"still": 20},
     "duplicates": {"still": 20, "fast": 1.5},

@@ -1,12 +1,14 @@
 """Going on with a run: what is in it stays, what is missing is done, and nothing that was reached is lost."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from agent import journal
 from agent.config import RunConfig
-from agent.controller import Controller
+from agent.controller import Controller, Lost
+from agent.errors import RunFolderError
 from agent.events import RunStarted
 from agent.journal import Journal
 from agent.memory import Memory, RememberedCritic, RememberedGenerator, RememberedReasoner
@@ -24,14 +26,14 @@ class Session:
         self.reasoner = ScriptedReasoner()
         self.critic = ScriptedCritic(lambda prompt, seed: int(prompt.split()[1]) / 10 + seed / 1000)
 
-    async def carry(self, run: Run, spent: float = 0.0) -> Run:
+    async def carry(self, run: Run, spent: float = 0.0, lost: Lost = ()) -> Run:
         controller = Controller(
             reasoner=RememberedReasoner(self.reasoner, self.memory),
             generator=RememberedGenerator(self.generator, self.memory),
             critic=RememberedCritic(self.critic, self.memory),
             emit=Journal(run),
         )
-        return await controller.refine(run, seconds_spent=spent)
+        return await controller.refine(run, seconds_spent=spent, lost=lost)
 
 
 async def test_a_deadline_that_is_over_loses_nothing(tmp_path: Path) -> None:
@@ -69,11 +71,11 @@ async def test_a_changed_clip_is_not_intact(tmp_path: Path) -> None:
     run = await Session(tmp_path).carry(make_run(tmp_path, max_iterations=1))
     memory = Memory(tmp_path, Recorder())
     clip = run.candidates[0].clip.path
-    assert memory.intact(clip)
+    assert memory.intact(run.candidates[0].clip)
     clip.write_text("something else")
-    assert not memory.intact(clip)
+    assert not memory.intact(run.candidates[0].clip)
     clip.unlink()
-    assert not memory.intact(clip)
+    assert not memory.intact(run.candidates[0].clip)
 
 
 async def test_failures_stay_unless_they_are_retried(tmp_path: Path) -> None:
@@ -122,3 +124,58 @@ async def test_an_empty_folder_is_filled_and_not_replaced(tmp_path: Path) -> Non
     journal.create(place, RunConfig(), make_run(tmp_path / "x").model_copy(update={"folder": place}), None)
     assert place.stat().st_ino == inode
     assert (place / journal.RUN).exists()
+
+
+async def test_a_lost_clip_is_made_again_after_the_deadline_too(tmp_path: Path) -> None:
+    first = await Session(tmp_path).carry(make_run(tmp_path, max_iterations=2, max_seconds=50.0))
+    first.iterations[0].candidates[1].clip.path.unlink()
+    session = Session(tmp_path)
+    reopened = journal.load(tmp_path).reopened(keep=session.memory.intact, retry_failed=False)
+    run = await session.carry(reopened, spent=99.0, lost=[(0, 11)])
+    assert run.iterations == first.iterations
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "seeds"),
+    [
+        ({"max_renders": 3}, {"max_renders": 4}, [(10, 11), (10, 11)]),
+        ({"max_renders": 3}, {}, [(10, 11), (10, 11)]),
+        ({"max_renders": 3}, {"max_renders": 3}, [(10, 11), (10,)]),
+        ({}, {"samples_per_iteration": 3}, [(10, 11), (10, 11, 12)]),
+        ({}, {"samples_per_iteration": 1}, [(10, 11), (10, 11)]),
+    ],
+)
+async def test_a_raised_budget_goes_on_in_the_last_iteration(
+    tmp_path: Path, before: dict[str, Any], after: dict[str, Any], seeds: list[tuple[int, ...]]
+) -> None:
+    first = await Session(tmp_path).carry(make_run(tmp_path, max_iterations=2, **before))
+    budget = make_run(tmp_path, max_iterations=2, **after).budget
+    kept = journal.load(tmp_path).reopened(keep=lambda clip: True, retry_failed=False)
+    run = await Session(tmp_path).carry(kept.within(budget, None))
+    assert [i.seeds for i in run.iterations] == seeds
+    assert all(not i.missing for i in run.iterations)
+    assert run.iterations[0] == first.iterations[0]
+
+
+def test_a_start_that_was_cut_off_in_an_empty_folder_is_begun_again(tmp_path: Path) -> None:
+    place = tmp_path / "mount"
+    place.mkdir()
+    for name in (journal.MAKING, journal.CONFIG):
+        (place / name).write_text("")
+    (place / "clips").mkdir()
+    journal.create(place, RunConfig(), make_run(tmp_path / "x").model_copy(update={"folder": place}), None)
+    assert sorted(p.name for p in place.iterdir()) == ["clips", "config.yaml", "run.json"]
+
+
+async def test_damage_everywhere_is_one_sentence(tmp_path: Path) -> None:
+    await Session(tmp_path).carry(make_run(tmp_path, max_iterations=2))
+    lines = (tmp_path / journal.EVENTS).read_text().splitlines()
+    damaged = [line[:40] if "caption_ready" in line else line for line in lines]
+    (tmp_path / journal.EVENTS).write_bytes("\n".join(damaged).encode() + b"\n\xff\xfe\n")
+    (tmp_path / journal.RUN).write_text("{")
+    with pytest.raises(RunFolderError, match="is damaged"):
+        journal.load(tmp_path)
+    for record in (tmp_path / "memory").glob("render-*"):
+        record.write_text('{"value": [], "sha256": "x"}')
+    clips = [c.clip for c in (await Session(tmp_path).carry(make_run(tmp_path, max_iterations=1))).candidates]
+    assert all(Memory(tmp_path, Recorder()).intact(clip) for clip in clips)

@@ -92,7 +92,8 @@ def test_curves_are_functions_into_the_unit_interval(curve: str) -> None:
 def test_a_curve_is_straight_between_points_and_flat_outside() -> None:
     assert score("cuts", 0.5) == pytest.approx(0.7)
     assert score("cuts", 99) == 0
-    assert score("black", 0.01) == pytest.approx(0.9)
+    assert score("black", 0.2) == pytest.approx(0.3)
+    assert score("black", 1 / 300) < 0.6  # the floor
 
 
 def test_wishes_make_their_effects_tolerable() -> None:
