@@ -217,7 +217,7 @@ LADDERS: Mapping[str, Sequence[Step]] = {
             "The picture is soft: deep focus with everything crisp is asked for.",
             sentence("Deep focus: everything is crisp and sharp from near to far."),
             ("cinematography.depth_of_field", "cinematography.focus"),
-            unless=frozenset({"soft", "veil"}),
+            unless=frozenset({"soft", "focused", "veil"}),
             replaces=True,
         ),
         Step(

@@ -54,12 +54,14 @@ ABSTRACT = words(
     "left right depth field focus style light lighting colors colours mood background foreground motion music "
     "sound palette quality detail details direction way side top bottom middle center centre distance time second "
     "we i you he she they seconds minute minutes it them him everything something nothing one cinematic realistic "
-    "photorealistic handheld static aerial 4k 8k hd up down"
+    "photorealistic handheld static aerial 4k 8k hd up down "
+    "do don't slowly gently smoothly quickly suddenly gradually"
 ) | {""}
 STYLES = words(
     "film noir anime manga claymation stop-motion cinematic documentary watercolor watercolour oil painting pixel "
     "art cartoon comic cgi 3d 2d vintage retro sepia black-and-white monochrome b&w 8-bit cyberpunk steampunk "
     "photorealistic hyperrealistic realistic pixar ghibli style animation animated movie footage video slow-motion "
+    "telephoto bokeh wide-angle fisheye fish-eye anamorphic soft-focus shallow "
     "timelapse time-lapse hyperlapse macro vhs grainy moody dramatic epic 4k 8k k hd uhd mm"
 )
 """A phrase of nothing else names the look and not a thing."""
@@ -70,6 +72,12 @@ ATMOSPHERE = words(
     "rainy snowy sunny windy stormy heavy light thick dense soft warm cold dark bright calm"
 )
 """A phrase of nothing else names the hour or the weather."""
+GARMENTS = words(
+    "dress coat shirt t-shirt suit jacket hat uniform vest gown kimono robe skirt jeans trousers pants shorts boots "
+    "shoes gloves helmet apron sweater hoodie armor armour costume tuxedo swimsuit pyjamas pajamas scarf cap raincoat "
+    "spacesuit cloak overalls outfit clothes clothing sunglasses"
+)
+"""What people are in without being there."""
 DENIALS = words("no not without never neither nor zero")
 HUMANS = words(
     "person people man men woman women boy boys girl girls child children kid kids baby toddler chef worker "

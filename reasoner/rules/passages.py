@@ -24,7 +24,8 @@ class Passage:
     @property
     def sentence(self) -> str:
         """The text, ended like a sentence."""
-        return self.text if self.text[-1] in ".!?\u3002\uff01\uff1f" else f"{self.text}."
+        text = self.text.rstrip(";,: ") or self.text
+        return text if text[-1] in ".!?\u3002\uff01\uff1f" else f"{text}."
 
 
 _LIMIT, _PIECES = 5000, 200
@@ -60,6 +61,7 @@ _JARGON = re.compile(
     r"|camera (?:view|angle|move|moves|movement|motion|work|pan|tilt|shake|path|track|tracks|follows|following)"
     r"|(?:filmed|captured|recorded|seen|viewed|shot) (?:by|from|through)"
     r"|we (?:follow|fly|glide|travel|move|rise|descend|float|drift|track|orbit|circle)"
+    r"|(?:view|shot|perspective) (?:\w+ly )?(?:moving|drifting|gliding|travell?ing|flying|rising|descending|heading)"
     r"|(?:slow|quick|fast|whip|gentle|smooth|subtle) (?:pan|tilt|orbit|arc|roll|push|pull|dolly|track|crane)s?)\b"
     r"|\b(?:(?:tele)?kameras?|kamerafahrt|c[a\u00e1\u00e2]m[ae]ras?|cam\u00e9ra|telecamera|cinepresa"
     r"|\u043a\u0430\u043c\u0435\u0440\w*)\b(?<!\bcamera)(?<!\bcameras)"
@@ -67,6 +69,13 @@ _JARGON = re.compile(
     r"|\u0643\u0627\u0645\u064a\u0631\u0627"
 )
 """Words that are about the camera wherever they stand; at its end, the camera in other languages."""
+
+_SUBJECTLESS = re.compile(
+    r"\s*(?:\w+ly )?(?:moving|gliding|drifting|travell?ing|flying|coming|getting) (?:\w+ly )?"
+    r"(?:closer|nearer|forwards?|backwards?|away|in on|towards?|through|past|over|along|around)\b",
+    re.IGNORECASE,
+)
+"""Opens a sentence without anyone who moves: the camera does."""
 
 _THINGS = re.compile(
     r"\b(?:takes?|taking|fires?|firing|scores?|blocks?|misses|makes?|gun|jump|free|penalty|espresso|slap)"
@@ -160,7 +169,8 @@ class _Passages:
         moved = bool(requested_moves(piece))
         if not moved and goes_on and self._before:
             moved = requested_moves(f"{self._before}. {piece}") != requested_moves(self._before)
-        if not moved and not _spoken(piece):
+        opens = not self.prompt[:start].strip() or self.prompt[:start].rstrip()[-1] in ".!?;"
+        if not moved and not _spoken(piece) and not (opens and _SUBJECTLESS.match(piece)):
             unread = joins and not self.found[-1][2] and not _denial(self._before)
             if joins and piece and (goes_on or unread):
                 self.found[-1] = (self.found[-1][0], end, self.found[-1][2])

@@ -23,6 +23,7 @@ from reasoner.rules.lexicon import (
     VERBS,
     YOUNG,
 )
+from reasoner.rules.look import LIT
 
 MAX_SUBJECTS = 4
 
@@ -188,9 +189,11 @@ def _in_sentence(tokens: Sequence[str]) -> list[Phrase]:
             chain.cut()
             at += 1
             continue
-        if denied and word in VERBS:
+        # after "no" even "waves" is a noun
+        barred = at > 0 and tokens[at - 1].lower() in {"no", "without"} and word != "longer"
+        if denied and word in VERBS and not barred:
             chain.act(_deed(tokens, at))
-        denied = word in DENIALS or (denied and word not in PLACING and word not in VERBS and word != "but")
+        denied = word in DENIALS or (denied and word not in PLACING and (word not in VERBS or barred) and word != "but")
         starts = word in ARTICLES or word in NUMBERS or word.isdecimal() or fresh or placed
         if not starts or denied or word in PLACING or word in JOINING:
             placed = word in PLACING
@@ -229,6 +232,7 @@ def phrases(prompt: str) -> tuple[Phrase, ...]:
     what the prompt denies ("no people").
     """
     text = re.sub(r"(?i)\bblack and white\b", "black-and-white", prompt[:2000])
+    text = re.sub(LIT.pattern, " ", text, flags=re.IGNORECASE)
     found: dict[str, Phrase] = {}
     for sentence in _sentences(_TOKEN.findall(text)):
         for phrase in _in_sentence(sentence):

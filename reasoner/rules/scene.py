@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from reasoner.rules.look import Look, capital, look, ruled_out, speaks_of
 from reasoner.rules.places import INDOORS, NOWHERE, PLACES, place
 from reasoner.rules.wishes import says
 
@@ -179,6 +180,17 @@ _PALETTES = {
 }
 
 
+def _lit(hour: Hour, light: str, kind: str) -> Hour:
+    """The user's light in the words of the prompt, at the hour that it names; the rest follows from them."""
+    conditions = f"{hour.conditions}; {light}" if kind in {"night", "dawn", "sunset", "storm"} else light
+    palette = hour.palette if kind else "true-to-life colours in that light"
+    return Hour(capital(conditions), AS_DESCRIBED, AS_DESCRIBED, AS_DESCRIBED, palette)
+
+
+def _in_medium(said: Look, style: str, manner: str) -> str:
+    return f"{manner}, {said.medium}" if style not in {"", "vintage"} else f"{said.medium} look"
+
+
 def scene(prompt: str) -> Scene:
     """Read a prompt; what it does not say is daylight, live action and an uncluttered setting."""
     text = prompt.lower()[:5000]
@@ -189,12 +201,28 @@ def scene(prompt: str) -> Scene:
     hour = _HOURS[hour_kind][1] if hour_kind else _INDOORS if kind in INDOORS else _DAY
     palette = next((name for pattern, name in _PALETTES.items() if says(text, pattern)), "")
     _, medium, manner = _STYLES.get(style, ("", "Live action", "Photorealistic, true to physics and materials"))
+    said, denied = look(prompt), ruled_out(prompt)
+    if said.light:
+        hour = _lit(hour, said.light, hour_kind)
+    if said.medium:
+        medium, manner = f"{medium.removesuffix(' on film stock')}, {said.medium}", _in_medium(said, style, manner)
+    hour = replace(hour, palette=palette) if palette else hour
+
+    def kept(text: str, topic: str = "") -> str:
+        return AS_DESCRIBED if speaks_of(f"{topic} {text}", denied) else text
+
     return Scene(
-        surroundings=where.surroundings,
+        surroundings=kept(where.surroundings),
         weather=tuple(row[1] for kind, row in _WEATHER.items() if says(text, _WEATHER_WORDS[kind])),
-        hour=replace(hour, palette=palette) if palette else hour,
+        hour=Hour(
+            kept(hour.conditions),
+            kept(hour.direction),
+            kept(hour.shadows, "shadow"),
+            kept(hour.effect),
+            kept(hour.palette),
+        ),
         medium=medium,
         style=manner,
         mood=next((mood for pattern, mood in _MOOD_WORDS if says(text, pattern)), "True to the moment"),
-        sound=where.sound,
+        sound=kept(where.sound, "sound"),
     )

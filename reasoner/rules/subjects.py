@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from reasoner.caption import Subject
 from reasoner.rules.english import first_clause, reads_as_english
+from reasoner.rules.lexicon import GARMENTS
 from reasoner.rules.phrases import MAX_SUBJECTS, Phrase, phrases
 from reasoner.rules.places import names_place
 from reasoner.rules.scene import AS_DESCRIBED
@@ -77,7 +78,7 @@ def places(prompt: str) -> list[str]:
     """Where the prompt says that things are, in its words; empty when it does not read as English."""
     if not reads_as_english(prompt):
         return []
-    return [phrase.text for phrase in _located(phrases(prompt))]
+    return [phrase.text for phrase in _located(phrases(prompt)) if phrase.head not in GARMENTS]
 
 
 def _located(found: Sequence[Phrase]) -> list[Phrase]:

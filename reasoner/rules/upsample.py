@@ -17,6 +17,7 @@ from reasoner.caption import (
 )
 from reasoner.rules import moves, shots, timeline
 from reasoner.rules.english import reads_as_english
+from reasoner.rules.look import Look, look
 from reasoner.rules.passages import passages
 from reasoner.rules.scene import AS_DESCRIBED, UNREAD, scene
 from reasoner.rules.subjects import IN_FRAME, brief, event, places, sentence, subjects
@@ -106,9 +107,14 @@ def upsample(request: CaptionRequest) -> StructuredCaption:
     spans = timeline.spans(request, len(phases))
     by_span = [phases[index : index + 1] if len(phases) > 1 else phases for index in range(len(spans))]
     cast = subjects(prompt, still, from_image)
+    spoken_look = look(prompt) if english else Look("", "", "", "", "")
     deed = event(cast[0])
     where = places(prompt)
-    around = f"{', '.join(where[:5])}: {read.surroundings}" if where else read.surroundings
+    around = (
+        f"{', '.join(where[:5])}: {read.surroundings[:1].lower() + read.surroundings[1:]}"
+        if where
+        else read.surroundings
+    )
     setting = f"{IN_FRAME}." if from_image else ". ".join([around[:1].upper() + around[1:], *read.weather]) + "."
     camera = [shots.segment(asked, wordings, spoken, unasked) for asked in by_span]
     stages = ["The clip opens on this.", *["The same continues without a break."] * (len(spans) - 1)]
@@ -135,9 +141,10 @@ def upsample(request: CaptionRequest) -> StructuredCaption:
             camera_motion=shots.whole(phases, wordings, spoken, unasked),
             framing=IN_FRAME if from_image else _pick(lowered, _FRAMINGS, "Medium wide shot"),
             camera_angle=IN_FRAME if from_image else _pick(lowered, _ANGLES, "Eye level"),
-            depth_of_field="Shallow depth of field" if "soft" in wished else "Moderate depth of field",
-            focus="The main subject is in focus",
-            lens_focal_length="Macro" if "macro" in lowered else "Standard, about 35 mm",
+            depth_of_field=spoken_look.depth
+            or ("Shallow depth of field" if "soft" in wished else "Moderate depth of field"),
+            focus=spoken_look.focus or "The main subject is in focus",
+            lens_focal_length=spoken_look.lens or "Standard, about 35 mm",
         ),
         style_medium=read.medium,
         artistic_style=read.style,
@@ -155,6 +162,8 @@ def upsample(request: CaptionRequest) -> StructuredCaption:
             for index, (span, line) in enumerate(zip(spans, camera, strict=True))
         ),
         temporal_caption=" ".join(filter(None, [sentence(prompt), *story])),
-        audio_description=f"{read.sound[:1].upper() + read.sound[1:]}; no music and no speech.",
+        audio_description=f"{AS_DESCRIBED}."
+        if read.sound == AS_DESCRIBED
+        else f"{read.sound[:1].upper() + read.sound[1:]}; no music and no speech.",
         **stamped(request),
     )

@@ -1,7 +1,7 @@
 """What the user asks of the look, so that no default and no edit contradicts it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Literal
 
@@ -14,6 +14,7 @@ Wish = Literal[
     "grain",
     "veil",
     "soft",
+    "focused",
     "cuts",
     "still",
     "stepped",
@@ -26,15 +27,18 @@ Wish = Literal[
     "flat_sky",
     "slow",
 ]
-"""`veil`: fog, smoke or dust. `stepped`: stop motion and low frame rates. `melting`: shapes that are meant to warp."""
+"""`focused`: the user says what is sharp or takes a long lens.
+`veil`: fog, smoke or dust. `stepped`: stop motion and low frame rates. `melting`: shapes that are meant to warp."""
 
 _WORDS: Mapping[Wish, str] = {
     "night": r"night\w*|midnight|dark\w*|dim(?:ly)?|low[ -]key|noir|moonl\w+|starlight|starry|stars|aurora|milky way"
     r"|candle\w*|shadowy|gloomy|cave|unlit|silhouettes?|silhouetted|underexposed",
-    "flicker": r"flicker\w*|candle\w*|campfires?|bonfires?|fires?|flames?|fireplace|torch\w*|neon|strob\w*|lightning"
+    "flicker": r"flicker\w*|candle\w*|campfires?|bonfires?|fire(?:s|light|lit|side)?|flames?|fireplace|lantern\w*"
+    r"|pulsing|torch\w*|neon|strob\w*|lightning"
     r"|disco|fireworks?|sparks?|sparking|welding|blinking|flashing|police lights?|old film|projector",
+    "focused": r"focus(?:ed|es|ing)? on|telephoto|portrait lens|long lens|(?:85|105|135|200|300|400|600) ?mm",
     "grain": r"grain|grainy|gritty|vhs|super ?8|8 ?mm|16 ?mm|35 ?mm film|vintage|analog\w*|retro|noisy|old film"
-    r"|found footage",
+    r"|found footage|home movie|betamax|camcorder|old footage",
     "veil": r"fog|foggy|mist|misty|haze|hazy|smoke|smoky|dust|dusty|steam|steamy|sandstorm|blizzard",
     "soft": r"shallow|bokeh|soft[ -]focus|dream\w*|blur\w*|tilt[ -]shift|macro|out of focus|ethereal|defocus\w*"
     r"|rack focus",
@@ -57,9 +61,16 @@ _DENIAL = re.compile(
 )
 
 
+def undenied(text: str, pattern: re.Pattern[str]) -> Iterator[re.Match[str]]:
+    """What the pattern finds in `text` (lower case) that is not denied just before."""
+    for match in pattern.finditer(text):
+        if not _DENIAL.search(text, max(0, match.start() - 40), match.start()):
+            yield match
+
+
 def says(text: str, pattern: re.Pattern[str]) -> bool:
     """Whether `text` (lower case) says what the pattern finds without denying it just before."""
-    return any(not _DENIAL.search(text, max(0, match.start() - 40), match.start()) for match in pattern.finditer(text))
+    return any(True for _ in undenied(text, pattern))
 
 
 def wishes(prompt: str) -> AbstractSet[Wish]:
