@@ -94,8 +94,16 @@ async def _part(name: str, build: AbstractAsyncContextManager[Reasoner | Critic]
 
 
 async def _trial(config: RunConfig) -> Finding:
-    """Render and judge the smallest clip: what no look at versions can prove."""
-    spec = RenderSpec(width=320, height=192, num_frames=5, fps=24, num_inference_steps=4)
+    """Render and judge the smallest clip with the config's own settings: what no look at versions can prove."""
+    wish = config.request
+    spec = RenderSpec(
+        width=320,
+        height=192,
+        num_frames=5,
+        fps=wish.fps,
+        num_inference_steps=wish.num_inference_steps,
+        guidance_scale=wish.guidance_scale,
+    )
     try:
         with tempfile.TemporaryDirectory() as folder:
             async with build_generator(config.generator) as generator, build_critic(config.critic) as critic:
