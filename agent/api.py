@@ -140,6 +140,8 @@ async def resume_async(folder: str | Path, on_event: Emit | None = None, *, retr
         if candidate not in now.candidates
     ]
     with journal.only_writer(folder):
+        if journal.load(folder) != stored:
+            raise RunFolderError(f"{folder}: another process went on with this run just now; ask again")
         memory.clean()
         if retry_failed:
             memory.forget_failures()

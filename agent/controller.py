@@ -1,7 +1,7 @@
 """The loop, and only the loop.
 
 What it leaves to others: when to stop (`agent.stopping`); how a run grows by what happened, which seeds come next and
-which caption is the best so far on the same seeds (`agent.types.Run`); that nothing is done twice (`agent.memory`,
+which caption is the best so far on the same seeds (`agent.run.Run`); that nothing is done twice (`agent.memory`,
 wrapped around the three parts); how much runs at once (the parts' own `concurrency`); what is written and shown (the
 listener `emit`).
 """
@@ -33,6 +33,7 @@ from generator.types import Clip, Generator
 from reasoner.types import Caption, Reasoner
 
 Lost = Sequence[tuple[int, int]]
+"""Iteration and seed of candidates whose clip is gone."""
 
 
 @dataclass(kw_only=True)

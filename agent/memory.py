@@ -1,4 +1,4 @@
-"""Finished steps are remembered on disk, so that resuming a run is running it again.
+"""Finished steps are remembered on disk, so that none is done again that a killed session had not yet told the journal.
 
 Each wrapper implements the Protocol of what it wraps. A step's key is the hash of everything that decides its outcome.
 Final failures are remembered too, or a resumed run would take another path than the undisturbed one.
@@ -155,9 +155,9 @@ def aside(clip: Path) -> Path:
     return clip.with_name(f".unremembered-{clip.name}")
 
 
-def _contents(data: BaseModel, *drop: str) -> dict[str, Any]:
+def _contents(data: BaseModel) -> dict[str, Any]:
     """A model as plain data, with the first frame named by its content and not by its place."""
-    out = data.model_dump(mode="json", exclude={"first_frame", *drop})
+    out = data.model_dump(mode="json", exclude={"first_frame"})
     frame: Path | None = getattr(data, "first_frame", None)
     return {**out, "first_frame": None if frame is None else file_hash(frame)}
 

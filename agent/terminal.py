@@ -37,16 +37,17 @@ class Witness:
     def __init__(self) -> None:
         self.run: Run | None = None
         self.started: datetime | None = None
-        self.recalled_renders = 0
+        self.earlier_renders = 0
+        """Renders of the run that this session did not make: they say nothing of its pace."""
 
     def __call__(self, event: Event) -> None:
         """Grow the run by an event."""
         if isinstance(event, RunStarted):
-            self.run, self.started = event.run, event.at
+            self.run, self.started, self.earlier_renders = event.run, event.at, event.run.renders
         elif self.run is not None:
             self.run = after(self.run, event)
         if isinstance(event, StepRecalled) and event.step == "render":
-            self.recalled_renders += 1
+            self.earlier_renders += 1
 
     def elapsed(self, at: datetime) -> float:
         """Seconds of this session until `at`."""
@@ -62,9 +63,9 @@ class Witness:
         """Stop showing."""
 
 
-def forecast(run: Run, elapsed: float, recalled_renders: int = 0) -> float | None:
+def forecast(run: Run, elapsed: float, earlier_renders: int = 0) -> float | None:
     """Seconds that all the rest takes at the pace of this session; None before it has judged a clip."""
-    done = run.renders - recalled_renders
+    done = run.renders - earlier_renders
     total = run.budget.max_iterations * run.budget.samples_per_iteration
     total = total if run.budget.max_renders is None else min(total, run.budget.max_renders)
     if done <= 0:
@@ -155,7 +156,7 @@ class Plain(Witness):
 
     def _say_forecast(self, run: Run, at: datetime) -> None:
         elapsed = self.elapsed(at)
-        left = forecast(run, elapsed, self.recalled_renders)
+        left = forecast(run, elapsed, self.earlier_renders)
         if left:
             self._say(f"  {span(elapsed)} elapsed, about {span(left)} if every iteration is used")
 
@@ -232,7 +233,7 @@ class Lively(Witness):
         total = run.budget.max_iterations * run.budget.samples_per_iteration
         total = total if run.budget.max_renders is None else min(total, run.budget.max_renders)
         elapsed = self.elapsed(datetime.now(UTC))
-        whole = forecast(run, self.done_by, self.recalled_renders) if run.ending is None else None
+        whole = forecast(run, self.done_by, self.earlier_renders) if run.ending is None else None
         left = max(0.0, whole - (elapsed - self.done_by)) if whole else None
         words = f"{run.renders} of at most {total} renders  {span(elapsed)}"
         words += f"  about {span(left)} if every iteration is used" if left else ""

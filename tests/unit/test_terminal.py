@@ -124,6 +124,21 @@ def test_the_resume_line_can_be_pasted() -> None:
     assert shutil.which(shlex.split(program)[0])
 
 
+def test_the_renders_of_an_earlier_session_say_nothing_of_the_pace(tmp_path: Path) -> None:
+    before = Witness()
+    for event in events(make_run(tmp_path)):
+        before(event)
+    assert before.run is not None
+    witness = Witness()
+    witness(RunStarted(run=before.run, at=AT))
+    assert witness.run is not None
+    assert forecast(witness.run, 4.0, witness.earlier_renders) is None
+    for event in events(before.run)[4:5]:
+        assert isinstance(event, CandidateReady)
+        witness(event.model_copy(update={"iteration": 1}))
+    assert forecast(witness.run, 4.0, witness.earlier_renders) == 4.0
+
+
 def test_recalled_renders_say_nothing_of_the_pace(tmp_path: Path) -> None:
     witness = Witness()
     for event in events(make_run(tmp_path)):
@@ -131,8 +146,8 @@ def test_recalled_renders_say_nothing_of_the_pace(tmp_path: Path) -> None:
     witness(StepRecalled(step="render", key="k"))
     witness(StepRecalled(step="judge", key="k"))
     assert witness.run is not None
-    assert witness.recalled_renders == 1
-    assert forecast(witness.run, 4.0, witness.recalled_renders) == 8.0
+    assert witness.earlier_renders == 1
+    assert forecast(witness.run, 4.0, witness.earlier_renders) == 8.0
     assert forecast(witness.run, 4.0, 2) is None
 
 
