@@ -109,7 +109,7 @@ class Memory:
 
     def clean(self) -> None:
         """Remove what killed sessions left half-written. The run's lock must be held."""
-        for litter in (*self.folder.glob(".*.tmp"), *(self.folder / "memory").glob(".*.tmp")):
+        for litter in self.folder.rglob(".*.tmp"):
             litter.unlink(missing_ok=True)
 
     def forget_failures(self) -> int:

@@ -249,8 +249,10 @@ async def test_whatever_decides_a_rewrite_is_in_its_key(tmp_path: Path) -> None:
 
 async def test_half_written_files_are_cleaned_away(tmp_path: Path) -> None:
     await Parts(tmp_path).refine(make_run(tmp_path))
+    (tmp_path / "posters").mkdir()
     before = sorted(tmp_path.rglob("*"))
-    for name in (".report.html.12.tmp", ".run.json.12.tmp", "memory/.judge-x.json.12.tmp"):
+    halves = (".report.html.12.tmp", ".run.json.12.tmp", "memory/.judge-x.json.12.tmp", "posters/.01-seed-7.jpg.12.tmp")
+    for name in halves:
         (tmp_path / name).write_text("half")
     Memory(tmp_path, Recorder()).clean()
     assert sorted(tmp_path.rglob("*")) == before
