@@ -129,7 +129,7 @@ class Controller:
             self.tell(RenderStarted(iteration=index, seed=seed))
             with boundary(GeneratorError, f"rendering seed {seed}"):
                 to = self.run.clip_path(index, seed)
-                clip = await self.generator.render(caption.prompt, request.spec, seed=seed, to=to)
+                clip = await self.generator.render(caption.prompt, request.spec_for(caption), seed=seed, to=to)
             self.tell(RenderFinished(iteration=index, clip=clip))
             step = "judge"
             with boundary(CriticError, f"judging the clip of seed {seed}"):

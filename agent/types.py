@@ -10,7 +10,7 @@ from generator.types import Clip, RenderSpec
 from reasoner.types import Caption, CaptionRequest
 
 StopReason = Literal["accepted", "iterations", "budget", "deadline", "cancelled", "failed"]
-Step = Literal["caption", "render", "judge"]
+Step = Literal["caption", "render", "rubric", "judge"]
 
 
 class _Noun(BaseModel):
@@ -32,6 +32,11 @@ class Request(_Noun):
     notes: tuple[str, ...] = ()
     """What was made of the wish where it could not be had as it stood, e.g. a snapped size."""
 
+    def spec_for(self, caption: Caption) -> RenderSpec:
+        """What is rendered: a caption may bring its own negative prompt."""
+        negative = caption.negative_prompt
+        return self.spec if negative is None else self.spec.model_copy(update={"negative_prompt": negative})
+
     def caption_request(self) -> CaptionRequest:
         """The part of it that a reasoner is told."""
         spec = self.spec
@@ -42,6 +47,7 @@ class Request(_Noun):
             height=spec.height,
             num_frames=spec.num_frames,
             fps=spec.fps,
+            negative_prompt=spec.negative_prompt,
         )
 
 

@@ -6,6 +6,8 @@ from typing import Literal, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from reasoner.chat.types import Usage
+
 Axis = Literal["adherence", "first_frame", "motion", "consistency", "physics", "quality"]
 
 
@@ -21,6 +23,10 @@ class Criterion(BaseModel):
     axis: Axis
     definition: str
     """What is measured or asked, in one sentence."""
+    negation: str = ""
+    """The same question the other way round, asked as well where it stands; its yes counts against."""
+    depends_on: str | None = None
+    """Name of a criterion before it: not asked where that one is answered no."""
     unit: str = ""
     """Unit of `Score.measured`."""
     weight: float = Field(default=1.0, gt=0)
@@ -43,6 +49,37 @@ class Rubric(BaseModel):
         return f"{self.name}/{self.version}"
 
 
+class WrittenRubric(BaseModel):
+    """The rubric of one request, and how it came to be."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rubric: Rubric
+    notes: tuple[str, ...] = ()
+    """What was made of an unusable checklist, in sentences for people."""
+    by: str
+    """`RubricWriter.id`."""
+    usage: Usage = Usage()
+
+
+class RubricWriter(Protocol):
+    """Says what a request's clips are asked."""
+
+    @property
+    def id(self) -> str:
+        """Model or file, and version: what a written rubric is remembered under."""
+        ...
+
+    async def write(self, prompt: str, first_frame: Path | None) -> WrittenRubric:
+        """The rubric for a request, once a request: every clip of a run is asked the same.
+
+        Raises:
+            JudgeError: none can be had.
+            OSError: a file cannot be read.
+        """
+        ...
+
+
 class Score(BaseModel):
     """The answer to one criterion for one clip."""
 
@@ -59,6 +96,9 @@ class Score(BaseModel):
     measured: float | None = None
     """The raw figure that `value` was derived from, in `unit`. None where there is no single one."""
     unit: str = ""
+    method: Literal["measured", "logprobs", "reply", "inherited"] = "measured"
+    """Where the value comes from: pixels, the probability of a one-word answer, a written reply (the server gives no
+    probabilities), or the answer that this question hangs on, where it was not asked."""
 
 
 class Defect(BaseModel):
@@ -104,6 +144,10 @@ class Critique(BaseModel):
     """`Critic.id`: model or method and version."""
     seconds: float = Field(ge=0)
     """Wall seconds that judging took."""
+    notes: tuple[str, ...] = ()
+    """What the critic could not do as meant, and how the clip was shown to a model, in sentences for people."""
+    usage: Usage = Usage()
+    """What asking a model took."""
 
     @classmethod
     def of(
@@ -116,6 +160,8 @@ class Critique(BaseModel):
         seconds: float,
         defects: Sequence[Defect] = (),
         traces: Sequence[Trace] = (),
+        notes: Sequence[str] = (),
+        usage: Usage | None = None,
     ) -> Self:
         """Combine scores: their weighted mean, times value / floor of the worst broken floor.
 
@@ -134,6 +180,8 @@ class Critique(BaseModel):
             rubric=rubric,
             judge=judge,
             seconds=seconds,
+            notes=tuple(notes),
+            usage=usage or Usage(),
         )
 
     @property

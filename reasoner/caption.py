@@ -172,3 +172,18 @@ class StructuredCaption(_Part):
         else:
             raise KeyError(field)
         return type(self).model_validate(data)
+
+
+class MotionCaption(_Part):
+    """The short caption of the post-trained Cosmos3-Super-Image2Video: what happens; the image says how it looks."""
+
+    temporal_caption: str
+    """One paragraph of five to eight sentences."""
+    duration: str = Field(pattern=r"^\d+s$")
+    fps: int = Field(ge=1, le=60)
+    resolution: Resolution
+    aspect_ratio: AspectRatio
+
+    def text(self) -> str:
+        """One ASCII line, as `StructuredCaption.text`."""
+        return json.dumps(self.model_dump(mode="json"))

@@ -6,7 +6,8 @@ from typing import Literal, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from reasoner.caption import StructuredCaption
+from reasoner.caption import MotionCaption, StructuredCaption
+from reasoner.chat.types import Usage
 
 
 class CaptionRequest(BaseModel):
@@ -22,6 +23,8 @@ class CaptionRequest(BaseModel):
     height: int = Field(gt=0)
     num_frames: int = Field(ge=5)
     fps: int = Field(ge=1, le=60)
+    negative_prompt: str = ""
+    """What the user does not want to see."""
 
 
 class Edit(BaseModel):
@@ -46,8 +49,10 @@ class Caption(BaseModel):
 
     prompt: str
     """The text sent to the generator: `StructuredCaption.text()`, or plain words."""
-    structured: StructuredCaption | None = None
+    structured: StructuredCaption | MotionCaption | None = None
     """None when `prompt` is plain words."""
+    negative_prompt: str | None = None
+    """What the clip should not look like, for this caption. None: the request's."""
     source: Literal["upsample", "rewrite", "raw"]
     """"raw": the user's own words, because expansion is off or failed."""
     edits: tuple[Edit, ...] = ()
@@ -62,16 +67,18 @@ class Caption(BaseModel):
     """`Reasoner.id`."""
     seconds: float = Field(default=0.0, ge=0)
     """Wall seconds that writing took."""
+    usage: Usage = Usage()
+    """What asking a model took."""
 
     @classmethod
-    def raw(cls, prompt: str, diagnosis: str = "") -> Self:
+    def raw(cls, prompt: str, diagnosis: str = "", reasoner: str = "none") -> Self:
         """The user's own words, as they are."""
-        return cls(prompt=prompt, source="raw", diagnosis=diagnosis, reasoner="none")
+        return cls(prompt=prompt, source="raw", diagnosis=diagnosis, reasoner=reasoner)
 
     def on_fresh_seeds(self, diagnosis: str) -> Self:
         """This caption, to be tried again unchanged on other seeds."""
-        changes = {"source": "rewrite", "edits": (), "reseed": True, "diagnosis": diagnosis, "seconds": 0.0}
-        return self.model_copy(update=changes)
+        changes = {"source": "rewrite", "edits": (), "reseed": True, "diagnosis": diagnosis}
+        return self.model_copy(update={**changes, "seconds": 0.0, "usage": Usage()})
 
 
 class Revision(BaseModel):

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from reasoner.config import RulesConfig
-from reasoner.rules.given import given_caption, given_object
+from reasoner.given import given_caption, given_object
 from reasoner.rules.notes import OTHER_SCHEMA, notes
 from reasoner.rules.rewrite import rewrite
 from reasoner.rules.upsample import upsample

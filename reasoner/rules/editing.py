@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from reasoner.caption import StructuredCaption
-from reasoner.rules.given import given_object
+from reasoner.given import given_object
 from reasoner.rules.ladders import LADDERS
 from reasoner.rules.shots import replaced
 from reasoner.rules.steps import Case, Step

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from reasoner.caption import StructuredCaption
+from reasoner.caption import MotionCaption, StructuredCaption
 from reasoner.rules.editing import allowed, edit_caption, edit_words, tried
 from reasoner.rules.ladders import LADDERS
 from reasoner.rules.steps import Case, Step
@@ -67,11 +67,15 @@ def _untried(criterion: str, made: Tried, case: Case) -> Iterable[Step]:
 def rewrite(request: CaptionRequest, history: Sequence[Revision], champion: int, reasoner: str) -> Caption:
     """Write the next caption from `history[champion]`; its caption on fresh seeds when no edit is left."""
     best = history[champion]
+    if isinstance(best.caption.structured, MotionCaption):
+        return best.caption.on_fresh_seeds("The rules edit the full caption or plain words, and not the short caption.")
     case = Case.of(request, best.feedback)
     failed = failures(history)
     made = failed | carried(history, champion)
     for limit, most in _MOST.items():
-        structured, prompt, edits = best.caption.structured, best.caption.prompt, list[Edit]()
+        whole = best.caption.structured
+        structured = whole if isinstance(whole, StructuredCaption) else None  # a motion caption is edited as plain JSON
+        prompt, edits = best.caption.prompt, list[Edit]()
         for criterion in _lowest(best, limit):
             if len({edit.criterion for edit in edits}) == most:
                 break

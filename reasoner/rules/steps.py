@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 
 from reasoner.camera import requested_moves
 from reasoner.caption import clock
+from reasoner.given import duration, given_object
 from reasoner.rules import moves, timeline
 from reasoner.rules.english import reads_as_english
-from reasoner.rules.given import given_object
 from reasoner.rules.passages import Passage, passages
 from reasoner.rules.wishes import Wish, wishes
 from reasoner.types import CaptionRequest
@@ -41,7 +41,7 @@ class Case:
     @property
     def end(self) -> str:
         """M:SS of the clip's end."""
-        return clock(timeline.duration(self.request))
+        return clock(duration(self.request))
 
     @property
     def travels(self) -> bool:
@@ -104,7 +104,7 @@ def strong(case: Case, segment: int | None, *, paced: bool = True) -> str:
         phase = case.phases[min(segment, len(case.phases) - 1)]
         return moves.strong(phase, wordings, *spans[min(segment, len(spans) - 1)])
     if len(case.phases) == 1:
-        return moves.strong(case.phases[0], wordings, 0, timeline.duration(case.request))
+        return moves.strong(case.phases[0], wordings, 0, duration(case.request))
     told = [moves.strong(phase, wordings, *span) for phase, span in zip(case.phases, spans, strict=True)]
     return " Then: ".join(told)
 

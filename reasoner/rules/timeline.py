@@ -3,12 +3,8 @@
 from itertools import pairwise
 
 from reasoner.caption import clock
+from reasoner.given import duration
 from reasoner.types import CaptionRequest
-
-
-def duration(request: CaptionRequest) -> int:
-    """Whole seconds of the clip, rounded down, as the model's captions count them: 189 frames at 24 fps are 7."""
-    return request.num_frames // request.fps
 
 
 def spans(request: CaptionRequest, phases: int) -> list[tuple[int, int]]:

@@ -6,15 +6,14 @@ from reasoner.camera import requested_moves
 from reasoner.caption import (
     Action,
     Aesthetics,
-    AspectRatio,
     Cinematography,
     Lighting,
-    Resolution,
     Segment,
     SignText,
     StructuredCaption,
     clock,
 )
+from reasoner.given import stamped
 from reasoner.rules import moves, shots, timeline
 from reasoner.rules.english import reads_as_english
 from reasoner.rules.look import Look, look
@@ -24,7 +23,6 @@ from reasoner.rules.subjects import IN_FRAME, brief, event, places, sentence, su
 from reasoner.rules.wishes import wishes
 from reasoner.types import CaptionRequest
 
-_ASPECTS: tuple[AspectRatio, ...] = ("16,9", "4,3", "1,1", "3,4", "9,16")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 _QUOTED = re.compile(
     r"\"([^\"\n]{1,80})\"|\u201c([^\u201d\n]{1,80})\u201d|\u00ab([^\u00bb\n]{1,80})\u00bb|\u300c([^\u300d\n]{1,80})\u300d"
@@ -48,27 +46,6 @@ _ANGLES = {
 def said(prompt: str) -> str:
     """The user's words, trimmed, without control characters."""
     return _CONTROL.sub(" ", prompt).strip()
-
-
-def aspect(width: int, height: int) -> AspectRatio:
-    """The family nearest in shape: 320x192 is "16,9" although it is 5:3."""
-
-    def off(name: str) -> float:
-        across, down = (int(part) for part in name.split(","))
-        ratio = width * down / (height * across)
-        return max(ratio, 1 / ratio)
-
-    return min(_ASPECTS, key=off)
-
-
-def stamped(request: CaptionRequest) -> dict[str, object]:
-    """The fields that always state what is really rendered."""
-    return {
-        "resolution": Resolution(H=request.height, W=request.width),
-        "aspect_ratio": aspect(request.width, request.height),
-        "duration": f"{timeline.duration(request)}s",
-        "fps": request.fps,
-    }
 
 
 def _pick(text: str, table: dict[str, str], otherwise: str) -> str:

@@ -1,28 +1,47 @@
 """What every reasoner must do, whatever it is made of."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from reasoner.caption import StructuredCaption
 from reasoner.config import RulesConfig
 from reasoner.rules import Rules
 from reasoner.types import Caption, CaptionRequest, Reasoner, Revision
+from tests import replies
+from tests.wire import Wire
 
-BUILDERS: dict[str, Callable[[], Reasoner]] = {"rules": lambda: Rules(RulesConfig())}
+
+@asynccontextmanager
+async def rules() -> AsyncIterator[Reasoner]:
+    yield Rules(RulesConfig())
+
+
+@asynccontextmanager
+async def openai() -> AsyncIterator[Reasoner]:
+    move = replies.edit("cinematography.camera_motion", "The camera tilts up fast and steadily.")
+    async with Wire(replies.answering(move)) as server, replies.reasoner(server) as writer:
+        yield writer
+
+
+BUILDERS: dict[str, Callable[[], AbstractAsyncContextManager[Reasoner]]] = {"rules": rules, "openai": openai}
 
 
 @pytest.fixture(params=BUILDERS)
-def reasoner(request: pytest.FixtureRequest) -> Reasoner:
-    return BUILDERS[request.param]()
+async def reasoner(request: pytest.FixtureRequest) -> AsyncIterator[Reasoner]:
+    async with BUILDERS[request.param]() as built:
+        yield built
 
 
 @pytest.fixture(params=["text", "image"])
-def asked(request: pytest.FixtureRequest) -> CaptionRequest:
+def asked(request: pytest.FixtureRequest, tmp_path: Path) -> CaptionRequest:
+    Image.new("RGB", (320, 192), "red").save(tmp_path / "frame.png")
     return CaptionRequest(
         prompt="A red kite rises over a beach, the camera tilts up",
-        first_frame=Path("frame.png") if request.param == "image" else None,
+        first_frame=tmp_path / "frame.png" if request.param == "image" else None,
         width=320,
         height=192,
         num_frames=61,
@@ -55,7 +74,7 @@ async def test_upsample_writes_a_caption_for_this_render(reasoner: Reasoner, ask
     assert caption.edits == ()
     assert all(note.strip() for note in caption.notes)
     assert not caption.reseed
-    assert caption.structured is not None
+    assert isinstance(caption.structured, StructuredCaption)
     assert StructuredCaption.parse(caption.prompt) == caption.structured
     assert caption.structured.model_dump(include={"resolution", "aspect_ratio", "duration", "fps"}) == {
         "resolution": {"H": 192, "W": 320},
@@ -73,7 +92,7 @@ async def test_rewrite_starts_from_the_champion(reasoner: Reasoner, asked: Capti
     assert caption.diagnosis
     assert caption.reseed or caption.edits
     assert (caption.prompt == first.prompt) == caption.reseed
-    assert caption.structured is not None
+    assert isinstance(caption.structured, StructuredCaption)
     assert StructuredCaption.parse(caption.prompt) == caption.structured
 
 
@@ -83,9 +102,11 @@ async def test_rewrite_takes_plain_words(reasoner: Reasoner, asked: CaptionReque
     assert caption.prompt
 
 
-async def test_rewrite_depends_on_the_history_alone(asked: CaptionRequest) -> None:
-    for build in BUILDERS.values():
-        one, other = build(), build()
+@pytest.mark.parametrize("build", BUILDERS.values(), ids=BUILDERS)
+async def test_rewrite_depends_on_the_history_alone(
+    build: Callable[[], AbstractAsyncContextManager[Reasoner]], asked: CaptionRequest
+) -> None:
+    async with build() as one, build() as other:
         first = await one.upsample(asked)
         history = [revision(first, 0.2)]
         second = await one.rewrite(asked, history, 0)

@@ -294,3 +294,20 @@ async def test_candidates_stand_in_the_order_of_their_seeds(tmp_path: Path) -> N
         make_run(tmp_path, max_iterations=1, samples_per_iteration=3), by_caption(0.5), generator=generator
     )
     assert [c.seed for c in run.iterations[0].candidates] == [10, 11, 12]
+
+
+class OwnNegative(ScriptedReasoner):
+    """Brings a negative prompt with its second caption only."""
+
+    async def rewrite(self, request: CaptionRequest, history: Sequence[Revision], champion: int) -> Caption:
+        caption = await super().rewrite(request, history, champion)
+        return caption.model_copy(update={"negative_prompt": "blurry"})
+
+
+async def test_a_captions_own_negative_prompt_is_rendered_and_recorded(tmp_path: Path) -> None:
+    started = make_run(tmp_path)
+    spec = started.request.spec.model_copy(update={"negative_prompt": "blurry, static"})
+    started = started.model_copy(update={"request": started.request.model_copy(update={"spec": spec})})
+    run, _ = await refine(started, by_caption(0.3, 0.4), reasoner=OwnNegative())
+    asked = [{c.clip.spec.negative_prompt for c in i.candidates} for i in run.iterations]
+    assert asked == [{"blurry, static"}, {"blurry"}]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from reasoner.caption import StructuredCaption
 from reasoner.config import RulesConfig
 from reasoner.rules import Rules
 from reasoner.rules.editing import value
@@ -91,7 +92,7 @@ async def test_no_edit_speaks_against_the_look(prompt: str, criterion: str, forb
 @pytest.mark.parametrize("prompt", ["Slowly moving closer to the lighthouse.", "Bird's-eye view moving north."])
 async def test_a_move_without_a_camera_is_passed_on(prompt: str) -> None:
     caption = await RULES.upsample(request(prompt))
-    assert caption.structured
+    assert isinstance(caption.structured, StructuredCaption)
     assert caption.structured.cinematography.camera_motion == prompt
     assert any(prompt in note for note in caption.notes)
     assert not Case.of(request(prompt), "").camera_free

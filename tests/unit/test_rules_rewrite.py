@@ -107,8 +107,8 @@ async def test_words_of_the_first_step(criterion: str, feedback: str, words: str
 async def test_edits_tell_the_difference_between_the_captions() -> None:
     first = await RULES.upsample(request())
     caption = await rewritten(PROMPT, {"camera": 0.3, "flicker": 0.5})
-    assert first.structured
-    assert caption.structured
+    assert isinstance(first.structured, StructuredCaption)
+    assert isinstance(caption.structured, StructuredCaption)
     replayed = first.structured
     for edit in caption.edits:
         replayed = replayed.replace(edit.field, edit.after)
@@ -120,7 +120,7 @@ async def test_edits_tell_the_difference_between_the_captions() -> None:
 
 async def test_the_story_is_told_alike_everywhere() -> None:
     caption = (await rewritten("The camera pans left. The camera tilts up.", {"camera": 0.3})).structured
-    assert caption
+    assert isinstance(caption, StructuredCaption)
     for segment in caption.segments:
         assert segment.camera in caption.temporal_caption
         assert "clearly and continuously" in segment.camera
@@ -195,11 +195,11 @@ async def test_an_edit_that_others_paid_for_failed(gain: float, failed: bool) ->
 async def test_camera_words_that_are_not_understood_survive(prompt: str) -> None:
     asked = request(prompt)
     first = (await RULES.upsample(asked)).structured
-    assert first
+    assert isinstance(first, StructuredCaption)
     for helps in (True, False):
         for past in await exhaust(asked, dict.fromkeys(CRITERIA, 0.3), helps=helps):
             caption = past.caption.structured
-            assert caption
+            assert isinstance(caption, StructuredCaption)
             assert caption.cinematography.camera_motion.startswith(first.cinematography.camera_motion)
             assert caption.segments[0].camera.startswith(first.segments[0].camera)
             assert requested_moves(caption.text()) == ()
@@ -209,7 +209,7 @@ async def test_camera_words_that_are_not_understood_survive(prompt: str) -> None
 
 async def test_a_stronger_move_keeps_the_users_words_and_verb() -> None:
     caption = (await rewritten("A car. The camera trucks left along it.", {"camera": 0.3})).structured
-    assert caption
+    assert isinstance(caption, StructuredCaption)
     strong = "The camera clearly and continuously trucks left all the way from 0:00 to 0:02"
     assert caption.cinematography.camera_motion.startswith(f"The camera trucks left along it. {strong}")
     assert caption.segments[0].camera.startswith(strong)
@@ -217,7 +217,7 @@ async def test_a_stronger_move_keeps_the_users_words_and_verb() -> None:
 
 async def test_a_framing_leaves_the_move_open() -> None:
     caption = await rewritten("A wide shot of a castle", {"frozen": 0.3, "motion": 0.3})
-    assert caption.structured
+    assert isinstance(caption.structured, StructuredCaption)
     assert caption.structured.cinematography.camera_motion.startswith("A wide shot.")
 
 
@@ -237,7 +237,7 @@ async def test_an_edit_that_helped_stays_and_the_next_step_follows() -> None:
     second = await RULES.rewrite(asked, [first], 0)
     helped = revision(second, {"camera": 0.6}, 0, 0.03)
     third = await RULES.rewrite(asked, [first, helped], 1)
-    assert third.structured
+    assert isinstance(third.structured, StructuredCaption)
     assert steps(third) & steps(second) == set()
     assert "clearly and continuously" in third.structured.cinematography.camera_motion
     assert "Words have not helped it yet" not in third.diagnosis
@@ -321,11 +321,11 @@ async def test_night_is_made_legible() -> None:
 async def test_the_story_and_the_asked_moves_survive(prompt: str) -> None:
     asked = request(prompt)
     first = (await RULES.upsample(asked)).structured
-    assert first
+    assert isinstance(first, StructuredCaption)
     for helps in (True, False):
         for past in await exhaust(asked, dict.fromkeys(CRITERIA, 0.3), helps=helps):
             caption = past.caption.structured
-            assert caption
+            assert isinstance(caption, StructuredCaption)
             assert [s.description for s in caption.subjects] == [s.description for s in first.subjects]
             assert all(b.action.startswith(a.action) for a, b in zip(first.subjects, caption.subjects, strict=True))
             assert caption.temporal_caption.startswith(prompt)

@@ -79,7 +79,7 @@ def plain(text: str) -> str:
 async def test_valid_and_in_the_users_words(prompt: str) -> None:
     caption = await Rules(RulesConfig()).upsample(request(prompt))
     assert caption.source == "upsample"
-    assert caption.structured is not None
+    assert isinstance(caption.structured, StructuredCaption)
     assert StructuredCaption.parse(caption.prompt) == caption.structured
     assert caption.structured.temporal_caption.startswith(prompt.strip())
     assert plain(prompt)[:300] in plain(caption.structured.context)
@@ -237,7 +237,7 @@ async def test_a_caption_is_not_upsampled_again(fence: str) -> None:
         CaptionRequest(prompt=prompt, width=320, height=192, num_frames=61, fps=30)
     )
     assert caption.source == "upsample"
-    assert caption.structured is not None
+    assert isinstance(caption.structured, StructuredCaption)
     assert caption.structured.subjects == given.subjects
     assert (caption.structured.duration, caption.structured.fps) == ("2s", 30)
     assert caption.structured.resolution.W == 320
@@ -269,7 +269,7 @@ async def test_scene_imagination_is_removed() -> None:
     given = json.loads(upsample(request("A cat")).text())
     caption = await Rules(RulesConfig()).upsample(request(json.dumps({"scene_imagination": "notes", **given})))
     assert "scene_imagination" not in caption.prompt
-    assert caption.structured is not None
+    assert isinstance(caption.structured, StructuredCaption)
 
 
 @pytest.mark.parametrize(
@@ -328,7 +328,7 @@ STILL = "nearly static"
 )
 async def test_camera_words_that_are_not_understood_are_passed_on(prompt: str, words: str) -> None:
     caption = await Rules(RulesConfig()).upsample(request(prompt))
-    assert caption.structured
+    assert isinstance(caption.structured, StructuredCaption)
     assert words in caption.structured.cinematography.camera_motion
     assert all(words in segment.camera for segment in caption.structured.segments)
     assert STILL not in caption.prompt
@@ -349,7 +349,7 @@ async def test_camera_words_that_are_not_understood_are_passed_on(prompt: str, w
 )
 async def test_the_users_verb_is_kept(prompt: str, words: str, segment: str) -> None:
     caption = await Rules(RulesConfig()).upsample(request(prompt))
-    assert caption.structured
+    assert isinstance(caption.structured, StructuredCaption)
     assert caption.structured.cinematography.camera_motion == words
     assert segment in caption.structured.segments[0].camera
     assert caption.notes == ()
@@ -368,7 +368,7 @@ async def test_the_users_verb_is_kept(prompt: str, words: str, segment: str) -> 
 )
 async def test_only_silence_about_the_camera_is_stillness(prompt: str) -> None:
     caption = await Rules(RulesConfig()).upsample(request(prompt))
-    assert caption.structured
+    assert isinstance(caption.structured, StructuredCaption)
     assert STILL in caption.structured.cinematography.camera_motion
     assert caption.notes == ()
 
@@ -442,7 +442,7 @@ def test_film_noir_is_black_and_white() -> None:
 )
 async def test_another_language_is_passed_on(prompt: str, clause: str) -> None:
     caption = await Rules(RulesConfig()).upsample(request(prompt))
-    assert caption.structured
+    assert isinstance(caption.structured, StructuredCaption)
     assert [subject.description for subject in caption.structured.subjects] == [clause]
     assert caption.structured.background_setting == "As described in the prompt."
     assert caption.structured.lighting.conditions == "As described in the prompt"
