@@ -1,23 +1,58 @@
 """Which critic judges, and its settings."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from reasoner.chat.config import EndpointConfig
 
-class SignalsConfig(BaseModel):
-    """The embedded critic: measured signals and no model."""
 
+class _Critic(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
     )
 
-    backend: Literal["signals"] = "signals"
-    accept_at: float | None = Field(default=0.95, ge=0, le=1)
+    accept_at: float | None = Field(default=None, ge=0, le=1)
     """Overall score at which a clip is accepted and the run stops early, if every floor holds. null: never."""
     concurrency: int = Field(default=2, ge=1, le=64)
     """Clips judged at the same time."""
 
 
-CriticConfig = SignalsConfig
-"""Grows into a union discriminated by `backend` with the next backend."""
+class SignalsConfig(_Critic):
+    """The embedded critic: measured signals and no model."""
+
+    backend: Literal["signals"] = "signals"
+    accept_at: float | None = Field(default=0.95, ge=0, le=1)
+    """Overall score at which a clip is accepted and the run stops early, if every floor holds. null: never."""
+
+
+class _Asking(_Critic):
+    endpoint: EndpointConfig | None = None
+    """The server that is asked. null: the reasoner's."""
+    fps: float = Field(default=4.0, gt=0, le=60)
+    """Frames shown of each second of a clip."""
+    max_frames: int = Field(default=32, ge=2, le=256)
+    """Most frames shown of a clip; a longer one is shown with fewer of each second."""
+    long_side: int = Field(default=448, ge=64, le=2048)
+    """Pixels on the long side of the frames shown."""
+    rubric: str | None = None
+    """YAML file with the questions to ask. null: the model writes a checklist for each request."""
+    feedback: bool = True
+    """Ask for defects with times after the scores: what rewrites are made from."""
+
+
+class VLMConfig(_Asking):
+    """Yes/no questions asked of a vision language model, scored by the probability of yes."""
+
+    backend: Literal["vlm"] = "vlm"
+
+
+class HybridConfig(_Asking):
+    """Measured signals first; the model is asked about clips that pass them."""
+
+    backend: Literal["hybrid"] = "hybrid"
+    signals_share: float = Field(default=0.3, gt=0, lt=1)
+    """Share of the measured signals in the overall score; the rest is the model's answers."""
+
+
+CriticConfig = Annotated[SignalsConfig | VLMConfig | HybridConfig, Field(discriminator="backend")]

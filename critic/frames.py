@@ -166,6 +166,19 @@ def sample(path: Path, count: int) -> list[tuple[float, Picture]]:
     return [found[pts] for pts in sorted(found)]
 
 
+def length(path: Path) -> tuple[float, int]:
+    """Seconds that a clip lasts, its last frame's included, and how many frames it has; from the packets' headers.
+
+    Raises:
+        JudgeError: not a video.
+        OSError: the file cannot be read.
+    """
+    index = _index(path)
+    count = len(index.stamps)
+    apart = float((index.stamps[-1] - index.stamps[0]) * index.unit)
+    return (apart * count / (count - 1) if count > 1 and apart else index.seconds), count
+
+
 def _picture(frame: VideoFrame, width: int, height: int) -> Picture:
     return np.asarray(frame.to_ndarray(format="rgb24", width=width, height=height, interpolation="AREA"), np.uint8)
 

@@ -1,7 +1,8 @@
 """What every critic keeps to."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -9,21 +10,47 @@ from PIL import Image
 
 from benchmarks import scenes
 from benchmarks.degradations import decode, encode
-from critic.config import SignalsConfig
+from critic.config import HybridConfig, SignalsConfig, VLMConfig
+from critic.hybrid import Hybrid
 from critic.signals import Signals
 from critic.types import Critic, Critique, JudgeError
+from critic.vlm import VLM, Checklist, FromFile
+from reasoner.chat.types import Usage
+from tests.seeing import chat_with, seeing
+from tests.wire import Wire
 
 PROMPT = "A street. The camera pans right."
 
 
-def signals() -> Critic:
-    return Signals(SignalsConfig(concurrency=1))
+@asynccontextmanager
+async def signals() -> AsyncIterator[Critic]:
+    yield Signals(SignalsConfig(concurrency=1))
 
 
-@pytest.fixture(params=[signals])
-def critic(request: pytest.FixtureRequest) -> Critic:
-    build: Callable[[], Critic] = request.param
-    return build()
+@asynccontextmanager
+async def vlm() -> AsyncIterator[Critic]:
+    async with Wire(seeing()) as server, chat_with(server) as chat:
+        yield VLM(VLMConfig(concurrency=1), chat, Checklist(chat))
+
+
+@asynccontextmanager
+async def vlm_from_file() -> AsyncIterator[Critic]:
+    async with Wire(seeing()) as server, chat_with(server) as chat:
+        yield VLM(VLMConfig(concurrency=1), chat, FromFile(Path("configs/rubrics/film.yaml")))
+
+
+@asynccontextmanager
+async def hybrid() -> AsyncIterator[Critic]:
+    config = HybridConfig(concurrency=1)
+    async with Wire(seeing()) as server, chat_with(server) as chat:
+        yield Hybrid(config, Signals(SignalsConfig(concurrency=1)), VLM(config, chat, Checklist(chat)))
+
+
+@pytest.fixture(params=[signals, vlm, vlm_from_file, hybrid])
+async def critic(request: pytest.FixtureRequest) -> AsyncIterator[Critic]:
+    build: Callable[[], AbstractAsyncContextManager[Critic]] = request.param
+    async with build() as critic:
+        yield critic
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +67,9 @@ def image(clip: Path) -> Path:
 
 
 def same(a: Critique, b: Critique) -> bool:
-    return a.model_copy(update={"seconds": 0.0}) == b.model_copy(update={"seconds": 0.0})
+    """But for what judging took: what is found out once counts for the clip that came first."""
+    took = {"seconds": 0.0, "usage": Usage()}
+    return a.model_copy(update=took) == b.model_copy(update=took)
 
 
 async def test_a_critique_is_whole(critic: Critic, clip: Path, image: Path) -> None:
