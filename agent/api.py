@@ -6,13 +6,12 @@ import logging
 import platform
 import shlex
 from collections.abc import Coroutine, Mapping
-from contextlib import AsyncExitStack
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from agent import journal
-from agent.building import build_critic, build_generator, build_reasoner
+from agent.building import build, endpoints
 from agent.config import RequestConfig, RunConfig
 from agent.controller import Controller, Lost
 from agent.errors import ConfigError, NoCandidateError, RunFolderError
@@ -50,6 +49,7 @@ def refine_and_generate(
     Raises:
         ConfigError, IntakeError: the wish is wrong; nothing was written.
         RunFolderError, StorageError: the folder is taken, or the disk failed.
+        ServingError: a server that the config asks cannot be reached or started.
         NoCandidateError: nothing could be rendered and judged; the folder says why.
     """
     return _run(refine_and_generate_async(prompt, image, config, out, on_event))
@@ -71,6 +71,7 @@ async def refine_and_generate_async(
         case _:
             settings = load_config(config)
     settings = with_request(settings, prompt=prompt, image=None if image is None else str(image))
+    endpoints(settings)  # a key that is missing is said before anything is written
     request, frame = await exact(settings.request)
 
     now = journal.now()
@@ -188,11 +189,11 @@ async def _carry(settings: RunConfig, run: Run, on_event: Emit | None, lost: Los
             listen(event)
 
     memory = Memory(run.folder, emit)
-    async with AsyncExitStack() as stack:
+    async with build(settings, memory, emit) as parts:
         controller = Controller(
-            reasoner=RememberedReasoner(await stack.enter_async_context(build_reasoner(settings.reasoner)), memory),
-            generator=RememberedGenerator(await stack.enter_async_context(build_generator(settings.generator)), memory),
-            critic=RememberedCritic(await stack.enter_async_context(build_critic(settings.critic)), memory),
+            reasoner=RememberedReasoner(parts.reasoner, memory),
+            generator=RememberedGenerator(parts.generator, memory),
+            critic=RememberedCritic(parts.critic, memory),
             emit=emit,
         )
         return _chosen(await controller.refine(run, seconds_spent=spent, lost=lost))

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent.arguments import parser
-from agent.errors import ConfigError, NoCandidateError, RetakeError, StorageError
+from agent.errors import ConfigError, NoCandidateError, RetakeError, ServingError, StorageError
 
 if TYPE_CHECKING:
     from agent.run import Run
@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader has seen enough (`| head`)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = FAILED
-    except (StorageError, OSError) as error:
+    except (ServingError, StorageError, OSError) as error:
         code = _complain(error, FAILED)
     except RetakeError as error:
         code = _complain(error, WRONG)
@@ -93,7 +93,7 @@ def _carry(args: argparse.Namespace, witness: "Witness") -> tuple[int, str]:
         return TERMINATED, "" if witness.run else "terminated before anything was done"
     except NoCandidateError as error:
         return NOTHING, str(error)
-    except StorageError as error:
+    except (ServingError, StorageError) as error:
         return FAILED, str(error)
     except RetakeError as error:
         return WRONG, str(error)

@@ -1,9 +1,10 @@
 """RunConfig: everything in the one YAML file that a user edits."""
 
 from pathlib import Path
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from agent.intake import FetchRules
 from agent.types import Budget
@@ -87,6 +88,18 @@ class RunConfig(_Section):
     critic: CriticConfig = SignalsConfig()
     budget: Budget = Budget()
     output: OutputConfig = OutputConfig()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _embedded_unless_named(cls, data: Any) -> Any:
+        """A section that names no backend is about the embedded one."""
+        if not isinstance(data, dict):
+            return data
+        embedded = {"reasoner": "rules", "generator": "animatic", "critic": "signals"}
+        return {
+            key: {"backend": embedded[key], **value} if key in embedded and isinstance(value, dict) else value
+            for key, value in data.items()
+        }
 
     def to_yaml(self) -> str:
         """As a config file."""

@@ -4,20 +4,28 @@ import asyncio
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
 from rich.console import Console
 from rich.text import Text
 
-from agent.building import build_critic, build_generator, build_reasoner
+from agent.building import BASE_URL, build_critic, build_generator, build_reasoner, endpoints
 from agent.config import RunConfig
 from agent.errors import RetakeError
+from agent.http import http_client
 from agent.request import exact
+from agent.serving import machine
+from agent.serving.listening import address, found, listens
+from critic.config import HybridConfig, SignalsConfig, VLMConfig
 from critic.types import Critic
 from generator.types import RenderSpec
+from reasoner.chat.client import Chat
+from reasoner.chat.config import EndpointConfig, ServeConfig
+from reasoner.chat.types import ChatError
+from reasoner.config import RulesConfig
 from reasoner.types import Reasoner
 
 MEGABYTE = 1 << 20
@@ -52,8 +60,11 @@ def checks(config: RunConfig) -> Iterator[Finding]:
     """Each check in turn, cheapest first."""
     yield _output(config.output.folder)
     yield _request(config)
-    for name, build in (("reasoner", build_reasoner(config.reasoner)), ("critic", build_critic(config.critic))):
-        yield asyncio.run(_part(name, build))
+    if isinstance(config.reasoner, RulesConfig):
+        yield _part("reasoner", lambda: build_reasoner(config.reasoner))
+    if isinstance(config.critic, SignalsConfig):
+        yield _part("critic", lambda: build_critic(config.critic))
+    yield from _servers(config)
     yield asyncio.run(_trial(config))
 
 
@@ -83,14 +94,95 @@ def _request(config: RunConfig) -> Finding:
     return Finding("request", True, "; ".join([size, *request.notes]))
 
 
-async def _part(name: str, build: AbstractAsyncContextManager[Reasoner | Critic]) -> Finding:
+def _part(name: str, build: Callable[[], Reasoner | Critic]) -> Finding:
     try:
-        async with build as part:
-            return Finding(name, True, part.id)
+        return Finding(name, True, build().id)
     except ImportError as error:
         return Finding(
             name, False, str(error), "install Retake again into its own environment: pip install cosmos-retake"
         )
+
+
+def _servers(config: RunConfig) -> Iterator[Finding]:
+    """The servers that a config asks. None is started."""
+    try:
+        asked = endpoints(config)
+    except RetakeError as error:
+        yield Finding("servers", False, str(error), "change what is named")
+        return
+    for part, endpoint in asked.items():
+        if part == "critic" and endpoint == asked.get("reasoner"):
+            yield Finding(part, True, "asks the reasoner's server")
+        elif endpoint.serve is None or endpoint.base_url is not None:
+            yield asyncio.run(_reached(part, endpoint, _origin(part, config)))
+        else:
+            yield from _to_start(part, endpoint.serve, asyncio.run(_running(part, endpoint, endpoint.serve)))
+    if isinstance(config.critic, VLMConfig | HybridConfig):
+        yield _rubric(config.critic)
+
+
+def _origin(part: str, config: RunConfig) -> str:
+    """Who decided the address of a server that is not started here."""
+    named = config.reasoner if part == "reasoner" else getattr(config.critic, "endpoint", None)
+    if getattr(named, "base_url", None):
+        return f"{'reasoner' if part == 'reasoner' else 'critic.endpoint'}.base_url"
+    return f"the variable {BASE_URL}" if part == "reasoner" and os.environ.get(BASE_URL) else "the default"
+
+
+async def _reached(part: str, endpoint: EndpointConfig, origin: str) -> Finding:
+    key = os.environ.get(endpoint.api_key_env or "")
+    try:
+        async with http_client(backoff_seconds=0.1) as client:
+            chat = Chat(client, endpoint, key)
+            await chat.connect()
+    except (ChatError, ValueError) as error:
+        return Finding(
+            part, False, f"{error} (address from {origin})", "start that server, or name another by base_url"
+        )
+    facts = [
+        f"{chat.model} at {chat.url} (from {origin})",
+        chat.version and f"version {chat.version}",
+        chat.context and f"context {chat.context:,} tokens",
+        f"key of {endpoint.api_key_env} accepted" if key else "no key needed",
+    ]
+    return Finding(part, True, "; ".join(f for f in facts if f))
+
+
+async def _running(part: str, endpoint: EndpointConfig, serve: ServeConfig) -> Finding | None:
+    """The server that listens already where one would be started."""
+    if not await listens(serve.port):
+        return None
+    try:
+        async with http_client(backoff_seconds=0.1) as client:
+            model, version = await found(serve, os.environ.get(endpoint.api_key_env or ""), client)
+    except RetakeError as error:
+        return Finding(part, False, str(error), "choose another serve.port")
+    return Finding(
+        part, True, f"{model} runs already at {address(serve)} (version {version or 'unknown'}): used as it is"
+    )
+
+
+def _to_start(part: str, serve: ServeConfig, running: Finding | None) -> Iterator[Finding]:
+    """What the start of a server needs."""
+    if running is not None:
+        yield running
+        return
+    yield Finding(part, True, f"serve: vllm serve {serve.model} will be started at {address(serve)} (first: minutes)")
+    for what, look in (("vllm", machine.command), ("GPU", machine.gpus), ("model", machine.model)):
+        yield Finding(what, *look(serve))
+
+
+def _rubric(critic: VLMConfig | HybridConfig) -> Finding:
+    shown = f"at most {critic.max_frames} frames of a clip, {critic.fps:g} a second"
+    if critic.rubric is None:
+        return Finding("rubric", True, f"the model writes a checklist for each request; it sees {shown}")
+    try:
+        with Path(critic.rubric).open(encoding="utf-8") as file:
+            yaml.safe_load(file)
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "is not YAML"
+        return Finding("rubric", False, f"{critic.rubric}: {reason}", "correct critic.rubric, or take it out")
+    return Finding("rubric", True, f"{critic.rubric}; the model sees {shown}")
 
 
 async def _trial(config: RunConfig) -> Finding:
@@ -106,12 +198,16 @@ async def _trial(config: RunConfig) -> Finding:
     )
     try:
         with tempfile.TemporaryDirectory() as folder:
-            async with build_generator(config.generator) as generator, build_critic(config.critic) as critic:
-                clip = await generator.render("A hill.", spec, seed=0, to=Path(folder) / "trial.mp4")
-                critique = await critic.judge(clip.path, "A hill.", None)
+            generator = build_generator(config.generator)
+            clip = await generator.render("A hill.", spec, seed=0, to=Path(folder) / "trial.mp4")
+            # a critic that asks a server is not tried: the server may have to be started first
+            measured = isinstance(config.critic, SignalsConfig | HybridConfig)
+            embedded = config.critic if isinstance(config.critic, SignalsConfig) else SignalsConfig()
+            critique = await build_critic(embedded).judge(clip.path, "A hill.", None) if measured else None
     except Exception as error:  # noqa: BLE001 - whatever it is, it is the finding
         return Finding(
             "trial clip", False, f"{type(error).__name__}: {error}", "install Retake again into its own environment"
         )
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return Finding("trial clip", True, f"{clip.generator} rendered it, {critique.judge} judged it ({cores} cores)")
+    judged = f", {critique.judge} judged it" if critique is not None else ""
+    return Finding("trial clip", True, f"{clip.generator} rendered it{judged} ({cores} cores)")

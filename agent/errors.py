@@ -5,6 +5,7 @@ RetakeError
 ├── IntakeError        the first-frame image cannot be used
 ├── RunFolderError     the run folder cannot be used: taken, locked, not a run
 ├── StorageError       the disk failed: full, read-only, gone
+├── ServingError       a server that the run needs cannot be started or reached
 ├── ReasonerError      a caption could not be written
 ├── GeneratorError     a render gave no usable clip
 ├── CriticError        a clip could not be judged
@@ -38,6 +39,10 @@ class RunFolderError(RetakeError):
 
 class StorageError(RetakeError):
     """The disk failed: full, read-only, gone. Ends a run; what was done is kept."""
+
+
+class ServingError(RetakeError):
+    """A server that the run needs cannot be started or reached. What was done is kept."""
 
 
 class ReasonerError(RetakeError):

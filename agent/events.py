@@ -18,6 +18,37 @@ class _Event(BaseModel):
     at: datetime = Field(default_factory=lambda: datetime.now(UTC))
 
 
+class ServerWaiting(_Event):
+    """A server that a part needs does not answer yet. Told every now and then, before the session's `RunStarted`."""
+
+    type: Literal["server_waiting"] = "server_waiting"
+    part: str
+    """Who needs it: reasoner, critic or generator."""
+    seconds: float = Field(ge=0)
+    """Waited so far."""
+    line: str = ""
+    """The last line of its log; "" where there is none to read."""
+
+
+class ServerReady(_Event):
+    """A server that a part needs answers. Told before the session's `RunStarted`."""
+
+    type: Literal["server_ready"] = "server_ready"
+    part: str
+    """As in `ServerWaiting`."""
+    url: str
+    model: str
+    """As the server names it."""
+    version: str = ""
+    """Of vLLM, e.g. "0.30.0"; "" where the server does not say."""
+    seconds: float = Field(default=0.0, ge=0)
+    """Waited for it."""
+    reused: bool = False
+    """True: it was there already, and is left running."""
+    form: str = ""
+    """How clips are sent to it, as probed; "" where none are."""
+
+
 class RunStarted(_Event):
     """A run starts, or starts again: what is remembered of it will be recalled."""
 
@@ -89,7 +120,9 @@ class RunFinished(_Event):
 
 
 Event = Annotated[
-    RunStarted
+    ServerWaiting
+    | ServerReady
+    | RunStarted
     | CaptionStarted
     | CaptionReady
     | RenderStarted

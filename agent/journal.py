@@ -19,8 +19,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from agent.config import RunConfig
 from agent.errors import RunFolderError, StorageError, boundary, storage_error
-from agent.events import Event, RunFinished, RunStarted, after
+from agent.events import Event, RunFinished, RunStarted, ServerReady, ServerWaiting, after
 from agent.files import write_atomically
+from agent.ledger import fallbacks, ledger
 from agent.reading import load_config
 from agent.report import write_report
 from agent.run import Run
@@ -152,6 +153,8 @@ def _dump(run: Run) -> str:
         "seed": None if best is None else best.seed,
         "iteration": run.best_iteration,
         "seconds": run.seconds,
+        "ledger": ledger(run).facts(),
+        "fallbacks": [{"iteration": index, "why": why} for index, why in fallbacks(run).items()],
         "notes": run.notes,
     }
     facts = run.model_dump(mode="json", context={"folder": run.folder})
@@ -188,6 +191,8 @@ class Journal:
         self.folder = run.folder
         self.shown_at = -math.inf
         """When the report was last built, by the monotonic clock."""
+        self.begun = False
+        """Whether this session has written a line."""
 
     def __call__(self, event: Event) -> None:
         """Append the event, replace run.json, and rebuild the report where it shows something new.
@@ -199,9 +204,10 @@ class Journal:
         line = event.model_dump_json(context={"folder": self.folder})
         try:
             with (self.folder / EVENTS).open("a+b") as file:
-                if isinstance(event, RunStarted) and not _ends_a_line(file):
+                if not self.begun and not _ends_a_line(file):
                     file.write(b"\n")  # a kill cut the last line off: it must not swallow this one
                 file.write(line.encode() + b"\n")
+            self.begun = True
             if event.type in SHOWN:
                 write_atomically(self.folder / RUN, _dump(self.run))
                 self._show(event)
@@ -220,6 +226,8 @@ class Journal:
         spent = 0.0
         start = last = None
         for event in read_events(self.folder):
+            if isinstance(event, ServerWaiting | ServerReady):
+                continue  # it stands before its session's start, and waiting for a server is no work of the run
             if isinstance(event, RunStarted):
                 spent += (last - start).total_seconds() if start and last else 0.0
                 start = event.at

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 from agent.events import Emit, StepRecalled
 from agent.files import file_hash, write_atomically
 from agent.types import Step
-from critic.types import Critic, Critique, JudgeError
+from critic.types import Critic, Critique, JudgeError, RubricWriter, WrittenRubric
 from generator.delivery import delivered, slip_path
 from generator.types import Clip, Generator, RenderError, RenderSpec
 from reasoner.types import Caption, CaptionError, CaptionRequest, Reasoner, Revision
@@ -237,4 +237,25 @@ class RememberedCritic:
         inputs = {"by": self.id, "clip": file_hash(clip), "prompt": prompt, "first_frame": frame}
         return await self.memory.remember(
             "judge", inputs, Critique, lambda: self.inner.judge(clip, prompt, first_frame)
+        )
+
+
+@dataclass(frozen=True)
+class RememberedRubric:
+    """A rubric writer that writes each request's rubric once, so that a resumed run asks the same questions."""
+
+    inner: RubricWriter
+    memory: Memory
+
+    @property
+    def id(self) -> str:
+        """The inner one's."""
+        return self.inner.id
+
+    async def write(self, prompt: str, first_frame: Path | None) -> WrittenRubric:
+        """As the inner one, once."""
+        frame = None if first_frame is None else file_hash(first_frame)
+        inputs = {"by": self.id, "prompt": prompt, "first_frame": frame}
+        return await self.memory.remember(
+            "rubric", inputs, WrittenRubric, lambda: self.inner.write(prompt, first_frame)
         )

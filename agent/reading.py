@@ -8,11 +8,12 @@ from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
 from agent.config import RunConfig
 from agent.errors import ConfigError
 
-PATHS = ("request.image", "output.dir")
+PATHS = ("request.image", "output.dir", "critic.rubric")
 """Keys that hold a path, read relative to the file they stand in."""
 MAX_BYTES = 1 << 20
 """Of a config file."""
@@ -68,9 +69,12 @@ def check(data: Mapping[str, Any], source: str = "config", overridden: Sequence[
     except ValidationError as error:
         lines = []
         for fault in error.errors(include_url=False):
-            where = ".".join(str(part) for part in fault["loc"])
+            path = _plain(fault["loc"])
+            if fault["type"].startswith("union_tag"):
+                path.append("backend")
+            where = ".".join(path)
             typed = any(where == key or where.startswith(f"{key}.") for key in overridden)
-            lines.append(f"{'-s' if typed else f'{source}:'} {where}: {_fault(fault)}")
+            lines.append(f"{'-s' if typed else f'{source}:'} {where}: {_fault(fault, data)}")
         raise ConfigError("\n".join(lines)) from error
 
 
@@ -166,37 +170,63 @@ def _value(text: str, override: str) -> object:
     return text if text == "" or (isinstance(value, dict | list) and not collection) else value
 
 
-def _fault(error: Any) -> str:
+def _plain(loc: Sequence[Any]) -> list[str]:
+    """A fault's place without the tag that names the backend of a union: nobody wrote it as a key."""
+    section = RunConfig.model_fields.get(str(loc[0])) if loc else None
+    tagged = section is not None and len(loc) > 1 and len(_models(section)) > 1
+    return [str(part) for index, part in enumerate(loc) if not (tagged and index == 1)]
+
+
+def _fault(error: Any, data: Mapping[str, Any]) -> str:
     """What is wrong with one key, and the cure."""
     given, kind = error["input"], error["type"]
     if kind == "extra_forbidden":
-        return f"unknown key; {_nearest([str(part) for part in error['loc']])}"
+        return f"unknown key; {_nearest(_plain(error['loc']), data)}"
+    if error["loc"] and error["loc"][-1] == "api_key_env":
+        return "must be the name of an environment variable, and never the key itself"
+    if kind == "union_tag_invalid":
+        tags = error["ctx"]["expected_tags"].replace(", ", " or ")
+        return f"this version has {tags} (got {error['ctx']['tag']!r:.60})"
     said = f"{error['msg'][:1].lower()}{error['msg'][1:]}"
     if kind == "literal_error" and error["loc"][-1] == "backend":
         said = f"this version has {error['ctx']['expected']}"
+    said = said.removeprefix("value error, ")
+    if error["loc"] and error["loc"][-1] == "base_url":
+        return said  # what was given may hold a password
     shown = f"(got a {_kind(given)})" if isinstance(given, dict | list) else f"(got {given!r:.60})"
     cure = "; put it in quotes" if kind == "string_type" and isinstance(given, int | float) else ""
     return f"{said} {shown}{cure}"
 
 
-def _nearest(path: Sequence[str]) -> str:
+def _nearest(path: Sequence[str], data: Mapping[str, Any]) -> str:
     *parents, name = path
-    known = _keys(parents)
+    known = _keys(parents, data)
     if near := difflib.get_close_matches(name, known, n=1, cutoff=0.5):
         return f"did you mean {near[0]}?"
-    homes = [f"{section}.{name}" for section in RunConfig.model_fields if name in _keys([section])]
+    if len(parents) == 1 and parents[0] in RunConfig.model_fields:
+        for kind in _models(RunConfig.model_fields[parents[0]]):
+            if name in kind.model_fields:
+                return f"it belongs to {parents[0]}.backend: {kind.model_fields['backend'].default}"
+    homes = [f"{section}.{name}" for section in RunConfig.model_fields if name in _keys([section], data)]
     return f"did you mean {homes[0]}?" if homes else f"known here: {', '.join(known)}"
 
 
-def _keys(path: Sequence[str]) -> list[str]:
-    model: Any = RunConfig
-    for part in path:
-        field = model.model_fields.get(part)
-        if field is None:  # the tag of a union of backends
-            continue
-        kinds = (field.annotation, *get_args(field.annotation))
-        model = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), model)
+def _keys(path: Sequence[str], data: Mapping[str, Any]) -> list[str]:
+    """The keys of the section at `path`; of a section with several backends, those of the one that `data` names."""
+    model: type[BaseModel] = RunConfig
+    for depth, part in enumerate(path):
+        found = _models(model.model_fields[part]) if part in model.model_fields else []
+        section = data.get(part) if depth == 0 else None
+        named = section.get("backend") if isinstance(section, dict) else None
+        backends = {kind.model_fields["backend"].default: kind for kind in found if "backend" in kind.model_fields}
+        model = backends.get(named) or (found[0] if found else model)
     return list(model.model_fields)
+
+
+def _models(field: FieldInfo) -> list[type[BaseModel]]:
+    """The sections that a key may hold."""
+    kinds = (field.annotation, *get_args(field.annotation))
+    return [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
 
 
 def _kind(value: object) -> str:

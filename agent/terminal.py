@@ -23,12 +23,15 @@ from agent.events import (
     RenderFinished,
     RenderStarted,
     RunStarted,
+    ServerReady,
+    ServerWaiting,
     StepRecalled,
     after,
 )
+from agent.ledger import fallback, fallbacks
+from agent.lines import candidate_line, forecast, heading, server_line, span, tokens
 from agent.run import Run
 from agent.stopping import sentence
-from agent.types import Candidate, Iteration
 
 
 class Witness:
@@ -63,64 +66,28 @@ class Witness:
         """Stop showing."""
 
 
-def forecast(run: Run, elapsed: float, earlier_renders: int = 0) -> float | None:
-    """Seconds that all the rest takes at the pace of this session; None before it has judged a clip."""
-    done = run.renders - earlier_renders
-    total = run.budget.max_iterations * run.budget.samples_per_iteration
-    total = total if run.budget.max_renders is None else min(total, run.budget.max_renders)
-    if done <= 0:
-        return None
-    left = max(0, total - run.renders) * elapsed / done
-    return left if run.budget.max_seconds is None else min(left, max(0.0, run.budget.max_seconds - elapsed))
-
-
 def printable(text: str) -> str:
     """Text without what a terminal would obey: a prompt or a server's message may hold escape sequences."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
-def span(seconds: float) -> str:
-    """Seconds as people read them: 9.4 s, 1:05, 2:03:10."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
-
-
-def heading(iteration: Iteration, number: int, run: Run) -> str:
-    """One line on a caption: what was changed, or where it came from."""
-    caption = iteration.caption
-    if caption.reseed:
-        what = "fresh seeds, same caption"
-    elif caption.edits:
-        answered = ", ".join(dict.fromkeys(e.criterion for e in caption.edits))
-        what = f"{len(caption.edits)} edit{'s' if len(caption.edits) != 1 else ''} for {answered}"
-    else:
-        what = {"upsample": "prompt expanded", "raw": "prompt as written", "rewrite": "no edit"}[caption.source]
-    return f"Iteration {number} of {run.budget.max_iterations}  {what}"
-
-
-def candidate_line(candidate: Candidate) -> str:
-    """One line on a candidate: seed, score, lowest criterion, seconds."""
-    low = candidate.critique.lowest
-    floor = "" if candidate.critique.floors_hold else "  below a floor"
-    return (
-        f"seed {candidate.seed:<10}  {candidate.score:.2f}  lowest: {low.criterion} {low.value:.2f}"
-        f"  render {candidate.clip.seconds:,.1f} s, judge {candidate.critique.seconds:,.1f} s{floor}"
-    )
-
-
 def verdict(run: Run) -> list[str]:
-    """The last lines: why it stopped, and where everything lies."""
+    """The last lines: why it stopped, what it had to do without, and where everything lies."""
     lines = [sentence(run)]
+    lines += [f"WARNING  iteration {n + 1} used the prompt as written: {why}" for n, why in fallbacks(run).items()]
     if run.best is not None and run.video is not None:
         mark = "accepted" if run.accepted else "not accepted"
         threshold = "no threshold" if run.accept_at is None else f"threshold {run.accept_at:.2f}, uncalibrated"
         lines.append(f"score    {run.best.score:.2f}  ({mark}; {threshold}; seed {run.best.seed})")
         lines.append(f"video    {run.video}")
+    if spent := tokens(run):
+        lines.append(f"tokens   {spent}")
     lines.append(f"report   {run.folder / 'report.html'}")
     return lines
+
+
+EVERY = 10.0
+"""Seconds between two plain lines on the same wait."""
 
 
 class Plain(Witness):
@@ -130,10 +97,14 @@ class Plain(Witness):
         super().__init__()
         self.out = out or sys.stdout
         self.noted: set[str] = set()
+        self.waited: dict[str, float] = {}
+        """Seconds waited for the server of a part when that was last said."""
 
     def __call__(self, event: Event) -> None:
         """Print what an event says."""
         super().__call__(event)
+        if isinstance(event, ServerWaiting | ServerReady):
+            self._say_server(event)
         run = self.run
         if run is None:
             return
@@ -142,6 +113,8 @@ class Plain(Witness):
                 self._say(f"Run {run.folder}")
             case CaptionReady(iteration=index):
                 self._say(heading(run.iterations[index], index + 1, run))
+                if why := fallback(run.iterations[index].caption):
+                    self._say(f"  WARNING: {why}")
             case CandidateReady(candidate=candidate):
                 self._say(f"  {candidate_line(candidate)}")
                 self._say_forecast(run, event.at)
@@ -153,6 +126,16 @@ class Plain(Witness):
             if note not in self.noted:
                 self.noted.add(note)
                 self._say(f"Note: {note}")
+
+    def _say_server(self, event: ServerWaiting | ServerReady) -> None:
+        """A wait is said at first and then every ten seconds: a log file is no place to watch."""
+        if isinstance(event, ServerReady):
+            self.waited.pop(event.part, None)
+        elif event.seconds - self.waited.get(event.part, -EVERY) < EVERY:
+            return
+        else:
+            self.waited[event.part] = event.seconds
+        self._say(server_line(event))
 
     def _say_forecast(self, run: Run, at: datetime) -> None:
         elapsed = self.elapsed(at)
@@ -174,6 +157,8 @@ class Lively(Witness):
         super().__init__()
         self.console = console
         self.rendering: dict[int, str] = {}
+        self.servers: dict[str, ServerWaiting | ServerReady] = {}
+        """The last word on the server of each part."""
         self.done_by = 0.0
         """Seconds of this session when the last clip was judged: a forecast holds until the next."""
         self.live = Live(self, console=console, refresh_per_second=4, transient=False)
@@ -193,6 +178,8 @@ class Lively(Witness):
         """Take an event in; the picture follows by itself."""
         super().__call__(event)
         match event:
+            case ServerWaiting(part=part) | ServerReady(part=part):
+                self.servers[part] = event
             case RenderStarted(seed=seed):
                 self.rendering[seed] = "rendering"
             case RenderFinished(clip=clip):
@@ -208,12 +195,18 @@ class Lively(Witness):
     def __rich__(self) -> Group | Text:
         """The picture, for rich."""
         run = self.run
+        servers = [
+            Text(printable(server_line(e)), style="cyan" if isinstance(e, ServerWaiting) else "dim")
+            for e in self.servers.values()
+        ]
         if run is None:
-            return Text("Starting …")
-        parts: list[Text | Table] = [Text(f"Run {run.folder}", style="dim")]
+            return Group(*servers) if servers else Text("Starting …")
+        parts: list[Text | Table] = [Text(f"Run {printable(str(run.folder))}", style="dim"), *servers]
         parts += [Text(f"Note: {printable(note)}", style="yellow") for note in run.notes]
         for index, iteration in enumerate(run.iterations):
             parts.append(Text(heading(iteration, index + 1, run), style="bold"))
+            if why := fallback(iteration.caption):
+                parts.append(Text(f"! {printable(why)}", style="bold red"))
             best = run.best
             for candidate in iteration.candidates:
                 chosen = candidate is best

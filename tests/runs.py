@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 from agent.run import Run
 from agent.types import Budget, Candidate, Ending, Failure, Request
@@ -14,11 +15,13 @@ from reasoner.caption import (
     Aesthetics,
     Cinematography,
     Lighting,
+    MotionCaption,
     Resolution,
     Segment,
     StructuredCaption,
     Subject,
 )
+from reasoner.chat.types import Usage
 from reasoner.types import Caption, Edit
 from tests.clips import SPEC, write_clip
 
@@ -282,4 +285,103 @@ def many(folder: Path, count: int) -> Run:
         path.write_bytes(first.path.read_bytes())
         clip = first.model_copy(update={"path": path, "seed": 4100 + n})
         run = run.with_candidate(Candidate(clip=clip, critique=critique({"camera": 0.4 + 0.4 * n / count}, seed=n)))
+    return run.stopped(Ending(reason="iterations"))
+
+
+QUESTIONS: Sequence[tuple[str, Axis, float, str]] = (
+    ("lighthouse_is_red", "adherence", 0.5, "Is there a red lighthouse on a cliff?"),
+    ("camera_pushes_in_slowly", "adherence", 0.5, "Does the camera move towards the lighthouse, slowly?"),
+    ("camera_pans_right_after_push", "adherence", 0.3, "After moving in, does the view turn to the right?"),
+    ("waves_roll_in", "adherence", 0.3, "Do waves roll in at the foot of the cliff?"),
+    ("waves_break_on_rocks", "physics", 0.0, "Do the waves break where they meet the rocks?"),
+    ("lamp_turns_at_constant_speed", "physics", 0.0, "Does the lamp of the tower turn without jumps?"),
+    ("lighthouse_keeps_its_shape", "consistency", 0.4, "Does the tower keep its shape from first to last frame?"),
+    ("first_frame_continues", "first_frame", 0.5, "Does the clip begin as the given picture?"),
+    ("no_text_or_watermark", "quality", 0.0, "Is the picture free of writing that was not asked for?"),
+)
+"""Name, axis, floor, question of a made-up checklist."""
+METHODS: Sequence[Literal["logprobs", "reply", "inherited"]] = ("logprobs", "logprobs", "inherited", "reply")
+USAGE = Usage(
+    calls=19,
+    prompt_tokens=48_210,
+    completion_tokens=1_204,
+    cached_tokens=39_900,
+    seconds=31.5,
+    cache_queries=48_210,
+    cache_hits=40_016,
+)
+NOTES = ("Shown to the model as 8 frames of 448\N{MULTIPLICATION SIGN}256, 4 a second, as pre-split JPEG frames.",)
+
+
+def asked_critique(values: Mapping[str, float], seed: int = 0) -> Critique:
+    """A critique of measured signals and asked questions: 24 criteria, notes and usage."""
+    measured = critique(values, seed=seed)
+    questions = [
+        Score(
+            criterion=name,
+            axis=axis,
+            value=values.get(name, 0.95 - 0.05 * (index % 3)),
+            weight=1.0,
+            floor=floor,
+            explanation=f"{question} Yes with probability {values.get(name, 0.95 - 0.05 * (index % 3)):.2f}.",
+            method=METHODS[index % 4],
+        )
+        for index, (name, axis, floor, question) in enumerate(QUESTIONS)
+    ]
+    return Critique.of(
+        [*measured.scores, *questions],
+        feedback="0:01 The tower's top melts for a moment.\n0:00 The camera stands still where it was to move in.",
+        rubric="checklist/1",
+        judge="hybrid/1 tiny-cosmos3-reasoner",
+        seconds=12.25,
+        defects=(Defect(criterion="lighthouse_keeps_its_shape", start=1.0, end=1.4, words="the tower's top melts"),),
+        traces=measured.traces,
+        notes=NOTES,
+        usage=USAGE,
+    )
+
+
+def asked(folder: Path) -> Run:
+    """The first caption fell back to the user's words; the second is short, with a negative prompt of its own."""
+    run = begin(folder)
+    why = (
+        "expanding the prompt: tiny-cosmos3-reasoner answered twice with what is no caption (cut at 2,048 tokens); "
+        "raise reasoner.sampling.max_tokens; the prompt is used as it was written."
+    )
+    spent = Usage(calls=2, prompt_tokens=3_120, completion_tokens=4_096, seconds=21.0)
+    raw = Caption.raw(PROMPT, why, "openai/1 tiny-cosmos3-reasoner").model_copy(
+        update={"seconds": 21.25, "usage": spent}
+    )
+    motion = MotionCaption(
+        temporal_caption="The camera moves in on the red lighthouse and then turns right over the bay.",
+        duration="2s",
+        fps=SPEC.fps,
+        resolution=Resolution(H=SPEC.height, W=SPEC.width),
+        aspect_ratio="16,9",
+    )
+    edit = Edit(
+        field="temporal_caption",
+        before=PROMPT,
+        after=motion.temporal_caption,
+        criterion="camera_pushes_in_slowly",
+        reason="The move was asked for and not seen: it is named first.",
+    )
+    short = Caption(
+        prompt=motion.text(),
+        structured=motion,
+        negative_prompt="blurry, low quality, flickering, a melting tower, wobbling walls",
+        source="rewrite",
+        edits=(edit,),
+        diagnosis="A prompt problem: the move stands at the end of a long sentence.",
+        reasoner="openai/1 tiny-cosmos3-reasoner",
+        seconds=8.5,
+        usage=spent,
+    )
+    for index, (words, push) in enumerate(((raw, 0.21), (short, 0.71))):
+        run = run.with_caption(words, (4100, 4101, 4102))
+        for n in range(3):
+            values = {"camera_pushes_in_slowly": push + 0.05 * n, "camera": push + 0.1, "flicker": 0.62 + 0.1 * n}
+            made = write_clip(run.clip_path(index, 4100 + n), run.request.spec, seed=n, zoom=0.1 + 0.2 * index)
+            made = made.model_copy(update={"seed": 4100 + n, "seconds": 1_234.5})
+            run = run.with_candidate(Candidate(clip=made, critique=asked_critique(values, seed=n)))
     return run.stopped(Ending(reason="iterations"))

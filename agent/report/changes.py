@@ -118,6 +118,12 @@ def _names(edited: str, path: str) -> bool:
     return path == edited or path.startswith(f"{edited}.")
 
 
+def negative(run: Run, caption: Caption) -> tuple[Piece, ...]:
+    """What a caption's own negative prompt changes in the request's; empty where it has none or the same."""
+    asked, own = run.request.spec.negative_prompt, caption.negative_prompt
+    return () if own is None or own == asked else word_diff(asked, own)
+
+
 def lineage(run: Run, iteration: int) -> list[int]:
     """The iterations that a caption came from, the first caption first, itself last."""
     line = [iteration]

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from agent.ledger import Ledger
 from agent.run import Run
 from agent.types import Candidate, Iteration
 
@@ -126,12 +127,12 @@ class Share:
     width: float
 
 
-def shares(run: Run) -> tuple[Share, ...]:
+def shares(ledger: Ledger) -> tuple[Share, ...]:
     """Seconds by step as parts of 100; empty when nothing took time."""
-    total = sum(run.seconds.values())
+    total = ledger.total.seconds
     found: list[Share] = []
     left = 0.0
-    for step, spent in run.seconds.items():
+    for step, spent in ((step, took.seconds) for step, took in ledger.steps.items()):
         width = 100 * spent / total if total else 0.0
         found.append(Share(step, spent, left, width))
         left += width

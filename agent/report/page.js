@@ -126,12 +126,21 @@
       each.classList.toggle("on", same);
       if (!same) continue;
       const line = each.closest(".card").querySelector(".explanation");
-      line.querySelector("b").textContent = each.querySelector(".name").textContent;
+      line.querySelector("b").textContent = each.querySelector(".word").textContent;
       line.querySelector("span").textContent = each.querySelector(".why").textContent;
     }
   };
   document.addEventListener("pointerover", explain);
   document.addEventListener("focusin", explain);
+
+  // Criteria unfolded in one clip are unfolded in all clips of its iteration.
+  for (const fold of all("details.fine")) {
+    fold.addEventListener("toggle", () => {
+      for (const each of all("details.fine", fold.closest("section.iteration"))) {
+        if (each.dataset.axis === fold.dataset.axis) each.open = fold.open;
+      }
+    });
+  }
 
   // Arrow keys: left and right among iterations, up and down among the criteria of a clip.
   const here = () => {
@@ -162,9 +171,9 @@
       } else document.activeElement.blur();
     } else if (step && at.closest(".criteria")) {
       event.preventDefault();
-      const buttons = all("[data-criterion]", at.closest(".criteria"));
+      const buttons = all("[data-criterion]", at.closest(".criteria")).filter((button) => button.checkVisibility());
       const next = buttons[(buttons.indexOf(at) + step + buttons.length) % buttons.length];
-      buttons.forEach((button) => { button.tabIndex = button === next ? 0 : -1; });
+      all("[data-criterion]", at.closest(".criteria")).forEach((button) => { button.tabIndex = button === next ? 0 : -1; });
       next.focus();
     }
   });

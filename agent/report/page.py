@@ -10,7 +10,9 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from agent.ledger import fallbacks, ledger
 from agent.report import changes, charts, delivery, wording
+from agent.report.groups import groups
 from agent.report.strip import strip
 from agent.run import Run
 from agent.stopping import sentence
@@ -38,6 +40,8 @@ def render(run: Run) -> str:
             doing=doing(run),
             advice=advice(run),
             retry=f"retake run --resume {shlex.quote(run.folder.name)} --retry-failed",
+            ledger=ledger(run),
+            fallbacks=fallbacks(run),
             strip=strip(run),
             scales=charts.scales(run),
             deliveries=delivery.deliveries(run),
@@ -155,6 +159,10 @@ def _environment() -> Environment:
         figure=wording.figure,
         words=wording.words,
         field=wording.field,
+        method=wording.method,
+        reason=wording.reason,
+        number=wording.number,
+        percent=wording.percent,
         clock=clock,
     )
     environment.globals.update(
@@ -163,6 +171,8 @@ def _environment() -> Environment:
         since_first=changes.since_first,
         shortened=changes.shortened,
         word_diff=changes.word_diff,
+        negative=changes.negative,
+        groups=groups,
         fields=changes.fields,
         lanes=charts.lanes,
         stretches=charts.stretches,

@@ -54,3 +54,39 @@ def field(path: str) -> str:
             parts.append(words(part))
     text = ": ".join(parts)
     return text[:1].upper() + text[1:]
+
+
+METHODS = {
+    "measured": "",
+    "logprobs": "P(yes)",
+    "reply": "written reply",
+    "inherited": "not asked",
+}
+"""Beside a score, where it does not come from pixels."""
+REASONS = {
+    "measured": "",
+    "logprobs": "",
+    "reply": "From a written reply: no probabilities.",
+    "inherited": "Not asked: inherited from the answer that it hangs on.",
+}
+"""The same in a sentence, where the word is not enough."""
+
+
+def method(key: str) -> str:
+    """Where a score comes from, in a word or two; "" where it was measured."""
+    return METHODS[key]
+
+
+def reason(key: str) -> str:
+    """Where a score comes from, as a sentence; "" where the word is enough."""
+    return REASONS[key]
+
+
+def number(value: int) -> str:
+    """'1,234,567'."""
+    return f"{value:,}"
+
+
+def percent(share: float | None) -> str:
+    """A share in [0, 1] as '83 %'; a dash for none."""
+    return "\N{EN DASH}" if share is None else f"{100 * share:.0f} %"

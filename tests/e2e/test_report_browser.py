@@ -211,8 +211,18 @@ def test_a_criterion_is_explained_for_all_clips_at_once(visit: Visit) -> None:
     assert [text.split()[0] for text in lines.all_inner_texts()] == ["flicker"] * 3
     visit.page.locator("#iteration-1 [data-criterion=camera]").first.focus()
     visit.page.keyboard.press("ArrowDown")
-    assert visit.page.evaluate("document.activeElement.dataset.criterion") == "motion"
-    assert [text.split()[0] for text in lines.all_inner_texts()] == ["motion"] * 3
+    assert visit.page.evaluate("document.activeElement.dataset.criterion") == "flicker", "the next that is not folded"
+    assert [text.split()[0] for text in lines.all_inner_texts()] == ["flicker"] * 3
+
+
+def test_what_is_folded_away_in_one_clip_opens_in_all_of_its_iteration(visit: Visit) -> None:
+    banding = visit.page.locator("#iteration-1 [data-criterion=banding]")
+    assert [banding.nth(n).is_visible() for n in range(3)] == [False] * 3
+    visit.page.locator("#iteration-1 details.fine[data-axis=quality] > summary").nth(1).click()
+    visit.until(
+        "[...document.querySelectorAll('#iteration-1 [data-criterion=banding]')].every(b => b.checkVisibility())"
+    )
+    assert not visit.page.locator("#iteration-3 [data-criterion=banding]").first.is_visible()
 
 
 def test_the_raw_json_is_behind_a_switch_and_exact(visit: Visit, good: Run) -> None:
@@ -225,7 +235,9 @@ def test_the_raw_json_is_behind_a_switch_and_exact(visit: Visit, good: Run) -> N
     assert visit.page.evaluate("getSelection().toString()") == good.prompt
 
 
-@pytest.mark.parametrize("made", [runs.good, runs.failed, runs.running, lambda folder: runs.many(folder, 30)])
+@pytest.mark.parametrize(
+    "made", [runs.good, runs.asked, runs.failed, runs.running, lambda folder: runs.many(folder, 30)]
+)
 def test_no_page_is_wider_than_its_window(browser: Browser, tmp_path: Path, made: runs.Maker) -> None:
     with browser.new_context() as context:
         visit = Visit(context.new_page())
@@ -265,7 +277,7 @@ CONTRAST = """() => {
 """Every element whose own text has less contrast to what lies under it than WCAG 2.2 AA asks of small text."""
 
 
-@pytest.mark.parametrize("made", [runs.good, runs.failed, runs.running])
+@pytest.mark.parametrize("made", [runs.good, runs.asked, runs.failed, runs.running])
 def test_text_has_contrast_by_day_and_by_night(browser: Browser, tmp_path: Path, made: runs.Maker) -> None:
     with browser.new_context() as context:
         page = context.new_page()

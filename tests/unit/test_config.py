@@ -10,6 +10,7 @@ import yaml
 from agent.config import RunConfig
 from agent.errors import ConfigError
 from agent.reading import load_config
+from critic.config import VLMConfig
 
 QUICKSTART = Path(__file__).parents[2] / "configs" / "quickstart.yaml"
 
@@ -43,7 +44,7 @@ def test_the_quickstart_names_every_key() -> None:
     text = QUICKSTART.read_text()
     for section, field in RunConfig.model_fields.items():
         assert f"{section}:" in text
-        for key in field.annotation.model_fields:  # type: ignore[union-attr]
+        for key in type(field.default).model_fields:
             assert f"{key}:" in text, f"{section}.{key}"
 
 
@@ -171,3 +172,37 @@ def test_the_resolved_config_reads_back_the_same(tmp_path: Path) -> None:
     config = load_config(QUICKSTART, ["request.seed=5"])
     assert load_config(write(tmp_path, config.to_yaml())) == config
     assert json.loads(json.dumps(yaml.safe_load(config.to_yaml())))["request"]["seed"] == 5
+
+
+def fault(*overrides: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load_config(None, overrides)
+    return str(caught.value)
+
+
+def test_a_section_that_names_no_backend_is_about_the_embedded_one() -> None:
+    config = load_config(None, ["critic.accept_at=0.5"])
+    assert (config.critic.backend, config.critic.accept_at) == ("signals", 0.5)
+
+
+def test_backends_are_told_apart_in_words() -> None:
+    assert "this version has 'rules' or 'openai' (got 'gpt')" in fault("reasoner.backend=gpt")
+    assert fault("reasoner.backend=openai", "reasoner.bas_url=x").endswith("did you mean base_url?")
+    assert fault("reasoner.base_url=http://h").endswith("it belongs to reasoner.backend: openai")
+    assert fault("reasoner.backend=openai", "reasoner.serve.modl=1").startswith("-s reasoner.serve.modl: unknown key")
+
+
+@pytest.mark.parametrize(
+    "override",
+    ["reasoner.api_key_env=sk-hush-hush", "reasoner.base_url=http://me:hush@host", "reasoner.base_url=hush"],
+)
+def test_a_secret_in_the_wrong_place_is_not_repeated(override: str) -> None:
+    assert "hush" not in fault("reasoner.backend=openai", override)
+
+
+def test_a_rubric_is_read_beside_its_config(tmp_path: Path) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text("critic: {backend: vlm, rubric: mine.yaml}")
+    critic = load_config(file).critic
+    assert isinstance(critic, VLMConfig)
+    assert critic.rubric == str(tmp_path / "mine.yaml")

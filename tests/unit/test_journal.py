@@ -10,7 +10,7 @@ import pytest
 from agent import journal
 from agent.config import RunConfig
 from agent.errors import RunFolderError, StorageError
-from agent.events import CandidateReady, CaptionReady, RunFinished, RunStarted, StepRecalled
+from agent.events import CandidateReady, CaptionReady, RunFinished, RunStarted, ServerReady, ServerWaiting, StepRecalled
 from agent.journal import Journal
 from agent.reading import load_config
 from agent.run import Run
@@ -126,3 +126,40 @@ def test_ids_are_safe_names(prompt: str, start: str) -> None:
     assert name.startswith(start)
     assert len(name) == len(start) + 4
     assert name.replace("-", "").isalnum()
+
+
+def test_servers_are_waited_for_before_a_session_starts(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    at = datetime(2026, 1, 2, tzinfo=UTC)
+
+    def seconds(n: float) -> datetime:
+        return at + timedelta(seconds=n)
+
+    for start in (0, 1000):
+        diary = Journal(run)  # a session each
+        diary(ServerWaiting(part="reasoner", seconds=1, line="Loading", at=seconds(start)))
+        ready = ServerReady(part="reasoner", url="http://127.0.0.1:1", model="m", at=seconds(start + 50))
+        diary(ready)
+        diary(RunStarted(run=run, at=seconds(start + 60)))
+        diary(StepRecalled(step="judge", key="k", at=seconds(start + 67)))
+    assert [e.type for e in journal.read_events(tmp_path)] == 2 * [
+        "server_waiting",
+        "server_ready",
+        "run_started",
+        "step_recalled",
+    ]
+    assert ready in journal.read_events(tmp_path)
+    assert Journal(run).seconds_spent() == 14.0, "neither the waits nor the pause between"
+    (tmp_path / "run.json").write_text("{")
+    assert journal.load(tmp_path) == run
+
+
+def test_a_server_after_a_line_cut_off_by_a_kill_is_not_swallowed(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    Journal(run)(RunStarted(run=run))
+    with (tmp_path / "events.jsonl").open("a") as file:
+        file.write('{"type": "run_fin')
+    diary = Journal(run)
+    diary(ServerWaiting(part="critic", seconds=0))
+    diary(RunStarted(run=run))
+    assert [e.type for e in journal.read_events(tmp_path)] == ["run_started", "server_waiting", "run_started"]

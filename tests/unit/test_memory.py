@@ -8,10 +8,17 @@ import pytest
 
 from agent.controller import Controller
 from agent.events import StepRecalled
-from agent.memory import Memory, RememberedCritic, RememberedGenerator, RememberedReasoner, aside
+from agent.memory import (
+    Memory,
+    RememberedCritic,
+    RememberedGenerator,
+    RememberedReasoner,
+    RememberedRubric,
+    aside,
+)
 from agent.run import Run
 from agent.types import Step
-from critic.types import JudgeError
+from critic.types import Criterion, JudgeError, Rubric, WrittenRubric
 from generator.delivery import deliver
 from generator.types import RenderError
 from tests.parts import SPEC, Recorder, ScriptedCritic, ScriptedGenerator, ScriptedReasoner, make_run
@@ -256,3 +263,33 @@ async def test_half_written_files_are_cleaned_away(tmp_path: Path) -> None:
         (tmp_path / name).write_text("half")
     Memory(tmp_path, Recorder()).clean()
     assert sorted(tmp_path.rglob("*")) == before
+
+
+class ScriptedRubrics:
+    """Writes one question, and counts how often it was asked to."""
+
+    id = "scripted/1"
+
+    def __init__(self) -> None:
+        self.written = 0
+
+    async def write(self, prompt: str, first_frame: Path | None) -> WrittenRubric:
+        self.written += 1
+        question = Criterion(name=f"q{self.written}", title="q", axis="adherence", definition=f"Is it {prompt}?")
+        return WrittenRubric(rubric=Rubric(name="scripted", version=1, criteria=(question,)), by=self.id)
+
+
+async def test_a_request_is_asked_the_same_questions_after_a_kill(tmp_path: Path) -> None:
+    memory = Memory(tmp_path, Recorder())
+    frame = tmp_path / "frame.png"
+    frame.write_bytes(b"one")
+    first = await RememberedRubric(ScriptedRubrics(), memory).write("a boat", frame)
+    later = ScriptedRubrics()
+    remembered = RememberedRubric(later, memory)
+    assert await remembered.write("a boat", frame) == first
+    assert later.written == 0
+    for prompt, image in (("a car", frame), ("a boat", None)):
+        await remembered.write(prompt, image)
+    frame.write_bytes(b"two")
+    await remembered.write("a boat", frame)
+    assert later.written == 3

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.report.changes import CONTEXT, Piece, changes, fields, lineage, shortened, since_first, word_diff
+from agent.report.changes import CONTEXT, Piece, changes, fields, lineage, negative, shortened, since_first, word_diff
+from reasoner.caption import MotionCaption, Resolution
 from reasoner.types import Caption, Edit
 from tests import runs
 
@@ -119,3 +120,36 @@ def test_what_changed_since_the_first_caption_follows_the_parents(tmp_path: Path
     assert len(found["cinematography.camera_motion"]) == 2
     assert found["temporal_caption"] == []
     assert since_first(run, 0) == ()
+
+
+def test_a_short_caption_has_its_fields_too() -> None:
+    motion = MotionCaption(
+        temporal_caption="A boat drifts.",
+        duration="2s",
+        fps=24,
+        resolution=Resolution(H=192, W=320),
+        aspect_ratio="16,9",
+    )
+    first = Caption(prompt=motion.text(), structured=motion, source="upsample", reasoner="r/1")
+    faster = motion.model_copy(update={"temporal_caption": "A boat races."})
+    last = first.model_copy(update={"prompt": faster.text(), "structured": faster})
+    edit = Edit(field="temporal_caption", before="", after="", criterion="motion", reason="say it")
+    (found,) = changes(first, last, [edit])
+    assert found.edits == (edit,)
+    assert words(found.pieces, "added") == ["races"]
+
+
+def test_an_edit_of_plain_words_is_an_edit_of_the_prompt() -> None:
+    edit = Edit(field="prompt", before="a boat", after="a red boat", criterion="colour", reason="say it")
+    (found,) = changes(Caption.raw("a boat"), Caption.raw("a red boat"), [edit])
+    assert (found.field, found.edits, words(found.pieces, "added")) == ("prompt", (edit,), ["red"])
+
+
+def test_a_negative_prompt_is_compared_with_the_requests(tmp_path: Path) -> None:
+    run = runs.begin(tmp_path / "run")
+    asked = run.request.spec.negative_prompt
+    own = Caption.raw("a boat").model_copy(update={"negative_prompt": f"{asked}, fog"})
+    assert words(negative(run, own), "added") == [",", "fog"]
+    assert negative(run, Caption.raw("a boat")) == ()
+    assert negative(run, own.model_copy(update={"negative_prompt": asked})) == ()
+    assert words(negative(run, own.model_copy(update={"negative_prompt": ""})), "removed") == asked.split()

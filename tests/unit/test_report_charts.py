@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.ledger import ledger
 from agent.report import charts
 from agent.report.strip import BOTTOM, TOP, strip
 from agent.report.wording import count, field, figure, gain, score, seconds, span
@@ -91,11 +92,11 @@ def test_spread_needs_two(tmp_path: Path) -> None:
 
 
 def test_shares_are_parts_of_the_whole(tmp_path: Path) -> None:
-    shares = charts.shares(runs.good(tmp_path / "run"))
+    shares = charts.shares(ledger(runs.good(tmp_path / "run")))
     assert [s.step for s in shares] == ["caption", "render", "judge"]
     assert sum(s.width for s in shares) == pytest.approx(100)
     assert shares[2].left + shares[2].width == pytest.approx(100)
-    assert charts.shares(runs.begin(tmp_path / "none")) == ()
+    assert charts.shares(ledger(runs.begin(tmp_path / "none"))) == ()
 
 
 @pytest.mark.parametrize(

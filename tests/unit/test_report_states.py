@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from agent.report import write_report
+from agent.report.groups import FINE, groups
 from agent.run import Run
 from agent.types import Ending
 from reasoner.types import Caption
@@ -155,3 +156,79 @@ def test_a_score_above_the_threshold_with_a_broken_floor_says_so(good: Run) -> N
     )
     assert "\N{EN DASH} not accepted" in shown.said
     assert "uncalibrated · ▼ a criterion is below its floor" in shown.said
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return runs.asked(tmp_path_factory.mktemp("runs") / "asked")
+
+
+def test_a_fallback_is_said_at_the_top_and_in_its_iteration(asked: Run) -> None:
+    shown = page(asked)
+    assert len(shown.all("div", "alarm")) == 2
+    assert "Iteration 1 was rendered from the prompt as written: no caption could be had." in shown.said
+    assert "Iteration 1 prompt not expanded" in shown.said
+    assert shown.said.count("answered twice with what is no caption") == 2, "and not a third time as a diagnosis"
+    wanted = asked.iterations[0].model_copy(update={"caption": Caption.raw(runs.PROMPT)})
+    assert not page(asked.model_copy(update={"iterations": (wanted,)})).all("div", "alarm")
+
+
+def test_an_asked_score_says_so_and_a_measured_one_does_not(asked: Run) -> None:
+    said = page(asked).said
+    assert "camera pushes in slowly P(yes) 0.71" in said
+    assert "waves break on rocks P(yes)" in said
+    assert "camera pans right after push not asked" in said
+    assert "Not asked: inherited from the answer that it hangs on." in said
+    assert "waves roll in written reply" in said
+    assert "From a written reply: no probabilities." in said
+    assert "Does the camera move towards the lighthouse, slowly? Yes with probability 0.21." in said
+    assert "flicker P(yes)" not in said
+
+
+def test_the_lowest_axis_comes_first_and_what_is_fine_in_every_clip_is_folded(asked: Run) -> None:
+    first = asked.iterations[0]
+    orders = [[s.criterion for g in groups(c, first) for s in g.shown] for c in first.candidates]
+    assert orders[0] == orders[1] == orders[2], "so that clips can be compared line by line"
+    assert [g.axis for g in groups(first.candidates[0], first)][:2] == ["adherence", "consistency"]
+    assert orders[0][:2] == ["camera_pushes_in_slowly", "camera"]
+    for candidate in first.candidates:
+        found = groups(candidate, first)
+        assert sum(len(g.shown) + len(g.fine) for g in found) == 24
+        assert all(s.value >= FINE for g in found for s in g.fine)
+
+
+def test_a_broken_floor_and_a_lowest_score_are_never_folded(asked: Run) -> None:
+    first = asked.iterations[0]
+    scores = tuple(
+        s.model_copy(update={"value": 0.95, "floor": 0.96 if s.criterion == "blur" else 0.0})
+        for s in first.candidates[0].critique.scores
+    )
+    critique = first.candidates[0].critique.model_copy(update={"scores": scores})
+    one = first.candidates[0].model_copy(update={"critique": critique})
+    shown = {s.criterion for g in groups(one, first.model_copy(update={"candidates": (one,)})) for s in g.shown}
+    assert shown == {"blur", critique.lowest.criterion}
+
+
+def test_how_a_clip_was_shown_stands_with_its_candidate(asked: Run) -> None:
+    assert page(asked).said.count("Shown to the model as 8 frames") == 6
+
+
+def test_the_ledger_tells_tokens_and_hits(asked: Run) -> None:
+    said = page(asked).said
+    assert "Renders 6 7,407.0 s Critiques 6 73.5 s All 7,510.2 s" in said
+    assert "Captions 4 6,240 0 8,192 Critiques 114 289,260 239,400 7,224 All 118 295,500 239,400 15,416" in said
+    assert "Prefix cache: 83 % of 289,260 tokens looked up were there" in said
+    assert "Tokens 310,916" in said
+
+
+def test_a_ledger_without_a_model_tells_no_tokens(good: Run) -> None:
+    said = page(good).said
+    assert "Prefix cache" not in said
+    assert "Tokens" not in said
+
+
+def test_a_negative_prompt_of_its_own_is_shown_as_what_it_changes(asked: Run) -> None:
+    shown = page(asked)
+    assert shown.said.count("blurry, low quality, flickering, jump cuts a melting tower, wobbling walls") == 2
+    first = asked.model_copy(update={"iterations": asked.iterations[:1]})
+    assert not page(first).all("div", "negative")

@@ -17,13 +17,17 @@ from agent.events import (
     RenderStarted,
     RunFinished,
     RunStarted,
+    ServerReady,
+    ServerWaiting,
     StepRecalled,
 )
+from agent.lines import forecast, span, tokens
 from agent.run import Run
-from agent.terminal import Lively, Plain, Witness, forecast, printable, resume_line, span, verdict
+from agent.terminal import Lively, Plain, Witness, printable, resume_line, verdict
 from agent.types import Candidate, Ending, Failure
 from generator.types import Clip, Effective
 from reasoner.types import Caption, Edit
+from tests import runs
 from tests.parts import SPEC, make_critique, make_run
 
 AT = datetime(2026, 1, 2, tzinfo=UTC)
@@ -176,3 +180,90 @@ def test_notes_are_said_once(tmp_path: Path) -> None:
 def test_a_terminal_obeys_nothing_that_a_prompt_says() -> None:
     assert printable("a\x1b[2Jb\x07") == "a\N{REPLACEMENT CHARACTER}[2Jb\N{REPLACEMENT CHARACTER}"
     assert printable("ein Bär 熊 🐻") == "ein Bär 熊 🐻"
+
+
+def waiting(seconds: float, line: str = "Loading weights") -> ServerWaiting:
+    return ServerWaiting(part="reasoner", seconds=seconds, line=line)
+
+
+READY = ServerReady(
+    part="reasoner", url="http://127.0.0.1:8101", model="tiny", version="0.30.0", seconds=42.0, form="JPEG frames"
+)
+ANSWERS = "reasoner: tiny at http://127.0.0.1:8101 (vLLM 0.30.0), ready after 42.0 s, clips as JPEG frames"
+
+
+def test_a_server_is_waited_for_before_the_run_starts(tmp_path: Path) -> None:
+    out = io.StringIO()
+    plain = Plain(out)
+    waits = [waiting(s) for s in (0.0, 3.0, 6.0, 10.5, 12.0, 42.0)]
+    told: list[Event] = [*waits, READY, RunStarted(run=make_run(tmp_path))]
+    for event in told:
+        plain(event)
+    assert out.getvalue().splitlines() == [
+        "waiting for the reasoner: 0 s: Loading weights",
+        "waiting for the reasoner: 10 s: Loading weights",
+        "waiting for the reasoner: 42 s: Loading weights",
+        ANSWERS,
+        f"Run {tmp_path}",
+    ]
+    assert plain.run is not None
+
+
+def test_a_server_that_was_there_is_said_to_be_reused() -> None:
+    out = io.StringIO()
+    Plain(out)(READY.model_copy(update={"reused": True, "version": "", "form": ""}))
+    assert out.getvalue() == "reasoner: tiny at http://127.0.0.1:8101, already running\n"
+
+
+def test_the_live_view_shows_the_wait_and_then_the_server(tmp_path: Path) -> None:
+    console = Console(file=io.StringIO(), force_terminal=True, width=120, color_system=None)
+    view = Lively(console)
+
+    def shown() -> str:
+        with console.capture() as capture:
+            console.print(view)
+        return capture.get()
+
+    view(waiting(42.0, "\x1b[2JCapturing graphs"))
+    assert "waiting for the reasoner: 42 s: \N{REPLACEMENT CHARACTER}[2JCapturing graphs" in shown()
+    view(READY)
+    view(RunStarted(run=make_run(tmp_path)))
+    assert ANSWERS in shown()
+    assert "waiting" not in shown()
+
+
+def test_silent_views_stay_silent_while_waiting(capsys: pytest.CaptureFixture[str]) -> None:
+    witness = Witness()
+    witness(waiting(1.0))
+    witness(READY)
+    assert witness.run is None
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_fallback_is_said_aloud_at_once_and_at_the_end(tmp_path: Path) -> None:
+    run = runs.asked(tmp_path / "run")
+    raw = run.iterations[0].caption
+    out = io.StringIO()
+    plain = Plain(out)
+    live = Lively(Console(file=io.StringIO(), force_terminal=True, width=300, color_system=None))
+    told: list[Event] = [
+        RunStarted(run=runs.begin(tmp_path / "other")),
+        CaptionReady(iteration=0, caption=raw, seeds=(1,)),
+    ]
+    for event in told:
+        plain(event)
+        live(event)
+    assert "Iteration 1 of 3  PROMPT NOT EXPANDED, used as written" in out.getvalue()
+    assert f"  WARNING: {raw.diagnosis}" in out.getvalue()
+    with live.console.capture() as capture:
+        live.console.print(live)
+    assert f"! {raw.diagnosis}" in capture.get()
+    assert verdict(run)[1] == f"WARNING  iteration 1 used the prompt as written: {raw.diagnosis}"
+
+
+def test_the_verdict_tells_tokens_where_models_were_asked(tmp_path: Path) -> None:
+    run = runs.asked(tmp_path / "run")
+    told = "295,500 read (239,400 cached), 15,416 written in 118 requests; prefix cache 83 % hit"
+    assert tokens(run) == told
+    assert f"tokens   {told}" in verdict(run)
+    assert tokens(make_run(tmp_path / "none")) == ""

@@ -1,0 +1,75 @@
+"""One fact of a run in one line, as a terminal shows it."""
+
+from agent.events import ServerReady, ServerWaiting
+from agent.ledger import fallback, ledger
+from agent.run import Run
+from agent.types import Candidate, Iteration
+
+
+def forecast(run: Run, elapsed: float, earlier_renders: int = 0) -> float | None:
+    """Seconds that all the rest takes at the pace of this session; None before it has judged a clip."""
+    done = run.renders - earlier_renders
+    total = run.budget.max_iterations * run.budget.samples_per_iteration
+    total = total if run.budget.max_renders is None else min(total, run.budget.max_renders)
+    if done <= 0:
+        return None
+    left = max(0, total - run.renders) * elapsed / done
+    return left if run.budget.max_seconds is None else min(left, max(0.0, run.budget.max_seconds - elapsed))
+
+
+def span(seconds: float) -> str:
+    """Seconds as people read them: 9.4 s, 1:05, 2:03:10."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def heading(iteration: Iteration, number: int, run: Run) -> str:
+    """One line on a caption: what was changed, or where it came from."""
+    caption = iteration.caption
+    if fallback(caption):
+        what = "PROMPT NOT EXPANDED, used as written"
+    elif caption.reseed:
+        what = "fresh seeds, same caption"
+    elif caption.edits:
+        answered = ", ".join(dict.fromkeys(e.criterion for e in caption.edits))
+        what = f"{len(caption.edits)} edit{'s' if len(caption.edits) != 1 else ''} for {answered}"
+    else:
+        what = {"upsample": "prompt expanded", "raw": "prompt as written", "rewrite": "no edit"}[caption.source]
+    return f"Iteration {number} of {run.budget.max_iterations}  {what}"
+
+
+def candidate_line(candidate: Candidate) -> str:
+    """One line on a candidate: seed, score, lowest criterion, seconds."""
+    low = candidate.critique.lowest
+    floor = "" if candidate.critique.floors_hold else "  below a floor"
+    return (
+        f"seed {candidate.seed:<10}  {candidate.score:.2f}  lowest: {low.criterion} {low.value:.2f}"
+        f"  render {candidate.clip.seconds:,.1f} s, judge {candidate.critique.seconds:,.1f} s{floor}"
+    )
+
+
+def server_line(event: ServerWaiting | ServerReady) -> str:
+    """One line on a server: what it is waited for with, or what answers."""
+    if isinstance(event, ServerWaiting):
+        return f"waiting for the {event.part}: {event.seconds:,.0f} s{f': {event.line}' if event.line else ''}"
+    by = f" (vLLM {event.version})" if event.version else ""
+    how = "already running" if event.reused else f"ready after {span(event.seconds)}"
+    return f"{event.part}: {event.model} at {event.url}{by}, {how}{f', clips as {event.form}' if event.form else ''}"
+
+
+def tokens(run: Run) -> str:
+    """What asking models took, in one line; "" where none was asked."""
+    took = ledger(run).total
+    usage, rate = took.usage, took.hit_rate
+    if not usage.calls:
+        return ""
+    cached = f" ({usage.cached_tokens:,} cached)" if usage.cached_tokens else ""
+    hits = "" if rate is None else f"; prefix cache {100 * rate:.0f} % hit"
+    plural = "" if usage.calls == 1 else "s"
+    return (
+        f"{usage.prompt_tokens:,} read{cached}, {usage.completion_tokens:,} written "
+        f"in {usage.calls:,} request{plural}{hits}"
+    )

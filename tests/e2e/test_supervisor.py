@@ -1,0 +1,335 @@
+"""Starting, finding and stopping a model server, with a stand-in for `vllm` that is a process like it."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from agent.errors import ServingError
+from agent.serving import served, warden
+from reasoner.chat.config import ServeConfig
+from tests.e2e.process import retake
+
+ROOT = Path(__file__).parents[2]
+
+# Has what makes vLLM hard to stop: a child that left the process group, one that ignores SIGTERM.
+VLLM = """#!{python}
+import json, os, signal, subprocess, sys, time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+model, words = sys.argv[2], sys.argv[3:]
+port = int(words[words.index("--port") + 1])
+key = os.environ.get("VLLM_API_KEY")
+sleeper = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(300)"
+child = subprocess.Popen([sys.executable, "-c", sleeper, {mark!r}], start_new_session=True)
+print("key", key, flush=True)
+print("loading", model, *words, flush=True)
+if "--fail" in words:
+    print("torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB.", flush=True)
+    sys.exit(1)
+if "--stubborn" in words:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+time.sleep(300 if "--slow" in words else 0.3)
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        status, body = 200, b""
+        if self.path == "/version":
+            body = b'{{"version": "0.99"}}'
+        elif self.path == "/v1/models":
+            if key and self.headers.get("Authorization") != "Bearer " + key:
+                status, body = 401, b'{{"error": "Unauthorized"}}'
+            else:
+                body = json.dumps({{"data": [{{"id": "served", "root": model}}]}}).encode()
+        elif self.path != "/health":
+            status = 404
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args):
+        pass
+
+
+ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
+"""
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+@pytest.fixture
+def fake(tmp_path: Path) -> Path:
+    script = tmp_path / "bin" / "vllm"
+    script.parent.mkdir()
+    script.write_text(VLLM.format(python=sys.executable, mark=str(tmp_path)))
+    script.chmod(0o755)
+    return script
+
+
+@pytest.fixture
+def left(tmp_path: Path) -> Iterator[Callable[[], list[int]]]:
+    """The living processes whose command line names this test's folder: the warden's, the server's, its child's."""
+
+    def look() -> list[int]:
+        found = []
+        for entry in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if str(tmp_path).encode() in (entry / "cmdline").read_bytes():
+                    found.append(int(entry.name))
+        return [p for p in found if p != os.getpid()]
+
+    yield look
+    for pid in look():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def config(script: Path, port: int, *extra: str, **keys: Any) -> ServeConfig:
+    return ServeConfig(model="a/model", port=port, executable=str(script), extra_args=extra, **keys)
+
+
+def nothing(_seconds: float, _line: str) -> None:
+    pass
+
+
+async def until(true: Callable[[], object], seconds: float = 20) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        await asyncio.sleep(0.05)
+
+
+async def test_a_server_is_started_and_nothing_is_left(
+    fake: Path, port: int, tmp_path: Path, left: Callable[[], list[int]]
+) -> None:
+    log = tmp_path / "logs" / "server.log"
+    async with httpx.AsyncClient() as client:
+        async with served(config(fake, port), "hush", client, log, nothing) as server:
+            assert (server.base_url, server.model, server.version) == (f"http://127.0.0.1:{port}/v1", "served", "0.99")
+            assert not server.reused
+            assert len(left()) == 3
+        assert left() == []
+    assert "loading a/model --host 127.0.0.1" in log.read_text()
+
+
+async def test_a_server_that_answers_is_used_and_left_alone(fake: Path, port: int, tmp_path: Path) -> None:
+    log, other = tmp_path / "server.log", tmp_path / "other.log"
+    async with httpx.AsyncClient() as client, served(config(fake, port), "k", client, log, nothing):
+        async with served(config(fake, port), "k", client, other, nothing) as again:
+            assert again.reused
+        assert (await client.get(f"http://127.0.0.1:{port}/health")).status_code == 200
+        assert not other.exists()
+
+
+async def test_another_model_on_the_port_is_named(fake: Path, port: int, tmp_path: Path) -> None:
+    log = tmp_path / "server.log"
+    async with httpx.AsyncClient() as client, served(config(fake, port), None, client, log, nothing):
+        wanted = ServeConfig(model="b/model", port=port, executable=str(fake))
+        with pytest.raises(ServingError, match=r"already serves served, not b/model; choose another serve\.port"):
+            async with served(wanted, None, client, log, nothing):
+                pass
+
+
+async def test_a_server_with_another_key_is_named(fake: Path, port: int, tmp_path: Path) -> None:
+    log = tmp_path / "server.log"
+    async with httpx.AsyncClient() as client, served(config(fake, port), "hush", client, log, nothing):
+        with pytest.raises(ServingError, match="api_key_env") as caught:
+            async with served(config(fake, port), "wrong", client, log, nothing):
+                pass
+        assert "wrong" not in str(caught.value)
+
+
+async def test_another_program_on_the_port_is_named(fake: Path, port: int, tmp_path: Path) -> None:
+    async def answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mail.example ESMTP\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", port), httpx.AsyncClient() as client:
+        with pytest.raises(ServingError, match=f"port {port} another program listens"):
+            async with served(config(fake, port), None, client, tmp_path / "log", nothing):
+                pass
+
+
+async def test_a_failed_start_tells_its_cause_and_the_log(
+    fake: Path, port: int, tmp_path: Path, left: Callable[[], list[int]]
+) -> None:
+    log = tmp_path / "server.log"
+    log.write_text("port: Address already in use\n")  # of an earlier start: not this one's cause
+    async with httpx.AsyncClient() as client:
+        with pytest.raises(ServingError, match="ended with code 1") as caught:
+            async with served(config(fake, port, "--fail"), "hush", client, log, nothing):
+                pass
+    words = str(caught.value)
+    assert "the GPU's memory ran out" in words
+    assert "| torch.OutOfMemoryError" in words
+    assert str(log) in words
+    assert "| key ***" in words
+    assert "hush" not in words
+    assert left() == []
+
+
+async def test_a_slow_start_is_told_and_given_up(
+    fake: Path, port: int, tmp_path: Path, left: Callable[[], list[int]]
+) -> None:
+    told: list[tuple[float, str]] = []
+    slow = config(fake, port, "--slow", ready_seconds=3.0)
+    async with httpx.AsyncClient() as client:
+        with pytest.raises(ServingError, match=r"serve\.ready_seconds \(3 s\)"):
+            async with served(slow, None, client, tmp_path / "log", lambda s, line: told.append((s, line))):
+                pass
+    assert told[0][0] >= 2
+    assert told[0][1].startswith("loading a/model")
+    assert left() == []
+
+
+async def test_cancelled_while_waiting(fake: Path, port: int, tmp_path: Path, left: Callable[[], list[int]]) -> None:
+    async def wait() -> None:
+        async with (
+            httpx.AsyncClient() as client,
+            served(config(fake, port, "--slow"), None, client, tmp_path / "log", nothing),
+        ):
+            pass
+
+    task = asyncio.create_task(wait())
+    await until(lambda: len(left()) == 3)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert left() == []
+
+
+async def test_no_such_command(port: int, tmp_path: Path) -> None:
+    async with httpx.AsyncClient() as client:
+        with pytest.raises(ServingError, match=r"serve\.executable: there is no command"):
+            async with served(config(tmp_path / "vllm", port), None, client, tmp_path / "log", nothing):
+                pass
+
+
+PARENT = """
+import asyncio, sys
+from pathlib import Path
+import httpx
+from agent.serving import served
+from reasoner.chat.config import ServeConfig
+
+async def main():
+    config = ServeConfig(model="a/model", port=int(sys.argv[1]), executable=sys.argv[2], extra_args=tuple(sys.argv[4:]))
+    async with httpx.AsyncClient() as client, served(config, None, client, Path(sys.argv[3]), lambda *told: None):
+        print("ready", flush=True)
+        await asyncio.sleep(300)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize(("how", "extra"), [(signal.SIGKILL, []), (signal.SIGKILL, ["--slow"]), (signal.SIGINT, [])])
+async def test_when_we_are_killed_nothing_is_left(
+    fake: Path, port: int, tmp_path: Path, left: Callable[[], list[int]], how: signal.Signals, extra: list[str]
+) -> None:
+    command = [sys.executable, "-c", PARENT, str(port), str(fake), str(tmp_path / "log"), *extra]
+    with subprocess.Popen(  # noqa: ASYNC220 - what is tested is a process
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=os.environ | {"PYTHONPATH": str(ROOT)}
+    ) as parent:
+        assert parent.stdout is not None
+        if extra:
+            await until(lambda: len(left()) == 4)  # the parent's command line names the folder too
+        else:
+            assert await asyncio.to_thread(parent.stdout.readline) == b"ready\n"
+        parent.send_signal(how)
+    await until(lambda: left() == [])
+
+
+async def test_a_server_that_does_not_end_is_killed(
+    fake: Path, port: int, tmp_path: Path, left: Callable[[], list[int]]
+) -> None:
+    log = tmp_path / "log"
+    command = [
+        sys.executable,
+        "-I",
+        "-S",
+        warden.__file__,
+        "0.5",
+        str(fake),
+        "serve",
+        "m",
+        "--port",
+        str(port),
+        "--stubborn",
+    ]
+    with log.open("wb") as file, subprocess.Popen(command, stdin=subprocess.PIPE, stdout=file, stderr=file) as process:  # noqa: ASYNC220 - what is tested is a process
+        await until(lambda: "loading" in log.read_text())
+        await asyncio.sleep(0.2)
+        assert process.stdin is not None
+        process.stdin.close()
+        began = time.monotonic()
+        process.wait(10)
+        assert time.monotonic() - began >= 0.5
+    assert left() == []
+
+
+async def test_when_the_warden_is_killed_the_server_is_told(
+    fake: Path, port: int, tmp_path: Path, left: Callable[[], list[int]]
+) -> None:
+    command = [sys.executable, "-I", "-S", warden.__file__, "5", str(fake), "serve", "m", "--port", str(port)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:  # noqa: ASYNC220 - what is tested is a process
+        await until(lambda: len(left()) == 3)
+        process.kill()
+    await until(lambda: not [p for p in left() if b"serve" in Path(f"/proc/{p}/cmdline").read_bytes()])
+
+
+@pytest.mark.parametrize(("command", "code"), [("exit 7", 7), ("kill -9 $$", 137)])
+def test_the_warden_ends_with_the_servers_code(command: str, code: int) -> None:
+    words = [sys.executable, "-I", "-S", warden.__file__, "5", "sh", "-c", command]
+    with subprocess.Popen(words, stdin=subprocess.PIPE) as process:
+        assert process.wait(20) == code
+
+
+def test_doctor_explains_a_server_to_start_and_starts_none(
+    fake: Path, port: int, left: Callable[[], list[int]]
+) -> None:
+    done = retake(
+        *("doctor", ROOT / "configs" / "cosmos3-nano.yaml"),
+        *("-s", f"reasoner.serve.port={port}", "-s", f"reasoner.serve.executable={fake}"),
+        *("-s", "reasoner.serve.gpu_memory_utilization=null", "-s", f"output.dir={fake.parent}"),
+    )
+    assert done.code == 0, done.out
+    assert f"will be started at http://127.0.0.1:{port}/v1" in done.out
+    assert str(fake) in done.out
+    assert "asks the reasoner's server" in done.out
+    assert left() == []
+
+
+async def test_doctor_asks_a_server_that_runs(fake: Path, port: int, tmp_path: Path) -> None:
+    async with httpx.AsyncClient() as client, served(config(fake, port), None, client, tmp_path / "log", nothing):
+        nano = ROOT / "configs" / "cosmos3-nano.yaml"
+        done = await asyncio.to_thread(
+            retake, "doctor", nano, "-s", f"reasoner.base_url=http://127.0.0.1:{port}", "-s", f"output.dir={tmp_path}"
+        )
+    assert done.code == 0, done.out
+    assert "(from reasoner.base_url); version 0.99" in done.out
+
+
+def test_doctor_names_a_server_that_is_not_there(port: int, tmp_path: Path) -> None:
+    done = retake(
+        *("doctor", "-s", "reasoner.backend=openai", "-s", f"reasoner.base_url=http://127.0.0.1:{port}"),
+        *("-s", f"output.dir={tmp_path}"),
+    )
+    assert done.code == 2
+    assert "start that server" in done.out
