@@ -1,0 +1,51 @@
+"""Two hundred captions from a model that knows nothing: the hardest test of a reader of replies."""
+
+import asyncio
+import time
+from collections import Counter
+
+import pytest
+
+from reasoner.caption import StructuredCaption
+from reasoner.chat.types import Sampling
+from reasoner.config import OpenAIConfig
+from reasoner.openai import OpenAI
+from reasoner.openai.backend import REPAIRED
+from reasoner.types import CaptionRequest
+from tests.real.conftest import Server
+
+COUNT = 200
+MAX_TOKENS = 1200
+"""A part of the captions is longer, so that repairs and fallbacks are among them."""
+
+
+@pytest.mark.timeout(330)
+async def test_200_captions(server: Server) -> None:
+    counts: Counter[str] = Counter()
+    began = time.monotonic()
+    async with server.chat(concurrency=16, timeout_seconds=300) as chat:
+
+        async def one(number: int) -> None:
+            config = OpenAIConfig(sampling=Sampling(max_tokens=MAX_TOKENS, seed=10 * number))
+            asked = CaptionRequest(
+                prompt=f"Boat number {number} leaves the harbour", width=832, height=480, num_frames=61, fps=24
+            )
+            caption = await OpenAI(config, chat).upsample(asked)
+            assert 1 <= caption.usage.calls <= 2
+            if caption.source == "raw":
+                assert caption.prompt == asked.prompt
+                assert caption.notes
+                counts["fallen back"] += 1
+                return
+            assert StructuredCaption.parse(caption.prompt) == caption.structured
+            repaired = any(note.startswith(REPAIRED) for note in caption.notes)
+            assert repaired == (caption.usage.calls == 2)
+            counts["repaired" if repaired else "valid"] += 1
+
+        async with asyncio.TaskGroup() as group:
+            for number in range(COUNT):
+                group.create_task(one(number))
+    seconds = time.monotonic() - began
+    print(f"{COUNT} captions in {seconds:.0f} s: " + ", ".join(f"{n} {what}" for what, n in counts.most_common()))
+    assert counts.total() == COUNT
+    assert counts["valid"] > COUNT / 4

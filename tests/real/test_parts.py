@@ -1,0 +1,203 @@
+"""What the reasoner and the critic ask of a real server, through the public client."""
+
+import itertools
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from PIL import Image
+
+from critic.config import VLMConfig
+from critic.types import Criterion, Rubric, WrittenRubric
+from critic.vlm import VLM, Checklist
+from reasoner.caption import StructuredCaption
+from reasoner.chat.client import Chat
+from reasoner.chat.types import Sampling
+from reasoner.config import OpenAIConfig
+from reasoner.openai import OpenAI
+from reasoner.types import CaptionRequest, Revision
+from tests.real.conftest import KEY, Server
+
+PROMPT = "A red lighthouse over a bay at dusk, the camera pushes in"
+SAMPLING = Sampling(max_tokens=4000)
+
+
+class Questions:
+    """Two questions, always the same."""
+
+    id = "questions/1"
+    rubric = Rubric(
+        name="questions",
+        version=1,
+        criteria=(
+            Criterion(name="lighthouse", title="Lighthouse", axis="adherence", definition="Is there a lighthouse?"),
+            Criterion(
+                name="steady",
+                title="Steady",
+                axis="quality",
+                definition="Is the picture steady?",
+                negation="Does the picture shake?",
+            ),
+        ),
+    )
+
+    async def write(self, prompt: str, first_frame: Path | None) -> WrittenRubric:
+        return WrittenRubric(rubric=self.rubric, by=self.id)
+
+
+@pytest.fixture
+def first_frame(tmp_path: Path) -> Path:
+    path = tmp_path / "first.png"
+    Image.radial_gradient("L").resize((320, 192)).convert("RGB").save(path)
+    return path
+
+
+@pytest.fixture(params=["text", "image"])
+def asked(request: pytest.FixtureRequest, first_frame: Path) -> CaptionRequest:
+    return CaptionRequest(
+        prompt=PROMPT,
+        first_frame=first_frame if request.param == "image" else None,
+        width=320,
+        height=192,
+        num_frames=61,
+        fps=24,
+    )
+
+
+@pytest.mark.parametrize("form", ["full", "image2video"])
+async def test_upsample_is_schema_valid_or_a_fallback_said_aloud(chat: Chat, asked: CaptionRequest, form: Any) -> None:
+    reasoner = OpenAI(OpenAIConfig(caption=form, sampling=SAMPLING), chat)
+    caption = await reasoner.upsample(asked)
+    assert caption.usage.calls >= 1
+    assert caption.usage.completion_tokens > 0
+    if caption.source == "raw":
+        assert caption.prompt == PROMPT
+        assert caption.notes
+    elif form == "full":
+        assert caption.structured is not None
+        assert StructuredCaption.parse(caption.prompt) == caption.structured
+        stamped = caption.structured.model_dump(include={"resolution", "aspect_ratio", "duration", "fps"})
+        assert stamped == {"resolution": {"H": 192, "W": 320}, "aspect_ratio": "16,9", "duration": "2s", "fps": 24}
+
+
+async def test_rewrite_edits_named_fields_or_says_that_none_is_left(chat: Chat, asked: CaptionRequest) -> None:
+    reasoner = OpenAI(OpenAIConfig(sampling=SAMPLING), chat)
+    first = await reasoner.upsample(asked)
+    tried = Revision(
+        caption=first,
+        score=0.3,
+        criteria={"camera": 0.2, "lighthouse": 0.4},
+        floors={"camera": 0.3},
+        feedback="0:01 the camera stands still",
+    )
+    caption = await reasoner.rewrite(asked, [tried], 0)
+    assert caption.source == "rewrite"
+    assert caption.diagnosis
+    assert caption.usage.calls >= 1
+    assert (caption.prompt == first.prompt) == caption.reseed
+    assert {edit.criterion for edit in caption.edits} <= {"camera", "lighthouse"}
+
+
+async def test_checklist_is_written_or_replaced_aloud(chat: Chat, first_frame: Path) -> None:
+    written = await Checklist(chat).write(PROMPT, first_frame)
+    assert len(written.rubric.criteria) >= 6
+    assert written.usage.calls >= 1
+    names = [criterion.name for criterion in written.rubric.criteria]
+    assert len(set(names)) == len(names)
+
+
+async def test_critique_of_a_clip(chat: Chat, clip: Path) -> None:
+    critique = await VLM(VLMConfig(), chat, Checklist(chat)).judge(clip, PROMPT, None)
+    methods = {score.method for score in critique.scores}
+    assert "logprobs" in methods
+    assert methods <= {"logprobs", "inherited"}
+    probabilities = {score.value for score in critique.scores if score.method == "logprobs"}
+    assert len(probabilities) > 1, "another question has another answer"
+    assert critique.usage.calls > len(probabilities)
+    assert critique.feedback
+    assert any("as one video with their times" in note for note in critique.notes), critique.notes
+
+
+async def test_probabilities_are_those_of_a_direct_request(server: Server, clip: Path) -> None:
+    """Read off the wire and asked again without our client: same tokens, same sum."""
+    sent: list[bytes] = []
+
+    async def keep(request: httpx.Request) -> None:
+        sent.append(request.content)
+
+    async with httpx.AsyncClient(event_hooks={"request": [keep]}, timeout=60) as client:
+        chat = Chat(client, server.config, KEY)
+        await chat.connect()
+        critique = await VLM(VLMConfig(feedback=False), chat, Questions()).judge(clip, PROMPT, None)
+    asked = [json.loads(body) for body in sent if b'"choice"' in body]
+    url = next(
+        part["video_url"]["url"]
+        for message in asked[0]["messages"]
+        if isinstance(message["content"], list)
+        for part in message["content"]
+        if part["type"] == "video_url"
+    )
+    assert url.startswith("data:video/jpeg;base64,")
+    yes: dict[str, float] = {}
+    for body in asked:
+        raw = {
+            "model": server.config.model,
+            "messages": body["messages"],
+            "media_io_kwargs": body["media_io_kwargs"],
+            "structured_outputs": {"choice": body["structured_outputs"]["choice"]},
+            "temperature": 0,
+            "max_tokens": 1,
+            "logprobs": True,
+            "top_logprobs": 20,
+        }
+        answer = direct(server, raw)
+        top = answer["choices"][0]["logprobs"]["content"][0]["top_logprobs"]
+        mass = {"y": 0.0, "n": 0.0}
+        for token in top:
+            letters = token["token"].strip().lower()
+            if letters and token["logprob"] > -9000 and ("yes".startswith(letters) or "no".startswith(letters)):
+                mass[letters[0]] += math.exp(token["logprob"])
+        words = str(body["messages"])
+        question = next(q for q in ("lighthouse?", "steady?", "shake?") if q in words)
+        yes[question] = mass["y"] / (mass["y"] + mass["n"])
+    assert len(yes) == 3
+    scores = {score.criterion: score.value for score in critique.scores}
+    assert scores["lighthouse"] == pytest.approx(yes["lighthouse?"], abs=1e-6)
+    assert scores["steady"] == pytest.approx((yes["steady?"] + 1 - yes["shake?"]) / 2, abs=1e-6)
+
+
+async def test_second_critique_of_a_clip_hits_the_prefix_cache(server: Server, chat: Chat, clip: Path) -> None:
+    critic = VLM(VLMConfig(feedback=False), chat, Questions())
+    counts = [counters(server)]
+    critiques = []
+    for _ in range(2):
+        critiques.append(await critic.judge(clip, PROMPT, None))
+        counts.append(counters(server))
+    rates = []
+    for before, after in itertools.pairwise(counts):
+        queries, hits = (after[name] - before[name] for name in ("queries", "hits"))
+        rates.append(hits / queries)
+    print(f"prefix cache: {rates[0]:.0%} of the first critique, {rates[1]:.0%} of the second")
+    assert rates[1] > 0.8
+    assert rates[1] > rates[0]
+    assert critiques[1].usage.cached_tokens > 0.8 * critiques[1].usage.prompt_tokens
+    assert critiques[1].scores == critiques[0].scores
+
+
+def direct(server: Server, body: dict[str, Any]) -> Any:
+    """A chat completion, without our client."""
+    headers = {"Authorization": f"Bearer {KEY}"}
+    return httpx.post(f"{server.root}/v1/chat/completions", json=body, headers=headers, timeout=60).json()
+
+
+def counters(server: Server) -> dict[str, float]:
+    """The prefix cache's, read off the metrics page by hand."""
+    page = httpx.get(f"{server.root}/metrics").text
+    found = {}
+    for name in ("queries", "hits"):
+        lines = [line for line in page.splitlines() if line.startswith(f"vllm:prefix_cache_{name}_total")]
+        found[name] = sum(float(line.rpartition(" ")[2]) for line in lines)
+    return found
