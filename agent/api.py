@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from agent import journal
-from agent.building import build, endpoints
+from agent.building import build, endpoints, rubric_file
 from agent.config import RequestConfig, RunConfig
 from agent.controller import Controller, Lost
 from agent.errors import ConfigError, NoCandidateError, RunFolderError
@@ -23,6 +23,7 @@ from agent.reading import check, expand, load_config
 from agent.request import exact, resolved
 from agent.run import Run
 from agent.stopping import sentence, stop_reason
+from critic.config import HybridConfig, VLMConfig
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +95,12 @@ async def refine_and_generate_async(
         versions=versions(),
     )
     wish = resolved(settings.request, request, run.request.spec.first_frame)
-    journal.create(folder, settings.model_copy(update={"request": wish}), run, frame)
+    given = {} if frame is None else {journal.FRAME: frame}
+    critic = settings.critic
+    if isinstance(critic, VLMConfig | HybridConfig) and critic.rubric is not None:
+        given[journal.RUBRIC] = rubric_file(critic.rubric)
+        critic = critic.model_copy(update={"rubric": journal.RUBRIC})
+    journal.create(folder, settings.model_copy(update={"request": wish, "critic": critic}), run, given)
     with journal.only_writer(folder):
         return await _carry(settings, run, on_event)
 

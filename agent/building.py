@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 BASE_URL = "COSMOS_PROMPT_UPSAMPLER_BASE_URL"
 """Environment variable that NVIDIA's tools read the reasoner's address from."""
+_KEY_LENGTH = 16
+"""Characters from which a name that is not all capitals may be a pasted key, and is not repeated."""
 DEFAULT_URL = "http://127.0.0.1:8000"
 
 
@@ -51,9 +53,15 @@ def endpoints(config: RunConfig) -> dict[str, EndpointConfig]:
     for part, endpoint in found.items():
         if endpoint.api_key_env and not os.environ.get(endpoint.api_key_env):
             key = "reasoner" if part == "reasoner" or endpoint == found.get("reasoner") else "critic.endpoint"
+            name = endpoint.api_key_env
+            if name != name.upper() and len(name) >= _KEY_LENGTH:
+                raise ConfigError(
+                    f"{key}.api_key_env: no environment variable has the name given there; is it the key itself? Then "
+                    "change that key, export it as a variable, and write the variable's name"
+                )
             raise ConfigError(
-                f"{key}.api_key_env: the environment variable {endpoint.api_key_env} is not set; export it, or take "
-                "the key out where the server needs none"
+                f"{key}.api_key_env: the environment variable {name} is not set; export it, or take the key out where "
+                "the server needs none"
             )
     return found
 
@@ -195,13 +203,27 @@ def build_critic(config: CriticConfig, chat: "Chat | None" = None, memory: Memor
             return Hybrid(config, Signals(SignalsConfig(concurrency=config.concurrency)), asking)
 
 
+def rubric_file(path: str) -> bytes:
+    """A user's rubric, found fit to be asked.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    from critic.vlm import FromFile  # noqa: PLC0415 - as above
+
+    with boundary(ConfigError, "critic.rubric"):
+        FromFile(Path(path))
+        return Path(path).read_bytes()
+
+
 def _rubrics(config: VLMConfig | HybridConfig, chat: "Chat", memory: Memory | None) -> RubricWriter:
     from critic.vlm import Checklist, FromFile  # noqa: PLC0415 - as above
 
     if config.rubric is not None:
         with boundary(ConfigError, "critic.rubric"):
-            return FromFile(Path(config.rubric))
-    writer = Checklist(chat)
+            writer: RubricWriter = FromFile(Path(config.rubric))
+    else:
+        writer = Checklist(chat)
     return writer if memory is None else RememberedRubric(writer, memory)
 
 

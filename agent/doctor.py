@@ -8,11 +8,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
 from rich.console import Console
 from rich.text import Text
 
-from agent.building import BASE_URL, build_critic, build_generator, build_reasoner, endpoints
+from agent.building import BASE_URL, build_critic, build_generator, build_reasoner, endpoints, rubric_file
 from agent.config import RunConfig
 from agent.errors import RetakeError
 from agent.http import http_client
@@ -24,7 +23,7 @@ from critic.types import Critic
 from generator.types import RenderSpec
 from reasoner.chat.client import Chat
 from reasoner.chat.config import EndpointConfig, ServeConfig
-from reasoner.chat.types import ChatError
+from reasoner.chat.types import ChatError, ServerDown
 from reasoner.config import RulesConfig
 from reasoner.types import Reasoner
 
@@ -49,7 +48,7 @@ def examine(config: RunConfig, console: Console | None = None) -> bool:
         findings.append(finding)
         mark = Text(f"{'ok' if finding.good else 'missing':9}", style="green" if finding.good else "red")
         console.print(mark + Text(f"{finding.what:12}{finding.found}"), soft_wrap=True)
-        if not finding.good:
+        if not finding.good and finding.cure:
             console.print(Text(f"{'':21}{finding.cure}", style="bold"), soft_wrap=True)
     good = all(f.good for f in findings)
     console.print("All is well." if good else "Mend what is missing above, then ask again.")
@@ -136,9 +135,8 @@ async def _reached(part: str, endpoint: EndpointConfig, origin: str) -> Finding:
             chat = Chat(client, endpoint, key)
             await chat.connect()
     except (ChatError, ValueError) as error:
-        return Finding(
-            part, False, f"{error} (address from {origin})", "start that server, or name another by base_url"
-        )
+        cure = "start that server, or name another by base_url" if isinstance(error, ServerDown) else ""
+        return Finding(part, False, f"{error} (address from {origin})", cure)
     facts = [
         f"{chat.model} at {chat.url} (from {origin})",
         chat.version and f"version {chat.version}",
@@ -156,7 +154,7 @@ async def _running(part: str, endpoint: EndpointConfig, serve: ServeConfig) -> F
         async with http_client(backoff_seconds=0.1) as client:
             model, version = await found(serve, os.environ.get(endpoint.api_key_env or ""), client)
     except RetakeError as error:
-        return Finding(part, False, str(error), "choose another serve.port")
+        return Finding(part, False, str(error))
     return Finding(
         part, True, f"{model} runs already at {address(serve)} (version {version or 'unknown'}): used as it is"
     )
@@ -177,11 +175,9 @@ def _rubric(critic: VLMConfig | HybridConfig) -> Finding:
     if critic.rubric is None:
         return Finding("rubric", True, f"the model writes a checklist for each request; it sees {shown}")
     try:
-        with Path(critic.rubric).open(encoding="utf-8") as file:
-            yaml.safe_load(file)
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "is not YAML"
-        return Finding("rubric", False, f"{critic.rubric}: {reason}", "correct critic.rubric, or take it out")
+        rubric_file(critic.rubric)
+    except RetakeError as error:
+        return Finding("rubric", False, str(error), "correct critic.rubric, or take it out")
     return Finding("rubric", True, f"{critic.rubric}; the model sees {shown}")
 
 

@@ -8,7 +8,7 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,6 +29,8 @@ from agent.run import Run
 log = logging.getLogger(__name__)
 
 CONFIG, EVENTS, RUN, FRAME, LOCK = "config.yaml", "events.jsonl", "run.json", "first_frame.png", ".lock"
+RUBRIC = "rubric.yaml"
+"""The user's own questions, as they were when the run began."""
 MAKING = ".making"
 """Stands in a folder until all is in it that a run begins with."""
 FORMAT = 1
@@ -45,15 +47,15 @@ def new_id(prompt: str, now: datetime) -> str:
     return "-".join(part for part in (f"{now:%Y%m%d-%H%M%S}", words, secrets.token_hex(2)) if part)
 
 
-def create(folder: Path, config: RunConfig, run: Run, first_frame: bytes | None) -> None:
-    """Make a run's folder, whole or not at all.
+def create(folder: Path, config: RunConfig, run: Run, given: Mapping[str, bytes]) -> None:
+    """Make a run's folder, whole or not at all. `given`: the user's files that it keeps, by name.
 
     Raises:
         RunFolderError: the folder is taken.
         StorageError: it cannot be written.
     """
     if (folder / MAKING).exists() and not (folder / RUN).exists():  # our own, cut off by a kill
-        for name in (CONFIG, FRAME, MAKING):
+        for name in (CONFIG, FRAME, RUBRIC, MAKING):
             (folder / name).unlink(missing_ok=True)
         with suppress(OSError):
             (folder / "clips").rmdir()
@@ -64,13 +66,13 @@ def create(folder: Path, config: RunConfig, run: Run, first_frame: bytes | None)
         raise RunFolderError(f"{folder}: cannot be made, since {blocked} is a file; choose another --out")
     with boundary(StorageError, f"making the run folder {folder}"):
         if folder.exists():  # somebody's mount point, or where their shell stands: it is filled and not replaced
-            _fill(folder, config, run, first_frame)
+            _fill(folder, config, run, given)
             return
         aside = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
         made = _missing_parents(folder)
         try:
             aside.mkdir(parents=True)
-            _fill(aside, config, run, first_frame)
+            _fill(aside, config, run, given)
             aside.replace(folder)
         except BaseException:
             shutil.rmtree(aside, ignore_errors=True)
@@ -80,12 +82,12 @@ def create(folder: Path, config: RunConfig, run: Run, first_frame: bytes | None)
             raise
 
 
-def _fill(place: Path, config: RunConfig, run: Run, first_frame: bytes | None) -> None:
+def _fill(place: Path, config: RunConfig, run: Run, given: Mapping[str, bytes]) -> None:
     (place / MAKING).touch()
     (place / "clips").mkdir()
     (place / CONFIG).write_text(config.to_yaml(), encoding="utf-8")
-    if first_frame is not None:
-        (place / FRAME).write_bytes(first_frame)
+    for name, data in given.items():
+        (place / name).write_bytes(data)
     write_atomically(place / RUN, _dump(run))  # without it the folder is no run
     (place / MAKING).unlink()
 

@@ -100,4 +100,11 @@ def fallback(caption: Caption) -> str:
 
 def fallbacks(run: Run) -> dict[int, str]:
     """The iterations rendered from the user's own words for want of a caption, by index, and why."""
-    return {n: why for n, i in enumerate(run.iterations) if (why := fallback(i.caption))}
+    found: dict[int, str] = {}
+    for number, iteration in enumerate(run.iterations):
+        caption, parent = iteration.caption, iteration.parent
+        # the same words tried on fresh seeds are still the user's own
+        why = found.get(parent, "") if caption.reseed and parent is not None else fallback(caption)
+        if why:
+            found[number] = why
+    return found

@@ -20,6 +20,7 @@ from agent.types import Step
 from critic.types import Critic, Critique, JudgeError, RubricWriter, WrittenRubric
 from generator.delivery import delivered, slip_path
 from generator.types import Clip, Generator, RenderError, RenderSpec
+from reasoner.chat.types import Usage
 from reasoner.types import Caption, CaptionError, CaptionRequest, Reasoner, Revision
 
 FINAL: dict[str, type[Exception]] = {e.__name__: e for e in (CaptionError, RenderError, JudgeError)}
@@ -255,7 +256,19 @@ class RememberedRubric:
     async def write(self, prompt: str, first_frame: Path | None) -> WrittenRubric:
         """As the inner one, once."""
         frame = None if first_frame is None else file_hash(first_frame)
-        inputs = {"by": self.id, "prompt": prompt, "first_frame": frame}
-        return await self.memory.remember(
-            "rubric", inputs, WrittenRubric, lambda: self.inner.write(prompt, first_frame)
-        )
+        fresh = False
+
+        async def write() -> WrittenRubric:
+            nonlocal fresh
+            fresh = True
+            return await self.inner.write(prompt, first_frame)
+
+        # whoever would write it today: clips that were asked other questions cannot be compared
+        inputs = {"prompt": prompt, "first_frame": frame}
+        written = await self.memory.remember("rubric", inputs, WrittenRubric, write)
+        if fresh:
+            return written
+        notes = written.notes
+        if written.by != self.id:
+            notes = (*notes, f"The questions are those that this run began with, by {written.by}.")
+        return written.model_copy(update={"notes": notes, "usage": Usage()})  # what it took is counted already

@@ -141,7 +141,7 @@ class Plain(Witness):
         elapsed = self.elapsed(at)
         left = forecast(run, elapsed, self.earlier_renders)
         if left:
-            self._say(f"  {span(elapsed)} elapsed, about {span(left)} if every iteration is used")
+            self._say(f"  {span(elapsed)} elapsed, about {span(left)} more if every iteration is used")
 
     def _say(self, line: str) -> None:
         try:
@@ -229,7 +229,7 @@ class Lively(Witness):
         whole = forecast(run, self.done_by, self.earlier_renders) if run.ending is None else None
         left = max(0.0, whole - (elapsed - self.done_by)) if whole else None
         words = f"{run.renders} of at most {total} renders  {span(elapsed)}"
-        words += f"  about {span(left)} if every iteration is used" if left else ""
+        words += f"  about {span(left)} more if every iteration is used" if left else ""
         row = Table.grid(padding=(0, 1))
         row.add_row(ProgressBar(total=total, completed=run.renders, width=28), Text(words))
         return row

@@ -1,5 +1,6 @@
 """Rubrics out of YAML: the user's own, and the questions that come with this package."""
 
+import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
@@ -23,6 +24,10 @@ _CURES: Final[Mapping[str, str]] = {
     "missing": "is missing",
     "string_pattern_mismatch": "must be lower case letters, digits and underscores, beginning with a letter",
 }
+
+
+_PLACE = re.compile(r"\{\s*\w*\s*\}")
+"""What looks like a place to be filled in."""
 
 
 class RubricError(ValueError):
@@ -117,6 +122,11 @@ def _check(file: _File, source: str) -> None:
             raise RubricError(
                 f"{where}.question: a physics question may not hold {PROMPT}: judges grow lenient when they know what "
                 "was meant; leave it out, or ask on the axis adherence"
+            )
+        if other := _PLACE.search(f"{entry.question} {entry.negation or ''}".replace(PROMPT, "")):
+            raise RubricError(
+                f"{where}.question: {other[0]} stands for nothing; {PROMPT} is the one place that is filled in, with "
+                "what the user asked"
             )
         seen.add(entry.name)
 

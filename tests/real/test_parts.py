@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,11 @@ import httpx
 import pytest
 from PIL import Image
 
+from agent.config import NEGATIVE_PROMPT
 from critic.config import VLMConfig
 from critic.types import Criterion, Rubric, WrittenRubric
 from critic.vlm import VLM, Checklist
-from reasoner.caption import StructuredCaption
+from reasoner.caption import MotionCaption, StructuredCaption
 from reasoner.chat.client import Chat
 from reasoner.chat.types import Sampling
 from reasoner.config import OpenAIConfig
@@ -64,6 +66,7 @@ def asked(request: pytest.FixtureRequest, first_frame: Path) -> CaptionRequest:
         height=192,
         num_frames=61,
         fps=24,
+        negative_prompt=NEGATIVE_PROMPT,
     )
 
 
@@ -81,6 +84,16 @@ async def test_upsample_is_schema_valid_or_a_fallback_said_aloud(chat: Chat, ask
         assert StructuredCaption.parse(caption.prompt) == caption.structured
         stamped = caption.structured.model_dump(include={"resolution", "aspect_ratio", "duration", "fps"})
         assert stamped == {"resolution": {"H": 192, "W": 320}, "aspect_ratio": "16,9", "duration": "2s", "fps": 24}
+    else:
+        assert isinstance(caption.structured, MotionCaption)
+        assert caption.structured.text() == caption.prompt
+        assert (caption.structured.duration, caption.structured.fps) == ("2s", 24)
+        assert caption.negative_prompt is not None
+        assert words(caption.negative_prompt) <= words(asked.negative_prompt), "words may only be taken out"
+
+
+def words(text: str) -> set[str]:
+    return set(re.findall(r"\w+", text.lower()))
 
 
 async def test_rewrite_edits_named_fields_or_says_that_none_is_left(chat: Chat, asked: CaptionRequest) -> None:
@@ -107,6 +120,7 @@ async def test_checklist_is_written_or_replaced_aloud(chat: Chat, first_frame: P
     assert written.usage.calls >= 1
     names = [criterion.name for criterion in written.rubric.criteria]
     assert len(set(names)) == len(names)
+    assert written.rubric.name == "checklist" or written.notes, "the built-in questions stand in, and nobody says so"
 
 
 async def test_critique_of_a_clip(chat: Chat, clip: Path) -> None:
@@ -183,6 +197,9 @@ async def test_second_critique_of_a_clip_hits_the_prefix_cache(server: Server, c
     print(f"prefix cache: {rates[0]:.0%} of the first critique, {rates[1]:.0%} of the second")
     assert rates[1] > 0.8
     assert rates[1] > rates[0]
+    own = critiques[1].usage
+    assert own.cache_queries == counts[2]["queries"] - counts[1]["queries"], "ours are the server's own figures"
+    assert own.cache_hits == counts[2]["hits"] - counts[1]["hits"]
     assert critiques[1].usage.cached_tokens > 0.8 * critiques[1].usage.prompt_tokens
     assert critiques[1].scores == critiques[0].scores
 

@@ -71,8 +71,9 @@ def test_a_whole_run(provided: Provided, tmp_path: Path, log: Path) -> None:
     (folder,) = (tmp_path / "runs").glob("[!.]*")
     run = json.loads((folder / "run.json").read_text())
     assert (folder / "report.html").stat().st_size > 10_000
-    assert tokens(run, "completion_tokens") > 100
-    assert tokens(run, "cached_tokens") > 100
+    total = run["result"]["ledger"]["total"]
+    for name in ("prompt_tokens", "completion_tokens", "cached_tokens"):
+        assert total[name] == tokens(run["iterations"], name) > 100, "the ledger is the sum of its parts"
     written = json.dumps(run)
     assert '"logprobs"' in written, "the model was asked about no clip"
     assert MODEL in written

@@ -60,5 +60,8 @@ def test_a_key_is_looked_up_by_name_before_anything_is_written(monkeypatch: pyte
     own = ("reasoner.backend=openai", "critic.backend=vlm", "critic.endpoint.api_key_env=RETAKE_TEST_KEY")
     with pytest.raises(ConfigError, match=r"^critic\.endpoint\.api_key_env: "):
         found(*own)
+    with pytest.raises(ConfigError) as pasted:
+        found("reasoner.backend=openai", "reasoner.api_key_env=hf_abcdEFGH12345678")
+    assert "hf_abcd" not in str(pasted.value)
     monkeypatch.setenv("RETAKE_TEST_KEY", "hush")
     assert "hush" not in repr(found(*own))

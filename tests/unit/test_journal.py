@@ -27,7 +27,7 @@ def fresh(folder: Path) -> Run:
 
 def test_a_folder_is_made_whole(tmp_path: Path) -> None:
     folder = tmp_path / "deep" / "er" / "run"
-    journal.create(folder, RunConfig(), fresh(folder), b"png")
+    journal.create(folder, RunConfig(), fresh(folder), {journal.FRAME: b"png"})
     assert sorted(p.name for p in folder.iterdir()) == ["clips", "config.yaml", "first_frame.png", "run.json"]
     assert journal.load(folder) == fresh(folder)
     # its image is its own
@@ -38,25 +38,25 @@ def test_a_folder_is_made_whole(tmp_path: Path) -> None:
 def test_nothing_is_left_of_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(RunFolderError, match="is a file"):
-        journal.create(tmp_path / "file" / "run", RunConfig(), fresh(tmp_path / "file" / "run"), None)
+        journal.create(tmp_path / "file" / "run", RunConfig(), fresh(tmp_path / "file" / "run"), {})
     long = tmp_path / "deep" / ("x" * 300)
     with pytest.raises(StorageError, match="making the run folder"):
-        journal.create(long, RunConfig(), fresh(long), None)
+        journal.create(long, RunConfig(), fresh(long), {})
     with pytest.raises(RunFolderError, match="not empty"):
-        journal.create(tmp_path / "file", RunConfig(), fresh(tmp_path / "file"), None)
+        journal.create(tmp_path / "file", RunConfig(), fresh(tmp_path / "file"), {})
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
 
 
 def test_an_empty_folder_is_taken_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
-    journal.create(tmp_path / "run", RunConfig(), fresh(tmp_path / "run"), None)
+    journal.create(tmp_path / "run", RunConfig(), fresh(tmp_path / "run"), {})
     assert (tmp_path / "run" / "run.json").exists()
 
 
 def test_a_folder_with_a_run_names_the_cure(tmp_path: Path) -> None:
-    journal.create(tmp_path / "run", RunConfig(), fresh(tmp_path / "run"), None)
+    journal.create(tmp_path / "run", RunConfig(), fresh(tmp_path / "run"), {})
     with pytest.raises(RunFolderError, match=f"--resume {tmp_path / 'run'}"):
-        journal.create(tmp_path / "run", RunConfig(), fresh(tmp_path / "run"), None)
+        journal.create(tmp_path / "run", RunConfig(), fresh(tmp_path / "run"), {})
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"id": 3}'])

@@ -63,3 +63,10 @@ def test_run_json_holds_the_ledger_and_the_fallbacks_and_is_read_back(tmp_path: 
     assert [f["iteration"] for f in result["fallbacks"]] == list(fallbacks(run)) == [0]
     assert "tiny-cosmos3-reasoner answered twice" in result["fallbacks"][0]["why"]
     assert load(run.folder) == run
+
+
+def test_the_users_words_on_fresh_seeds_are_still_a_fallback(tmp_path: Path) -> None:
+    run = make_run(tmp_path).with_caption(Caption.raw("a boat", "nothing readable came"), [1])
+    again = run.iterations[0].caption.on_fresh_seeds("the server is down")
+    run = run.with_caption(again, [2])
+    assert fallbacks(run) == {0: "nothing readable came", 1: "nothing readable came"}

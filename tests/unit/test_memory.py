@@ -21,6 +21,7 @@ from agent.types import Step
 from critic.types import Criterion, JudgeError, Rubric, WrittenRubric
 from generator.delivery import deliver
 from generator.types import RenderError
+from reasoner.chat.types import Usage
 from tests.parts import SPEC, Recorder, ScriptedCritic, ScriptedGenerator, ScriptedReasoner, make_run
 
 
@@ -268,15 +269,16 @@ async def test_half_written_files_are_cleaned_away(tmp_path: Path) -> None:
 class ScriptedRubrics:
     """Writes one question, and counts how often it was asked to."""
 
-    id = "scripted/1"
-
-    def __init__(self) -> None:
+    def __init__(self, id: str = "scripted/1") -> None:  # noqa: A002 - the Protocol's name
+        self.id = id
         self.written = 0
 
     async def write(self, prompt: str, first_frame: Path | None) -> WrittenRubric:
         self.written += 1
         question = Criterion(name=f"q{self.written}", title="q", axis="adherence", definition=f"Is it {prompt}?")
-        return WrittenRubric(rubric=Rubric(name="scripted", version=1, criteria=(question,)), by=self.id)
+        return WrittenRubric(
+            rubric=Rubric(name="scripted", version=1, criteria=(question,)), by=self.id, usage=Usage(calls=1)
+        )
 
 
 async def test_a_request_is_asked_the_same_questions_after_a_kill(tmp_path: Path) -> None:
@@ -284,10 +286,13 @@ async def test_a_request_is_asked_the_same_questions_after_a_kill(tmp_path: Path
     frame = tmp_path / "frame.png"
     frame.write_bytes(b"one")
     first = await RememberedRubric(ScriptedRubrics(), memory).write("a boat", frame)
-    later = ScriptedRubrics()
+    assert first.usage.calls == 1
+    later = ScriptedRubrics(id="another/1")
     remembered = RememberedRubric(later, memory)
-    assert await remembered.write("a boat", frame) == first
-    assert later.written == 0
+    again = await remembered.write("a boat", frame)
+    assert (again.rubric, later.written) == (first.rubric, 0)
+    assert again.usage.calls == 0, "what writing it took was counted in the first session"
+    assert again.notes == ("The questions are those that this run began with, by scripted/1.",)
     for prompt, image in (("a car", frame), ("a boat", None)):
         await remembered.write(prompt, image)
     frame.write_bytes(b"two")

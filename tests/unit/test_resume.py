@@ -121,7 +121,7 @@ async def test_an_empty_folder_is_filled_and_not_replaced(tmp_path: Path) -> Non
     place = tmp_path / "mount"
     place.mkdir()
     inode = place.stat().st_ino
-    journal.create(place, RunConfig(), make_run(tmp_path / "x").model_copy(update={"folder": place}), None)
+    journal.create(place, RunConfig(), make_run(tmp_path / "x").model_copy(update={"folder": place}), {})
     assert place.stat().st_ino == inode
     assert (place / journal.RUN).exists()
 
@@ -163,7 +163,7 @@ def test_a_start_that_was_cut_off_in_an_empty_folder_is_begun_again(tmp_path: Pa
     for name in (journal.MAKING, journal.CONFIG):
         (place / name).write_text("")
     (place / "clips").mkdir()
-    journal.create(place, RunConfig(), make_run(tmp_path / "x").model_copy(update={"folder": place}), None)
+    journal.create(place, RunConfig(), make_run(tmp_path / "x").model_copy(update={"folder": place}), {})
     assert sorted(p.name for p in place.iterdir()) == ["clips", "config.yaml", "run.json"]
 
 

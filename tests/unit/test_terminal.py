@@ -67,7 +67,7 @@ def test_plain_lines(tmp_path: Path) -> None:
         "Note: Size snapped.",
         "Iteration 1 of 2  prompt expanded",
         "  seed 10          0.40  lowest: motion 0.40  render 3.2 s, judge 0.2 s",
-        "  4.0 s elapsed, about 12.0 s if every iteration is used",
+        "  4.0 s elapsed, about 12.0 s more if every iteration is used",
         "  seed 11          render failed: [red]out of memory",
         "Iteration 2 of 2  1 edit for exposure",
     ]

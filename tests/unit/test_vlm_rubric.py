@@ -89,3 +89,9 @@ async def test_without_a_first_frame_its_questions_are_left_out_aloud(tmp_path: 
 def test_children_of_a_left_out_question_are_left_out() -> None:
     kept = without(builtin().criteria, "adherence")
     assert [c.name for c in kept] == ["right_motion", "true_to_picture"]
+
+
+def test_a_place_that_nothing_fills_is_refused() -> None:
+    words = "name: r\nversion: 1\ncriteria:\n  - {name: a, axis: adherence, question: 'Is it {promt}?'}\n"
+    with pytest.raises(RubricError, match=r"\(a\)\.question: \{promt\} stands for nothing; \{prompt\}"):
+        parse(words, "mine.yaml")
