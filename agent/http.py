@@ -1,6 +1,7 @@
 """How this program talks to servers: time limits, and what is repeated."""
 
 import ipaddress
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.request import getproxies, proxy_bypass
@@ -65,24 +66,50 @@ class _Routes(httpx.AsyncBaseTransport):
 
     def __init__(self) -> None:
         # callers bound what is in flight; servers close idle connections after 5 s, so they are dropped before that
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=64, keepalive_expiry=4.0)
-        self._straight = httpx.AsyncHTTPTransport(limits=limits)
-        proxies = getproxies()
-        self._by_scheme = {
-            scheme: httpx.AsyncHTTPTransport(limits=limits, proxy=_proxy(address))
-            for scheme in ("http", "https")
-            if (address := proxies.get(scheme) or proxies.get("all"))
-        }
+        self._limits = httpx.Limits(max_connections=None, max_keepalive_connections=64, keepalive_expiry=4.0)
+        self._straight = httpx.AsyncHTTPTransport(limits=self._limits)
+        self._proxies = getproxies()
+        self._by_scheme: dict[str, httpx.AsyncHTTPTransport] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         host = request.url.host
         straight = _on_this_machine(host) or proxy_bypass(host)
-        route = self._straight if straight else self._by_scheme.get(request.url.scheme, self._straight)
+        route = self._straight if straight else self._route(request.url.scheme)
         return await route.handle_async_request(request)
+
+    def _route(self, scheme: str) -> httpx.AsyncHTTPTransport:
+        """Built on first use: a proxy that cannot be used is no matter where nothing goes through it.
+
+        Raises:
+            httpx.ProxyError: what its kind needs is not installed.
+            httpx.UnsupportedProtocol: its address is none that httpx knows.
+        """
+        name = scheme if self._proxies.get(scheme) else "all"
+        address = self._proxies.get(name)
+        if scheme not in ("http", "https") or not address:
+            return self._straight
+        if scheme not in self._by_scheme:
+            # never the address itself: it may hold a password
+            cure = "set it to http://host:port, unset it, or name the server in NO_PROXY"
+            try:
+                self._by_scheme[scheme] = httpx.AsyncHTTPTransport(limits=self._limits, proxy=_proxy(address))
+            except ImportError:
+                why = f"the proxy in {_variable(name)} speaks SOCKS, for which the package socksio is missing"
+                raise httpx.ProxyError(f"{why}: pip install 'httpx[socks]', or {cure}") from None
+            except (ValueError, httpx.InvalidURL):
+                why = f"the proxy in {_variable(name)} has an address that cannot be used"
+                raise httpx.UnsupportedProtocol(f"{why}: {cure}") from None
+        return self._by_scheme[scheme]
 
     async def aclose(self) -> None:
         for route in (self._straight, *self._by_scheme.values()):
             await route.aclose()
+
+
+def _variable(name: str) -> str:
+    """The environment variable that a proxy comes from; the lower-case one is what counts where both are set."""
+    lower = f"{name}_proxy"
+    return lower if os.environ.get(lower) else lower.upper()
 
 
 def _proxy(address: str) -> str:

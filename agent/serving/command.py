@@ -1,6 +1,7 @@
 """The command line and the environment of `vllm serve`."""
 
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,11 +23,14 @@ _FLAGS = (
     ("--generation-config", "vllm"),
 )
 _SHORT = {"-tp": "--tensor-parallel-size"}
+_TRUST = "--trust-request-mm-kwargs"
 _OWN = {
     "--host": "it is always the loopback address; a server elsewhere is named by base_url",
     "--port": "set serve.port",
     "--model": "set serve.model",
     "--uds": "set serve.port",
+    "--config": "its file could set what must not stand here: write its arguments as items of serve.extra_args",
+    "--hf-token": "export HF_TOKEN instead: a config is kept in every run folder",
     "--api-key": "put the key into an environment variable and name that in api_key_env",
 }
 """Arguments that would hide the server from us, or put a key where every user of the machine can read it."""
@@ -38,8 +42,13 @@ def find(config: ServeConfig) -> Path | None:
     return Path(found).absolute() if found else None
 
 
-def arguments(config: ServeConfig, executable: Path) -> list[str]:
+def arguments(config: ServeConfig, executable: Path, version: str = "") -> list[str]:
     """The command line.
+
+    Args:
+        config: what is started.
+        executable: the command.
+        version: of vLLM; "" where it is not known.
 
     Raises:
         ServingError: an extra argument is one that Retake sets itself.
@@ -54,11 +63,18 @@ def arguments(config: ServeConfig, executable: Path) -> list[str]:
         ("--gpu-memory-utilization", config.gpu_memory_utilization),
         ("--max-model-len", config.max_model_len),
     ]
+    # 0.32 and newer refuse a request's own times of frames without it; 0.30 does not know it and would not start
+    flags = (*_FLAGS, (_TRUST,)) if _release(version) >= (0, 32) else _FLAGS
     words = [str(executable), "serve", config.model, "--host", HOST, "--port", str(config.port)]
-    for flag, *value in [*((f, str(v)) for f, v in ours if v is not None), *_FLAGS]:
+    for flag, *value in [*((f, str(v)) for f, v in ours if v is not None), *flags]:
         if flag not in theirs:
             words += [flag, *value]
     return [*words, *config.extra_args]
+
+
+def _release(version: str) -> tuple[int, int]:
+    found = re.match(r"(\d+)\.(\d+)", version)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
 def _flag(word: str) -> str:
@@ -68,7 +84,8 @@ def _flag(word: str) -> str:
 
 
 def environment(config: ServeConfig, key: str | None, executable: Path) -> Mapping[str, str]:
-    """This process's environment, and what the server needs beside it."""
+    """This process's environment, and what the server needs beside it. Its key is the config's, or none."""
+    inherited = {name: value for name, value in os.environ.items() if name != "VLLM_API_KEY"}
     # kernels are compiled with the `ninja` that lies beside `vllm`
     path = os.pathsep.join([str(executable.parent), os.environ.get("PATH", os.defpath)])
     added = {"PATH": path, "VLLM_NO_USAGE_STATS": "1", "PYTHONUNBUFFERED": "1"}
@@ -76,4 +93,4 @@ def environment(config: ServeConfig, key: str | None, executable: Path) -> Mappi
         added["VLLM_API_KEY"] = key
     if config.gpus is not None:
         added["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, config.gpus))
-    return os.environ | added
+    return inherited | added

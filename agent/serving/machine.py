@@ -27,11 +27,14 @@ def command(config: ServeConfig) -> Look:
     if path is None:
         cure = "install vLLM (README, 'With a GPU') and activate its environment, or give its path as serve.executable"
         return Look(good=False, found=f"there is no command {config.executable!r}", cure=cure)
-    return Look(good=True, found=f"{path}{_version(path)}")
+    return Look(good=True, found=f"{path}, version {told}" if (told := version(path)) else str(path))
 
 
-def _version(path: Path) -> str:
-    """Asked of the Python that the script names: `vllm --version` itself takes half a minute."""
+def version(path: Path) -> str:
+    """VLLM's version, "" where it is not known.
+
+    Asked of the Python that the script names: `vllm --version` itself takes half a minute.
+    """
     try:
         with path.open("rb") as file:
             first = file.readline(500).decode(errors="replace")
@@ -41,7 +44,7 @@ def _version(path: Path) -> str:
     if not first.startswith("#!") or not Path(interpreter).name.startswith("python"):
         return ""
     said = _output([interpreter, "-I", "-c", _ASK_VERSION])
-    return f", version {said.strip()}" if said else ""
+    return said.strip() if said else ""
 
 
 def gpus(config: ServeConfig) -> Look:

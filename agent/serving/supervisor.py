@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 
 from agent.errors import ServingError, storage_error
-from agent.serving import warden
+from agent.serving import machine, warden
 from agent.serving.causes import diagnose
 from agent.serving.command import arguments, environment, find
 from agent.serving.listening import address, found, healthy, listens
@@ -75,7 +75,8 @@ async def served(
             f"serve.executable: there is no command {config.executable!r} on this machine; install vLLM "
             "(README, 'With a GPU') and activate its environment, or give the command's full path"
         )
-    server = _Started(arguments(config, executable), environment(config, key, executable), log, key)
+    version = await asyncio.to_thread(machine.version, executable)  # a Python is started for it: a moment
+    server = _Started(arguments(config, executable, version), environment(config, key, executable), log, key)
     try:
         await _ready(server, config, client, tell)
         model, version = await found(config, key, client)

@@ -98,7 +98,10 @@ class VLM:
         scores, used = await self._questions.ask(shown, image, rubric)
         if not self._config.feedback:
             return scores, [], "", [], used
-        defects, summary, notes, more = await feedback.critique(self._chat, shown, rubric, scores)
+        try:
+            defects, summary, notes, more = await feedback.critique(self._chat, shown, rubric, scores)
+        except TooLong as error:  # the answers did fit: they stand
+            return scores, [], "", [f"No critique in words: {error} The feedback is made from the answers alone."], used
         return scores, defects, summary, notes, used + more
 
     async def _probed(self) -> tuple[VideoForm, Usage]:

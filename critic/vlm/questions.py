@@ -62,6 +62,9 @@ class Questions:
         waiting = list(rubric.criteria)
         while waiting:
             ready = [c for c in waiting if c.depends_on is None or c.depends_on in scores]
+            if not ready:
+                names = ", ".join(c.name for c in waiting)
+                raise JudgeError(f"no question before them decides whether to ask {names}; correct their depends_on")
             waiting = [c for c in waiting if c not in ready]
             asked: list[Criterion] = []
             for criterion in ready:
@@ -122,7 +125,7 @@ class Questions:
             try:
                 return await self._chat.ask(asked, sampling=Sampling.greedy(2), choices=choices, top_logprobs=LIKELIEST)
             except Refused as error:
-                if "logprobs" in (error.param or ""):
+                if "logprobs" in f"{error.param} {error}":
                     return None
                 if "structured_outputs" not in f"{error.param} {error}" or not choices:
                     raise

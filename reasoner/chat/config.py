@@ -44,7 +44,7 @@ class ServeConfig(Section):
     """GPUs that the model is spread over."""
     gpu_memory_utilization: float | None = Field(default=0.9, gt=0, le=1)
     """Share of each GPU's memory that it may take. null: not passed on (a CPU server)."""
-    max_model_len: int | None = Field(default=32_768, ge=1024)
+    max_model_len: int | None = Field(default=16_384, ge=1024)
     """Context in tokens. null: the model's own."""
     served_model_name: str | None = None
     """Name to ask for it by. null: the checkpoint's."""
@@ -61,7 +61,7 @@ class EndpointConfig(Section):
 
     base_url: Address | None = None
     """http(s)://host:port, with or without /v1. null: the variable COSMOS_PROMPT_UPSAMPLER_BASE_URL, else the server
-    that `serve` starts, else http://127.0.0.1:8000."""
+    that `serve` starts, else http://127.0.0.1:8000. critic.endpoint does not read that variable."""
     model: str | None = None
     """Name of the model. null: the only or first one that the server lists."""
     api_key_env: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,99}$")

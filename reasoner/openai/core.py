@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from reasoner.chat.answers import CHOICES, p_yes
 from reasoner.chat.client import Chat
-from reasoner.chat.types import Message, Sampling, Token, Usage
+from reasoner.chat.types import Message, Refused, Sampling, Usage
 from reasoner.openai.fields import STORY, Draft
 from reasoner.openai.instructions import text
 
@@ -20,6 +20,7 @@ _LITTLE = frozenset(
     )
 )
 _LEAST = 3
+_SAID = re.compile(r"\W*(yes|no)\b", re.IGNORECASE)
 
 
 def _stem(word: str) -> str:
@@ -54,8 +55,11 @@ async def still_asked(chat: Chat, prompt: str, draft: Draft) -> tuple[float, Usa
     """
     words = text("core", prompt=prompt, events=draft.events())
     question: Sequence[Message] = (Message(role="user", content=words),)
-    reply = await chat.ask(question, sampling=Sampling.greedy(8), choices=CHOICES, top_logprobs=20)
+    try:
+        reply = await chat.ask(question, sampling=Sampling.greedy(8), choices=CHOICES, top_logprobs=20)
+    except Refused:  # neither bound replies nor probabilities are part of what every server takes
+        reply = await chat.ask(question, sampling=Sampling.greedy(8))
     sure = p_yes(reply.first_token)
-    if sure is None:
-        sure = p_yes([Token(token=reply.text.strip(" .!\n"), logprob=0.0)])
+    if sure is None and (said := _SAID.match(reply.text)):
+        sure = float(said[1].lower() == "yes")
     return (0.0 if sure is None else sure), reply.usage

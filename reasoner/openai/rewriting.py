@@ -137,6 +137,8 @@ async def _written_anew(
 
 
 def _no_longer(sure: float) -> str:
+    if sure == 0:  # a plain no, or neither yes nor no: there is no probability to tell
+        return "the model does not say that it would still be what was asked for"
     return f"it would no longer be what was asked for (P(yes) {sure:.2f})"
 
 

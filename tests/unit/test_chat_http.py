@@ -7,6 +7,9 @@ import httpx
 import pytest
 
 from agent.http import http_client
+from reasoner.chat.client import Chat
+from reasoner.chat.config import EndpointConfig
+from reasoner.chat.types import ServerDown
 from tests.wire import CHAT, DROP, Answer, Wire, error
 
 
@@ -83,3 +86,17 @@ async def test_the_environments_proxy_for_others(passed: str, through: int, monk
                 said = ""
         assert said == ("by the proxy" if through else "")
         assert len(proxy.heard) == through
+
+
+@pytest.mark.parametrize("address", ["socks5://me:hush@127.0.0.1:1", "ftp://me:hush@proxy:1", "http://me:hush@proxy:x"])
+@pytest.mark.parametrize("variable", ["HTTP_PROXY", "all_proxy"])
+async def test_a_proxy_that_cannot_be_used(address: str, variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(variable, address)
+    async with Wire() as server, http_client(backoff_seconds=0.0) as client:
+        assert (await client.get(server.url + "/health")).status_code == 200, "nothing goes through it"
+        chat = Chat(client, EndpointConfig(base_url="http://gpu.example.org"))
+        with pytest.raises(ServerDown, match=rf"the proxy in {variable} .*unset it") as caught:
+            await chat.connect()
+    assert "hush" not in str(caught.value)

@@ -7,7 +7,7 @@ from PIL import Image
 from reasoner.caption import MotionCaption, StructuredCaption
 from reasoner.types import Caption, CaptionRequest, Edit, Revision
 from tests.replies import answering, diagnosis, edit, reasoner, said, schema_of
-from tests.wire import Wire, completion
+from tests.wire import Wire, completion, error
 
 PROMPT = "A red kite rises over a beach, the camera tilts up"
 ASKED = CaptionRequest(prompt=PROMPT, width=320, height=192, num_frames=61, fps=24)
@@ -128,7 +128,9 @@ async def test_an_edit_that_is_not_what_was_asked_any_more_is_refused() -> None:
     assert caption.usage.calls == 2
 
 
-@pytest.mark.parametrize(("word", "made"), [("Yes", True), ("No", False), ("Perhaps", False)])
+@pytest.mark.parametrize(
+    ("word", "made"), [("Yes", True), ("No", False), ("Perhaps", False), ("**Yes**, it does", True), ("Nothing", False)]
+)
 async def test_without_probabilities_the_core_check_reads_the_word(word: str, made: bool) -> None:
     async with Wire() as server:
         server.reply = answering()
@@ -137,6 +139,19 @@ async def test_without_probabilities_the_core_check_reads_the_word(word: str, ma
         async with reasoner(server) as writer:
             caption = await writer.rewrite(ASKED, [tried(best)], 0)
     assert bool(caption.edits) is made
+    assert "P(yes)" not in caption.diagnosis
+
+
+async def test_a_server_that_takes_no_choices_is_asked_the_core_check_plainly() -> None:
+    async with Wire() as server:
+        server.reply = answering()
+        best = await first(server)
+        refusal = error(400, "Unrecognized request argument: structured_outputs")
+        server.script(completion(diagnosis(edit(CAMERA, STRONGER))), refusal, completion("Yes."))
+        async with reasoner(server) as writer:
+            caption = await writer.rewrite(ASKED, [tried(best)], 0)
+    assert caption.edits
+    assert not {"structured_outputs", "top_logprobs"} & set(server.chats[-1])
 
 
 @pytest.mark.parametrize(("gain", "made"), [(-0.1, False), (0.0, False), (0.1, False), (None, True)])

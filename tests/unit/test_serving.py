@@ -125,7 +125,7 @@ def test_the_command_line() -> None:
         ("--served-model-name", "n"),
         ("--tensor-parallel-size", "2"),
         ("--gpu-memory-utilization", "0.9"),
-        ("--max-model-len", "32768"),
+        ("--max-model-len", "16384"),
         ("--generation-config", "vllm"),
     ):
         assert words[words.index(flag) + 1] == value
@@ -156,7 +156,10 @@ def test_an_extra_argument_takes_the_place_of_ours(extra: tuple[str, ...], flag:
     assert tuple(words[-len(extra) :]) == extra
 
 
-@pytest.mark.parametrize("flag", ["--port", "--host=0.0.0.0", "--api-key", "--api_key=hush", "--model"])
+@pytest.mark.parametrize(
+    "flag",
+    ["--port", "--host=0.0.0.0", "--api-key", "--api_key=hush", "--model", "--hf-token", "--hf_token=hush", "--config"],
+)
 def test_an_extra_argument_that_would_hide_the_server_is_refused(flag: str) -> None:
     with pytest.raises(ServingError, match=r"serve\.extra_args") as caught:
         arguments(ServeConfig(extra_args=(flag, "hush")), VLLM)
@@ -175,6 +178,23 @@ def test_the_key_is_in_the_environment_alone() -> None:
 def test_without_a_key_and_gpus_the_environment_says_neither(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     assert not {"VLLM_API_KEY", "CUDA_VISIBLE_DEVICES"} & environment(ServeConfig(), None, VLLM).keys()
+
+
+def test_a_key_of_our_own_environment_does_not_reach_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VLLM_API_KEY", "not this one")
+    assert "VLLM_API_KEY" not in environment(ServeConfig(), None, VLLM)
+    assert environment(ServeConfig(), "hush", VLLM)["VLLM_API_KEY"] == "hush"
+
+
+@pytest.mark.parametrize(
+    ("version", "added"),
+    [("0.32.0", True), ("0.33.1rc1+cu129", True), ("1.0", True), ("0.30.0", False), ("0.9.2", False), ("", False),
+     ("dev", False)],
+)  # fmt: skip
+def test_times_of_frames_are_trusted_where_vllm_knows_the_argument(version: str, added: bool) -> None:
+    assert ("--trust-request-mm-kwargs" in arguments(ServeConfig(), VLLM, version)) is added
+    config = ServeConfig(extra_args=("--no-trust-request-mm-kwargs",))
+    assert "--trust-request-mm-kwargs" not in arguments(config, VLLM, version)
 
 
 def test_the_executable_is_found_by_path(tmp_path: Path) -> None:

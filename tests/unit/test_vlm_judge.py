@@ -108,3 +108,17 @@ async def test_a_failing_server_is_not_the_clips_fault(clip: Path) -> None:
     async with Wire(model) as server:
         with pytest.raises(ServerFailed):
             await judged(server, clip)
+
+
+async def test_a_critique_that_does_not_fit_keeps_the_scores(clip: Path) -> None:
+    def model(body: dict[str, Any]) -> Answer:
+        if "defects" in str(body.get("response_format")):
+            return error(400, "This model's maximum context length is 8192 tokens.", param="input_tokens")
+        return seeing()(body)
+
+    async with Wire(model) as server:
+        (critique,) = await judged(server, clip)
+    assert critique.scores
+    assert critique.defects == ()
+    assert "shown 8 frames" in critique.notes[0]
+    assert any("No critique in words" in note for note in critique.notes)

@@ -135,3 +135,10 @@ async def test_a_server_that_knows_no_choices_is_asked_without() -> None:
         )
     assert [(round(s.value, 3), s.method) for s in scores] == [(0.75, "logprobs")] * 2
     assert len(server.chats) == 3
+
+
+async def test_a_question_that_hangs_on_none_is_an_error() -> None:
+    loose = Rubric.model_construct(name="test", version=1, criteria=(criterion("ball", depends_on="cat"),))
+    async with Wire(seeing()) as server, chat_with(server) as chat:
+        with pytest.raises(JudgeError, match="depends_on"):
+            await Questions(chat).ask(SHOWN, None, loose)
