@@ -1,9 +1,12 @@
 """The critic `vlm` as a whole: what it asks once, what it says, and what it does when less fits."""
 
+import base64
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from critic.config import VLMConfig
 from critic.types import Critique
@@ -93,6 +96,27 @@ async def test_what_does_not_fit_is_shown_with_fewer_frames_from_then_on(clip: P
     assert eight
     asked = [b for b in server.chats[-8:] if "media_io_kwargs" in b]
     assert all(len(b["media_io_kwargs"]["video"]["frames_indices"]) == 4 for b in asked)
+
+
+def long_side(body: dict[str, Any]) -> int:
+    """Of the first frame that a request shows; 0: it shows no clip."""
+    for part in body["messages"][-1]["content"]:
+        if isinstance(part, dict) and part["type"] == "video_url":
+            data = part["video_url"]["url"].partition(",")[2].split(",")[0]
+            return max(Image.open(BytesIO(base64.b64decode(data))).size)
+    return 0
+
+
+async def test_where_four_frames_are_too_many_they_are_shown_smaller(clip: Path) -> None:
+    def model(body: dict[str, Any]) -> Answer:
+        if "structured_outputs" in body and long_side(body) > 240:
+            return error(400, "This model's maximum context length is 8192 tokens.", param="input_tokens")
+        return seeing()(body)
+
+    async with Wire(model) as server:
+        critique = await judged(server, clip)
+    assert "at most 4 frames of 160 pixels: 32 of 448" in critique[0].notes[1]
+    assert {long_side(b) for b in server.chats if "structured_outputs" in b} == {320, 160}
 
 
 async def test_what_never_fits_is_the_servers_own_error(clip: Path) -> None:
