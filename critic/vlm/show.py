@@ -16,7 +16,7 @@ from critic import frames
 from critic.types import JudgeError
 from reasoner.chat.client import Chat
 from reasoner.chat.config import VideoForm
-from reasoner.chat.types import Image, Message, Refused, Sampling, ServerFailed, Text, Usage, Video
+from reasoner.chat.types import Image, Message, Refused, Sampling, ServerFailed, Text, Usage, Video, WrongModel
 
 QUALITY: Final = 90
 """JPEG quality of the frames."""
@@ -159,11 +159,12 @@ def mp4(pictures: Sequence[Pictures.Image], fps: float) -> str:
 async def video_form(chat: Chat) -> tuple[VideoForm, Usage]:
     """The best form that a server takes, found out with eight plain frames, and what asking took.
 
-    A server that honours a frame's time writes it into the prompt: huge times make it longer. One that uses all frames
-    of an mp4 counts as many tokens for it as for the same frames by themselves.
+    A server that honours a frame's time writes it into the prompt: huge times make it longer. One that looks at media
+    at all counts more tokens than for the words alone, and one that uses all frames of an mp4 about as many as for the
+    same frames by themselves, or four times as many as for two. One that counts no tokens is shown single pictures.
 
     Raises:
-        ChatError: the server cannot be asked at all.
+        ChatError: the server cannot be asked at all, or drops pictures and answers blindly.
     """
     pictures = [Pictures.new("RGB", (256, 256), (n * 30, 128, 255 - n * 30)) for n in range(8)]
     url = sequence(pictures)
@@ -173,16 +174,35 @@ async def video_form(chat: Chat) -> tuple[VideoForm, Usage]:
     used += more
     if plain is not None and timed is not None and timed > plain:
         return "timed_frames", used
+    bare, more = await _tokens(chat)
+    used += more
+    if not bare:
+        return "images", used
+    frames = max(0, (plain or 0) - bare)
     whole, more = await _tokens(chat, Video(url=mp4(pictures, 4)))
     used += more
-    if whole is not None and whole >= 0.9 * (plain or 0):
-        return "mp4", used
-    return ("images" if plain is None else "frames"), used
+    clip = max(0, (whole or 0) - bare)
+    if clip and frames:
+        return ("mp4" if clip >= 0.9 * frames else "frames"), used
+    if clip:
+        two, more = await _tokens(chat, Video(url=mp4(pictures[:2], 4)))
+        used += more
+        if two is not None and clip > 3 * (two - bare):
+            return "mp4", used
+    if frames:
+        return "frames", used
+    seen, more = await _tokens(chat, Image(data=jpeg(pictures[0])))
+    if seen is None or seen <= bare:
+        raise WrongModel(
+            f"{chat.model} at {chat.url} does not look at pictures: a question with one is no longer than without. "
+            "Name a model that does, such as nvidia/Cosmos3-Nano, under critic.endpoint"
+        )
+    return "images", used + more
 
 
-async def _tokens(chat: Chat, video: Video) -> tuple[int | None, Usage]:
-    """Length in tokens of a prompt with this video; None: the server does not take it."""
-    message = Message(role="user", content=(video, Text(text="Answer Yes.")))
+async def _tokens(chat: Chat, *media: Image | Video) -> tuple[int | None, Usage]:
+    """Length in tokens of a prompt with these media; None: the server does not take it."""
+    message = Message(role="user", content=(*media, Text(text="Answer Yes.")))
     try:
         reply = await chat.ask([message], sampling=Sampling.greedy(1))
     except (Refused, ServerFailed):  # servers answer media they do not know with either

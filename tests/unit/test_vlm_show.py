@@ -1,5 +1,6 @@
 """How clips are shown: the frames, the forms, and how the best form is found out."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from critic.types import JudgeError
 from critic.vlm.show import frame_count, show, video_form
 from reasoner.chat.config import VideoForm
-from reasoner.chat.types import Image, Text, Unauthorized, Video
+from reasoner.chat.types import Image, Text, Unauthorized, Video, WrongModel
 from tests.clips import write_clip
 from tests.seeing import chat_with, seeing
 from tests.wire import Answer, Wire, completion, error
@@ -70,10 +71,23 @@ def test_no_clip_is_a_judge_error(tmp_path: Path) -> None:
         show(tmp_path / "x.mp4", "mp4", fps=4, most=8, long_side=64)
 
 
-def kind(body: dict[str, Any]) -> str:
-    if "media_io_kwargs" in body:
-        return "timed"
-    return "mp4" if "video/mp4" in str(body["messages"]) else "plain"
+def answering(tokens: dict[str, int]) -> Callable[[dict[str, Any]], Answer]:
+    """A server that counts so many tokens for each kind of media, and refuses the others."""
+    clips = iter(("mp4", "two"))
+
+    def model(body: dict[str, Any]) -> Answer:
+        said = str(body["messages"])
+        if "video/mp4" in said:
+            kind = next(clips)
+        elif "video/jpeg" in said:
+            kind = "timed" if "media_io_kwargs" in body else "plain"
+        else:
+            kind = "image" if "image_url" in said else "words"
+        if kind not in tokens:
+            return error(400, "no such media here")
+        return completion("Yes", usage={"prompt_tokens": tokens[kind], "completion_tokens": 1})
+
+    return model
 
 
 @pytest.mark.parametrize(
@@ -84,18 +98,23 @@ def kind(body: dict[str, Any]) -> str:
         ({"plain": 280, "mp4": 282}, "mp4"),
         ({"plain": 280, "timed": 280, "mp4": 150}, "frames"),
         ({"plain": 280}, "frames"),
-        ({"mp4": 150}, "mp4"),
-        ({}, "images"),
+        ({"mp4": 280, "two": 86}, "mp4"),
+        ({"mp4": 150, "two": 86, "image": 60}, "images"),
+        ({"plain": 20, "timed": 20, "mp4": 20, "two": 20, "image": 60}, "images"),
+        ({"plain": 0, "timed": 0, "mp4": 0, "words": 0}, "images"),
+        ({"image": 60}, "images"),
     ],
 )
 async def test_the_form_is_what_the_server_shows_to_take(tokens: dict[str, int], form: VideoForm) -> None:
-    def model(body: dict[str, Any]) -> Answer:
-        if kind(body) not in tokens:
-            return error(400, "no such media here")
-        return completion("Yes", usage={"prompt_tokens": tokens[kind(body)], "completion_tokens": 1})
-
-    async with Wire(model) as server, chat_with(server) as chat:
+    async with Wire(answering({"words": 20} | tokens)) as server, chat_with(server) as chat:
         assert (await video_form(chat))[0] == form
+
+
+@pytest.mark.parametrize("tokens", [{"plain": 20, "timed": 20, "mp4": 20, "two": 20, "image": 20}, {}])
+async def test_a_server_that_drops_pictures_is_not_asked_about_them(tokens: dict[str, int]) -> None:
+    async with Wire(answering({"words": 20} | tokens)) as server, chat_with(server) as chat:
+        with pytest.raises(WrongModel, match="does not look at pictures"):
+            await video_form(chat)
 
 
 async def test_a_server_that_cannot_be_asked_decides_no_form() -> None:
