@@ -13,7 +13,7 @@ from critic.vlm.show import first_frame_part
 from critic.vlm.texts import VERSION, text
 from reasoner.chat.client import Chat
 from reasoner.chat.objects import Unreadable, read_object
-from reasoner.chat.types import Image, Message, Sampling, Text, Usage
+from reasoner.chat.types import Image, Message, Sampling, Text, TooLong, Usage
 
 FEWEST, MOST = 6, 10
 """Questions that the model writes; with the standing ones at most 16."""
@@ -47,15 +47,22 @@ class Checklist:
         """
         image = None if first_frame is None else first_frame_part(first_frame, _SIDE)
         asked = _asking(prompt, image)
-        used, notes = Usage(), []
+        used, notes = Usage(), list[str]()
         for attempt in range(2):
-            reply = await self._chat.ask(asked, sampling=Sampling.greedy(_TOKENS), schema=schema(image is not None))
+            try:
+                bound = schema(image is not None)
+                reply = await self._chat.ask(asked, sampling=Sampling.greedy(_TOKENS), schema=bound)
+            except TooLong:
+                notes.append(
+                    f"{'The second question' if attempt else 'The question'} for it was too long for the model"
+                )
+                break
             used += reply.usage
             try:
                 criteria, fixes = criteria_of(read_object(reply.text), image is not None)
             except Unreadable as error:
                 fault = "was cut off" if reply.finish_reason == "length" else str(error)
-                notes.append(f"The checklist that {self._chat.model} wrote {fault}")
+                notes.append(f"The {'second ' if attempt else ''}checklist that {self._chat.model} wrote {fault}")
             else:
                 if attempt:
                     notes[-1] += "; asked once more, it wrote a usable one."
@@ -68,8 +75,8 @@ class Checklist:
                 ]
         rubric = filled(builtin(), prompt)
         kept = rubric.criteria if image is not None else without(rubric.criteria, "first_frame")
-        notes = [f"{notes[0]}, and so was the second: the built-in questions are asked instead."]
-        return _written("builtin", kept, notes, self.id, used)
+        told = f"No checklist could be written. {'. '.join(notes)}. The built-in questions are asked instead."
+        return _written("builtin", kept, [told], self.id, used)
 
 
 class FromFile:

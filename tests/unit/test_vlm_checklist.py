@@ -4,13 +4,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from PIL import Image
 
 from critic.types import WrittenRubric
 from critic.vlm import Checklist
 from critic.vlm.checklist import SUBJECT_FLOOR
 from tests.seeing import CHECKLIST, chat_with, question, seeing
-from tests.wire import Answer, Wire, completion
+from tests.wire import Answer, Wire, completion, error
 
 PROMPT = "A red ball bounces twice"
 
@@ -95,3 +96,22 @@ async def test_the_first_frame_axis_needs_a_first_frame() -> None:
 
     async with Wire(model) as server:
         assert (await write(server)).rubric.name == "builtin"
+
+
+@pytest.mark.parametrize("fits", [0, 1])
+async def test_a_checklist_that_does_not_fit_into_the_context_costs_no_clip(fits: int) -> None:
+    asked = 0
+
+    def model(body: dict[str, Any]) -> Answer:
+        nonlocal asked
+        asked += 1
+        if asked > fits:
+            return error(400, "This model's maximum context length is 8192 tokens.", param="input_tokens")
+        return completion("no checklist")
+
+    async with Wire(model) as server:
+        written = await write(server)
+    assert written.rubric.name == "builtin"
+    assert "too long for the model" in written.notes[0]
+    assert ("checklist that" in written.notes[0]) == bool(fits)
+    assert written.notes[0].endswith("The built-in questions are asked instead.")
