@@ -31,7 +31,7 @@ def command(config: ServeConfig) -> Look:
 
 
 def version(path: Path) -> str:
-    """VLLM's version, "" where it is not known.
+    """The version of vLLM, "" where it is not known.
 
     Asked of the Python that the script names: `vllm --version` itself takes half a minute.
     """

@@ -3,17 +3,13 @@
 from collections.abc import Mapping, Sequence
 
 from critic.signals.reading import Finding, Span
+from critic.times import stretch
 from critic.types import Score
 
 GOOD = 0.85
 """A criterion at or above it is not mentioned."""
 _TIMES = 3
 """Times named for one criterion."""
-
-
-def clock(seconds: float) -> str:
-    """M:SS, rounded down: 6.9 -> '0:06'."""
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
 def write(scores: Sequence[Score], findings: Mapping[str, Finding]) -> str:
@@ -34,10 +30,7 @@ def _line(score: Score, finding: Finding) -> str:
 def _when(spans: Sequence[Span]) -> str:
     if not spans:
         return ""
-    times = dict.fromkeys(
-        clock(span.start) if clock(span.start) == clock(span.end) else f"{clock(span.start)}-{clock(span.end)}"
-        for span in spans
-    )
+    times = dict.fromkeys(stretch(span.start, span.end) for span in spans)
     shown = list(times)[:_TIMES]
     more = " and more" if len(times) > _TIMES else ""
     return f", at {', '.join(shown)}{more}"

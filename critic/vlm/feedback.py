@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
+from critic.times import stretch
 from critic.types import Criterion, Defect, Rubric, Score
 from critic.vlm.questions import messages
-from critic.vlm.show import Shown, clock
+from critic.vlm.show import Shown
 from critic.vlm.texts import text
 from reasoner.chat.client import Chat
 from reasoner.chat.objects import Unreadable, read_object
@@ -55,7 +56,7 @@ def write(rubric: Rubric, scores: Sequence[Score], defects: Sequence[Defect], su
     asked = {c.name: c for c in rubric.criteria}
     poor = sorted((s for s in scores if s.value < GOOD), key=lambda s: (s.value, -s.weight))
     lines = [_line(score, asked[score.criterion]) for score in poor]
-    lines += [f"{_when(defect)} {defect.words} ({defect.criterion})" for defect in defects]
+    lines += [f"{stretch(defect.start, defect.end)}: {defect.words} ({defect.criterion})" for defect in defects]
     if summary and lines:
         lines.append(f"In short: {summary}")
     return "\n".join(lines) or "No question is answered no, and no defect is named."
@@ -67,11 +68,6 @@ def _line(score: Score, criterion: Criterion) -> str:
     if score.method != "inherited" and score.value >= 0.5:
         how = "answered unsurely"
     return f"{score.criterion} ({score.value:.2f}{broken}): {how}: {criterion.definition}"
-
-
-def _when(defect: Defect) -> str:
-    start, end = clock(defect.start), clock(defect.end)
-    return f"{start}:" if start == end else f"{start}-{end}:"
 
 
 def _defect(item: object, asked: dict[str, Criterion], length: float) -> Defect | None:

@@ -97,11 +97,6 @@ def jpeg(image: Pictures.Image) -> bytes:
     return into.getvalue()
 
 
-def clock(seconds: float) -> str:
-    """M:SS, rounded down: 6.9 -> '0:06'."""
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
-
-
 def _media(
     pictures: Sequence[Pictures.Image], times: Sequence[float], form: VideoForm, fps: float, total: int
 ) -> list[Text | Image | Video]:

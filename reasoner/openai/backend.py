@@ -14,12 +14,10 @@ from reasoner.openai.asking import THINKING, Asking
 from reasoner.openai.fitting import motion_caption
 from reasoner.openai.instructions import VERSION
 from reasoner.openai.rewriting import rewrite
-from reasoner.openai.writing import write
+from reasoner.openai.writing import REPAIRED, write
 from reasoner.types import Caption, CaptionRequest, Revision
 
 OTHER_SCHEMA = "The prompt is JSON of a schema that is not Cosmos3's; it is passed on as it is."
-REPAIRED = "The caption came from a second question"
-"""How the note on a repaired caption starts."""
 
 
 class OpenAI:

@@ -13,7 +13,7 @@ from reasoner.openai.fields import Draft, editable
 from reasoner.openai.instructions import question, text
 from reasoner.openai.proposals import Past, carried_out, read_diagnosis
 from reasoner.openai.schema import edits_schema
-from reasoner.openai.writing import listed, write
+from reasoner.openai.writing import REPAIRED, listed, write
 from reasoner.types import Caption, CaptionRequest, Edit, Revision
 
 AGAIN = "the same caption is tried on fresh seeds"
@@ -129,7 +129,7 @@ async def _written_anew(
                 reason=reason,
             ),
         ),
-        notes=(f"The caption came from a second question: {answer.why}.",) if answer.outcome == "repaired" else (),
+        notes=(f"{REPAIRED}: {answer.why}.",) if answer.outcome == "repaired" else (),
         diagnosis=f"{lowest} is lowest. {reason}",
         reasoner=reasoner,
         usage=usage,

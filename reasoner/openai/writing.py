@@ -13,6 +13,9 @@ from reasoner.openai.instructions import question, text
 from reasoner.openai.schema import caption_schema, motion_schema
 from reasoner.types import CaptionRequest
 
+REPAIRED = "The caption came from a second question"
+"""How the note on a repaired caption starts."""
+
 
 @dataclass(frozen=True)
 class Written:

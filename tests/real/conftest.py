@@ -94,7 +94,7 @@ def server(provided: Provided, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
         loop.run(start())
         try:
-            config = EndpointConfig(base_url=f"http://127.0.0.1:{port}", model=MODEL, timeout_seconds=110)
+            config = EndpointConfig(base_url=f"http://127.0.0.1:{port}", model=MODEL, timeout_seconds=280)
             yield Server(f"http://127.0.0.1:{port}", config)
         finally:
             loop.run(stack.aclose())

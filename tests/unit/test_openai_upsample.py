@@ -9,9 +9,9 @@ from PIL import Image
 
 from reasoner.caption import MotionCaption, StructuredCaption
 from reasoner.chat.types import Sampling, ServerFailed
-from reasoner.openai.backend import REPAIRED
 from reasoner.openai.instructions import VERSION
 from reasoner.openai.schema import caption_schema
+from reasoner.openai.writing import REPAIRED
 from reasoner.types import CaptionError, CaptionRequest
 from tests.replies import answering, filled, reasoner, said, schema_of
 from tests.wire import Answer, Wire, completion
