@@ -1,11 +1,46 @@
 """How a finished render is handed over, so that not even a kill in that moment costs it."""
 
+import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from generator.types import Clip, RenderSpec
+
+STORAGE_ERRORS = frozenset(
+    (
+        *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ENOENT),
+        *(errno.ENOTDIR, errno.EISDIR, errno.EMFILE, errno.ENFILE, errno.ENAMETOOLONG, errno.ESTALE),
+    )
+)
+"""What says that the disk or folder failed, and not this attempt."""
+
+
+@contextmanager
+def written_aside(to: Path) -> Iterator[Path]:
+    """The hidden file beside `to` that a clip is written to until it is delivered; gone afterwards, however it ends.
+
+    Raises:
+        OSError: the disk or folder failed; names `to`. Any other error passes as it is.
+    """
+    part = to.with_name(f".{to.name}.part")
+    try:
+        yield part
+    except OSError as error:
+        if error.errno in STORAGE_ERRORS:
+            raise OSError(error.errno, error.strerror, str(to)) from error
+        raise
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def taken_back(to: Path) -> None:
+    """Remove a clip that was delivered to nobody: its caller was cancelled in that moment."""
+    to.unlink(missing_ok=True)
+    slip_path(to).unlink(missing_ok=True)
 
 
 class _Slip(BaseModel):

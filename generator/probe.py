@@ -30,6 +30,7 @@ def probe(path: Path) -> Effective:
                 num_frames=frames,
                 fps=float(stream.average_rate or stream.base_rate or 0),
                 codec=stream.codec_context.name,
+                audio=container.streams.audio[0].codec_context.name if container.streams.audio else "",
             )
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise RenderError(f"{path} cannot be read as a video ({error}). Check what the backend wrote there.") from error

@@ -1,5 +1,6 @@
 """The sizes Cosmos3 was trained on, and snapping of any wish to them."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 PRESETS = {
@@ -51,8 +52,8 @@ def parse(text: str) -> tuple[int, int]:
     raise ValueError(f"{text!r} is neither WxH (such as 832x480) nor one of: {', '.join(PRESETS)}")
 
 
-def snap(width: int, height: int) -> Size:
-    """The trained size nearest to a wish: the aspect that fits best, then the tier nearest in area."""
+def snap(width: int, height: int, among: Sequence[Size] = SIZES) -> Size:
+    """The size nearest to a wish: the aspect that fits best, then the tier nearest in area."""
     ratio = width / height
 
     def off(size: Size) -> tuple[float, float]:
@@ -63,9 +64,12 @@ def snap(width: int, height: int) -> Size:
         area = size.width * size.height / (width * height)
         return round(max(family, 1 / family), 6), max(area, 1 / area) * max(shape, 1 / shape)
 
-    return min(SIZES, key=off)
+    return min(among, key=off)
 
 
-def grid(num_frames: int) -> int:
-    """The nearest frame count on the video tokenizer's 4k+1 grid, not below 5."""
-    return max(MIN_FRAMES, round((num_frames - 1) / 4) * 4 + 1)
+def grid(num_frames: int, step: int = 4, least: int = MIN_FRAMES) -> int:
+    """The nearest frame count that is a multiple of `step` plus 1, not below `least`."""
+    nearest = round((num_frames - 1) / step) * step + 1
+    while nearest < least:
+        nearest += step
+    return nearest

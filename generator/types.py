@@ -1,7 +1,8 @@
 """The generator's nouns: what is asked of a render, what came back, and the Protocol every backend implements."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Protocol
+from typing import Annotated, Literal, Protocol
 
 from pydantic import (
     AfterValidator,
@@ -34,6 +35,24 @@ RunPath = Annotated[Path, AfterValidator(_enter), PlainSerializer(_leave, return
 be moved and copied."""
 
 
+Mode = Literal["text2video", "image2video", "video2video", "transfer"]
+"""What a clip is made from."""
+ControlKind = Literal["edge", "blur", "depth", "seg"]
+"""What a control video shows (Cosmos Transfer). NIM calls blur `vis`."""
+
+
+class Control(BaseModel):
+    """A video that steers a render, frame by frame."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: ControlKind
+    path: RunPath
+    """A video of exactly the clip's width and height."""
+    weight: float = Field(default=1.0, gt=0, le=1)
+    """How strongly it steers."""
+
+
 class RenderSpec(BaseModel):
     """What a render is asked for, beside its prompt and seed. Equal specs ask for the same thing."""
 
@@ -52,8 +71,28 @@ class RenderSpec(BaseModel):
     """How closely the prompt is followed."""
     negative_prompt: str = ""
     """What the clip should not look like. Empty: none."""
+    flow_shift: float | None = Field(default=None, gt=0, le=100)
+    """Shift of the noise schedule towards high noise. None: the backend's own."""
     first_frame: RunPath | None = None
-    """An RGB image of exactly `width` x `height`, or None for text-to-video."""
+    """An RGB image of exactly `width` x `height`, or None."""
+    source_video: RunPath | None = None
+    """A video of exactly `width` x `height` that the clip goes on from (video-to-video), or, with `controls`, that is
+    restyled. None: text- or image-to-video."""
+    controls: tuple[Control, ...] = ()
+    """At most one of a kind."""
+    sound: bool = False
+    """Whether the model shall make sound as well."""
+    guardrails: bool = True
+    """Whether the backend's safety checks shall act, where it has them. Off only because a person asked for it."""
+
+    @property
+    def mode(self) -> Mode:
+        """What kind of render this is."""
+        if self.controls:
+            return "transfer"
+        if self.source_video is not None:
+            return "video2video"
+        return "text2video" if self.first_frame is None else "image2video"
 
     @property
     def seconds(self) -> float:
@@ -72,6 +111,59 @@ class Effective(BaseModel):
     """Counted packets, since some containers state none."""
     fps: float
     codec: str
+    audio: str = ""
+    """Codec of the sound; "" where there is none."""
+
+
+class Rendering(BaseModel):
+    """What a backend says of a render, and what was measured around it: effective, beside the requested spec."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str = ""
+    """As the backend names it."""
+    version: str = ""
+    """Of the server or library that rendered, e.g. "vllm-omni 0.30.0"."""
+    endpoint: str = ""
+    """Address of the server; "" in process."""
+    job: str = ""
+    """The server's id of the job that gave this clip."""
+    guardrails: Literal["on", "off", "none", "unknown"] = "none"
+    """Whether safety checks acted. none: the backend has none; unknown: it does not say."""
+    num_inference_steps: int | None = None
+    """Denoising steps really made. None: the backend does not say."""
+    queue_seconds: float = Field(default=0.0, ge=0)
+    """Waited for a free endpoint and in its queue: measured here, not the server's word."""
+    render_seconds: float | None = Field(default=None, ge=0)
+    """From the start of the work to its end, measured here. None: the backend does not show when it starts."""
+    attempts: int = Field(default=1, ge=1)
+    """Submissions. More than 1: a job was lost and sent again."""
+    lost_seconds: float = Field(default=0.0, ge=0)
+    """Spent by the server on submissions that gave nothing."""
+    price_usd: float | None = Field(default=None, ge=0)
+    """What the render cost. None: nothing is billed, or the price is not known."""
+
+
+class Progress(BaseModel):
+    """Where a render stands. Told as it changes, at most about once a second."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    seed: int
+    stage: Literal["queued", "rendering", "delivering", "resubmitted", "abandoned"]
+    """abandoned: nobody waits for it any more, and the backend cannot stop it."""
+    seconds: float = Field(default=0.0, ge=0)
+    """In this stage so far; for resubmitted and abandoned: of the backend's time spent for nothing."""
+    step: int | None = None
+    """Denoising steps done, where the backend tells."""
+    steps: int | None = None
+    endpoint: str = ""
+    note: str = ""
+    """In a sentence, where there is something to say."""
+
+
+Tell = Callable[[Progress], None]
+"""A listener of renders: synchronous, observational, called in the event loop's thread."""
 
 
 class Clip(BaseModel):
@@ -89,12 +181,22 @@ class Clip(BaseModel):
     """Wall seconds that this render took when it was made."""
     generator: str
     """Backend and version, as in `Generator.id`."""
+    rendering: Rendering = Rendering()
+    """How it was made."""
     notes: tuple[str, ...] = ()
     """What the backend says of this render, in sentences for people: what it could not do as asked."""
 
 
 class RenderError(Exception):
-    """A render that gave no usable clip: the backend failed, or delivered something other than what was asked."""
+    """A render that gave no usable clip, for good: asking the same again gives the same."""
+
+
+class BlockedError(RenderError):
+    """The backend's safety checks refused the prompt or the clip."""
+
+
+class BackendError(Exception):
+    """The backend does not work at the moment: dead, unreachable, full, out of memory. The same render may do later."""
 
 
 class Generator(Protocol):
@@ -110,6 +212,7 @@ class Generator(Protocol):
 
         Raises:
             RenderError: the attempt gave no usable clip; another seed or prompt may.
+            BackendError: the backend does not work; nothing is known of the render.
             OSError: the disk or folder failed; no other attempt will do better.
         """
         ...

@@ -1,7 +1,6 @@
 """The embedded generator: renders in worker threads, one file at a time whole or not at all."""
 
 import asyncio
-import errno
 import logging
 import threading
 import time
@@ -13,7 +12,7 @@ import cv2
 from generator.animatic.film import film
 from generator.animatic.scenario import drawn, read
 from generator.config import AnimaticConfig
-from generator.delivery import deliver, slip_path
+from generator.delivery import STORAGE_ERRORS, deliver, taken_back, written_aside
 from generator.encode import ClipWriter
 from generator.probe import verify
 from generator.types import Clip, RenderError, RenderSpec
@@ -22,14 +21,6 @@ ANIMATIC_VERSION = 1
 """Goes up with every change that changes pixels: finished renders are remembered under it."""
 
 log = logging.getLogger("generator.animatic")
-
-STORAGE_ERRORS = frozenset(
-    (
-        *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ENOENT),
-        *(errno.ENOTDIR, errno.EISDIR, errno.EMFILE, errno.ENFILE, errno.ENAMETOOLONG, errno.ESTALE),
-    )
-)
-"""What says that the disk or folder failed, and not this attempt."""
 
 
 class _CancelledError(Exception):
@@ -69,36 +60,31 @@ class Animatic:
                     with suppress(asyncio.CancelledError):
                         await asyncio.wait([work])
                 if not work.cancelled() and work.exception() is None:
-                    to.unlink(missing_ok=True)  # it finished in the moment it was cancelled
-                    slip_path(to).unlink(missing_ok=True)
+                    taken_back(to)  # it finished in the moment it was cancelled
                 raise
 
     def _render(self, prompt: str, spec: RenderSpec, seed: int, to: Path, stop: threading.Event) -> Clip:
         started = time.perf_counter()
         log.info("render start seed=%d to=%s", seed, to)
-        part = to.with_name(f".{to.name}.part")
         try:
-            _write(part, prompt, spec, seed, stop)
-            clip = Clip(
-                path=to,
-                seed=seed,
-                spec=spec,
-                effective=verify(part, spec),
-                seconds=round(time.perf_counter() - started, 3),
-                generator=self.id,
-                notes=(drawn(read(prompt, spec), spec),),
-            )
-            deliver(part, clip, prompt)
+            with written_aside(to) as part:
+                _write(part, prompt, spec, seed, stop)
+                clip = Clip(
+                    path=to,
+                    seed=seed,
+                    spec=spec,
+                    effective=verify(part, spec),
+                    seconds=round(time.perf_counter() - started, 3),
+                    generator=self.id,
+                    notes=(drawn(read(prompt, spec), spec),),
+                )
+                deliver(part, clip, prompt)
         except (RenderError, _CancelledError):
             raise
-        except OSError as error:
-            if error.errno in STORAGE_ERRORS:
-                raise OSError(error.errno, error.strerror, str(to)) from error
-            raise RenderError(_advice(spec, seed, error)) from error
         except Exception as error:
+            if isinstance(error, OSError) and error.errno in STORAGE_ERRORS:
+                raise
             raise RenderError(_advice(spec, seed, error)) from error
-        finally:
-            part.unlink(missing_ok=True)
         log.info("render done seed=%d to=%s %.2fs", seed, to, clip.seconds)
         return clip
 

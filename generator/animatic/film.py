@@ -12,12 +12,13 @@ from generator.animatic.finish import Finish
 from generator.animatic.look import settled
 from generator.animatic.noise import dice
 from generator.animatic.painted import Painting
-from generator.animatic.photo import Photograph, load
+from generator.animatic.photo import Photograph
 from generator.animatic.quality import quality_of
 from generator.animatic.scenario import read
 from generator.animatic.stage import Stage
 from generator.animatic.weather import Weather
 from generator.animatic.world import World
+from generator.first_frame import load
 from generator.types import RenderSpec
 
 Array = npt.NDArray[Any]

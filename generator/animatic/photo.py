@@ -1,38 +1,17 @@
 """Image-to-video: a photograph seen by a moving camera, with a guessed depth."""
 
-from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from generator.animatic.camera import Pose
-from generator.types import RenderError
 
 Array = npt.NDArray[Any]
 
 MARGIN = 0.4
 """Mirrored surroundings on each side, as a share of the picture, for a camera that looks past its edge."""
-
-
-def load(path: Path, width: int, height: int) -> Array:
-    """The first frame as RGB, height x width x 3, uint8.
-
-    Raises:
-        RenderError: it is missing, unreadable or of another size.
-    """
-    try:
-        with Image.open(path, formats=("PNG", "JPEG", "WEBP")) as image:
-            if image.size != (width, height):
-                raise RenderError(
-                    f"The first frame {path.name} is {image.size[0]}x{image.size[1]}, the clip {width}x{height}. "
-                    "Resize the image to the clip's size first."
-                )
-            return np.asarray(image.convert("RGB"))
-    except (OSError, ValueError, SyntaxError) as error:
-        raise RenderError(f"The first frame {path} cannot be read ({error}). Give a readable PNG or JPEG.") from error
 
 
 def guess_depth(image: Array) -> Array:

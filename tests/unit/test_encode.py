@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from generator.encode import BT709, LIMITED_RANGE, ClipWriter
+from generator.export.settings import movie_format
 
 
 def frames(count: int, width: int = 96, height: int = 64) -> Iterator[np.ndarray]:
@@ -32,6 +33,15 @@ def test_the_stream_is_h264_high_420_bt709(tmp_path: Path) -> None:
         assert (context.name, context.profile, context.pix_fmt) == ("h264", "High", "yuv420p")
         assert (context.color_primaries, context.color_trc, context.colorspace) == (BT709, BT709, BT709)
         assert context.color_range == LIMITED_RANGE
+
+
+def test_other_codecs_are_written_alike(tmp_path: Path) -> None:
+    with ClipWriter(tmp_path / "a.webm", 96, 64, 24, movie_format("webm", "low")) as writer:
+        for frame in frames(3):
+            writer.write(frame)
+    with av.open(str(tmp_path / "a.webm")) as container:
+        assert container.streams.video[0].codec_context.name == "vp9"
+        assert sum(1 for _ in container.decode(video=0)) == 3
 
 
 def test_the_index_stands_before_the_pictures(tmp_path: Path) -> None:

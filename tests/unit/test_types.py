@@ -20,7 +20,8 @@ from agent.run import Run
 from agent.stopping import sentence, stop_reason
 from agent.types import Candidate, Ending, Failure
 from generator.types import Clip, Effective
-from reasoner.types import Caption
+from reasoner.rules.upsample import upsample
+from reasoner.types import Caption, CaptionRequest
 from tests.parts import SPEC, make_critique, make_run
 
 
@@ -109,3 +110,19 @@ def test_a_run_that_has_not_begun_goes_on(tmp_path: Path) -> None:
     assert stop_reason(make_run(tmp_path)) is None
     assert sentence(make_run(tmp_path)) == "Still running."
     assert make_run(tmp_path).created_at == datetime(2026, 1, 2, tzinfo=UTC)
+
+
+def test_a_model_that_reads_no_json_or_not_so_much_of_it_is_sent_sentences(tmp_path: Path) -> None:
+    structured = upsample(CaptionRequest(prompt="A boat at sea", width=832, height=480, num_frames=189, fps=24))
+    caption = Caption(prompt=structured.text(), structured=structured, source="upsample", reasoner="rules/1")
+    request = make_run(tmp_path).request
+    assert request.prompt_for(caption) == structured.text()
+    prose = request.model_copy(update={"prose": True}).prompt_for(caption)
+    assert prose == structured.prose()
+    room = len(structured.text())
+    assert request.model_copy(update={"prompt_limit": room}).prompt_for(caption) == structured.text()
+    short = request.model_copy(update={"prompt_limit": room - 1}).prompt_for(caption)
+    assert short == structured.prose(500)
+    assert len(short) < 4096
+    raw = Caption.raw("word " * 900)
+    assert request.model_copy(update={"prompt_limit": 100}).prompt_for(raw) == raw.prompt, "a person's words stay"
