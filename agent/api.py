@@ -1,7 +1,6 @@
 """The composition root: a config becomes three parts, a controller and a run."""
 
 import asyncio
-import hashlib
 import logging
 import platform
 import shlex
@@ -10,9 +9,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from agent import journal
+from agent import export, journal
 from agent.building import build, endpoints, rubric_file
-from agent.config import RequestConfig, RunConfig
+from agent.config import RunConfig
 from agent.controller import Controller, Lost
 from agent.errors import ConfigError, NoCandidateError, RunFolderError
 from agent.events import Emit, Event
@@ -20,10 +19,11 @@ from agent.files import file_hash
 from agent.journal import Journal
 from agent.memory import Memory, RememberedCritic, RememberedGenerator, RememberedReasoner
 from agent.reading import check, expand, load_config
-from agent.request import exact, resolved
+from agent.request import exact, placed, plain, resolved
 from agent.run import Run
 from agent.stopping import sentence, stop_reason
 from critic.config import HybridConfig, VLMConfig
+from generator.capabilities import capabilities
 
 log = logging.getLogger(__name__)
 
@@ -73,18 +73,13 @@ async def refine_and_generate_async(
             settings = load_config(config)
     settings = with_request(settings, prompt=prompt, image=None if image is None else str(image))
     endpoints(settings)  # a key that is missing is said before anything is written
-    request, frame = await exact(settings.request)
+    request, given = await exact(settings.request, capabilities(settings.generator))
+    export.check(settings.output.form, request.spec.fps)
 
     now = journal.now()
     run_id = journal.new_id(request.prompt, now)
     folder = (expand(out, "--out") if out is not None else settings.output.folder / run_id).resolve()
-    if frame is not None:
-        request = request.model_copy(
-            update={
-                "spec": request.spec.model_copy(update={"first_frame": folder / journal.FRAME}),
-                "first_frame_sha256": hashlib.sha256(frame).hexdigest(),
-            }
-        )
+    request = placed(request, folder)
     run = Run(
         id=folder.name,
         folder=folder,
@@ -94,8 +89,7 @@ async def refine_and_generate_async(
         accept_at=settings.critic.accept_at,
         versions=versions(),
     )
-    wish = resolved(settings.request, request, run.request.spec.first_frame)
-    given = {} if frame is None else {journal.FRAME: frame}
+    wish = resolved(settings.request, request)
     critic = settings.critic
     if isinstance(critic, VLMConfig | HybridConfig) and critic.rubric is not None:
         given[journal.RUBRIC] = rubric_file(critic.rubric)
@@ -127,7 +121,7 @@ async def resume_async(folder: str | Path, on_event: Emit | None = None, *, retr
     folder = expand(folder, "--resume").resolve()
     stored = journal.load(folder)
     settings = journal.load_settings(folder)
-    if changed := await _changed(stored, settings.request):
+    if changed := _changed(stored, settings):
         raise ConfigError(
             f"{folder / journal.CONFIG}: request.{changed} is not what this run was begun with, and its clips would be "
             f"overwritten; put it back, or begin a new run: retake run {shlex.quote(str(folder / journal.CONFIG))}"
@@ -135,11 +129,12 @@ async def resume_async(folder: str | Path, on_event: Emit | None = None, *, retr
     memory = Memory(folder, _ignore)
     kept = stored.reopened(keep=memory.intact, retry_failed=retry_failed)
     run = kept.within(settings.budget, settings.critic.accept_at)
+    export.check(settings.output.form, stored.request.spec.fps)
     if _finished(stored, run):
-        return _chosen(stored)
-    frame = run.request.spec.first_frame
-    if frame is not None and (not frame.exists() or file_hash(frame) != run.request.first_frame_sha256):
-        raise RunFolderError(f"{folder}: its {journal.FRAME} is gone or another; put it back, or begin a new run")
+        return await _handed_over(_chosen(stored), settings, on_event)
+    for name, digest in run.request.files.items():
+        if not (folder / name).exists() or file_hash(folder / name) != digest:
+            raise RunFolderError(f"{folder}: its {name} is gone or another; put it back, or begin a new run")
     lost = [
         (number, candidate.seed)
         for number, (before, now) in enumerate(zip(stored.iterations, run.iterations, strict=True))
@@ -155,22 +150,27 @@ async def resume_async(folder: str | Path, on_event: Emit | None = None, *, retr
         return await _carry(settings, run, on_event, lost)
 
 
-async def _changed(stored: Run, wish: RequestConfig) -> str:
+def _changed(stored: Run, settings: RunConfig) -> str:
     """The key of the config's request that another request would come from; "" if none."""
-    frame = stored.request.spec.first_frame
-    if wish.image != (None if frame is None else str(frame)):
+    wish, spec = settings.request, stored.request.spec
+    asked = plain(wish, capabilities(settings.generator))
+    if wish.image != (None if spec.first_frame is None else str(spec.first_frame)):
         return "image"
-    asked, _ = await exact(wish.model_copy(update={"image": None}))  # the size is written out: no image has to be read
-    old, new = (
+    if wish.video != (None if spec.source_video is None else str(spec.source_video)):
+        return "video"
+    if [(c.kind, c.path, c.weight) for c in wish.controls] != [(c.kind, str(c.path), c.weight) for c in spec.controls]:
+        return "controls"
+    files = {"first_frame", "source_video", "controls"}
+    old_facts, new_facts = (
         {
-            **r.spec.model_dump(exclude={"first_frame"}),
+            **r.spec.model_dump(exclude=files),
             "prompt": r.prompt,
             "seed": r.seed,
             "enable_prompt_expansion": r.expand,
         }
         for r in (stored.request, asked)
     )
-    name = next((key for key in old if old[key] != new[key]), "")
+    name = next((key for key in old_facts if old_facts[key] != new_facts[key]), "")
     return {"width": "size", "height": "size"}.get(name, name)
 
 
@@ -183,9 +183,16 @@ def _finished(stored: Run, run: Run) -> bool:
     return not any(i.missing for i in run.iterations) and stop_reason(run) == stored.stop_reason
 
 
-async def _carry(settings: RunConfig, run: Run, on_event: Emit | None, lost: Lost = ()) -> Run:
-    diary = Journal(run)
-    spent = diary.seconds_spent()
+async def _handed_over(run: Run, settings: RunConfig, on_event: Emit | None) -> Run:
+    """A finished run, its video as the config now asks for it."""
+    if export.current(run, settings.output.form):
+        return run
+    with journal.only_writer(run.folder):
+        return await export.exported(run, settings.output.form, _emitter(Journal(run), on_event))
+
+
+def _emitter(diary: Journal, on_event: Emit | None) -> Emit:
+    """Tells an event to the journal first, and then to the caller."""
     listen = _forgiving(on_event) if on_event else _ignore
 
     def emit(event: Event) -> None:
@@ -194,15 +201,32 @@ async def _carry(settings: RunConfig, run: Run, on_event: Emit | None, lost: Los
         finally:
             listen(event)
 
+    return emit
+
+
+async def _carry(settings: RunConfig, run: Run, on_event: Emit | None, lost: Lost = ()) -> Run:
+    diary = Journal(run)
+    spent = diary.seconds_spent()
+    emit = _emitter(diary, on_event)
     memory = Memory(run.folder, emit)
-    async with build(settings, memory, emit) as parts:
+    controller: Controller | None = None
+
+    def hear(event: Event) -> None:
+        """What the parts tell while a run runs is the run's, too."""
+        if controller is None:
+            emit(event)
+        else:
+            controller.tell(event)
+
+    async with build(settings, memory, hear) as parts:
         controller = Controller(
             reasoner=RememberedReasoner(parts.reasoner, memory),
             generator=RememberedGenerator(parts.generator, memory),
             critic=RememberedCritic(parts.critic, memory),
             emit=emit,
         )
-        return _chosen(await controller.refine(run, seconds_spent=spent, lost=lost))
+        run = _chosen(await controller.refine(run, seconds_spent=spent, lost=lost))
+    return await export.exported(run, settings.output.form, emit)
 
 
 def _forgiving(listener: Emit) -> Emit:

@@ -85,6 +85,14 @@ def parser() -> argparse.ArgumentParser:
         "Print the JSON schema of a config file, for editors and checks.",
     )
 
+    _command(
+        commands,
+        "backends",
+        "print what each generator can do",
+        "",
+        "Print what each generator can do: sizes, frames, modes, guardrails, price. The table of docs/backends.md.",
+    )
+
     doctor = _command(
         commands,
         "doctor",

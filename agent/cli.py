@@ -29,7 +29,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a folder's name may hold what the terminal cannot show
-    commands = {"run": _run, "report": _report, "config": _config, "schema": _schema, "doctor": _doctor}
+    commands = {
+        "run": _run,
+        "report": _report,
+        "config": _config,
+        "schema": _schema,
+        "doctor": _doctor,
+        "backends": _backends,
+    }
     try:
         if args.version:
             return _version()
@@ -169,6 +176,14 @@ def _schema(args: argparse.Namespace) -> int:
 
     del args
     print(json.dumps(RunConfig.model_json_schema(), indent=2))
+    return CHOSEN
+
+
+def _backends(args: argparse.Namespace) -> int:
+    from generator.table import table  # noqa: PLC0415 - as above
+
+    del args
+    print(table(), end="")
     return CHOSEN
 
 

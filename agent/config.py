@@ -4,12 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from agent.intake import FetchRules
 from agent.types import Budget
 from critic.config import CriticConfig, SignalsConfig
 from generator.config import AnimaticConfig, GeneratorConfig
+from generator.export.types import Container, Interpolation, OutputForm, Quality
+from generator.types import ControlKind
 from reasoner.config import ReasonerConfig, RulesConfig
 
 NEGATIVE_PROMPT = (
@@ -38,6 +40,17 @@ class _Section(BaseModel):
     )
 
 
+class ControlConfig(_Section):
+    """A video that steers a render, frame by frame."""
+
+    kind: ControlKind
+    """What it shows: edge (outlines), blur (NIM: vis), depth, seg (segments in colours)."""
+    path: str
+    """The video."""
+    weight: float = Field(default=1.0, gt=0, le=1)
+    """How strongly it steers."""
+
+
 class RequestConfig(_Section):
     """What is asked for."""
 
@@ -50,14 +63,25 @@ class RequestConfig(_Section):
     size: str = "auto"
     """auto, a preset (square_hd, square, portrait_4_3, portrait_16_9, landscape_4_3, landscape_16_9) or WxH; snapped to
     the nearest size that Cosmos3 was trained on. auto: 832x480, or the 480p size nearest to the image's shape."""
-    num_frames: int = Field(default=189, ge=5)
-    """Frames; moved to the nearest 4k+1. At most 397 (256p), 297 (480p), 197 (720p)."""
-    fps: int = Field(default=24, ge=1, le=60)
-    """Frames per second."""
-    num_inference_steps: int = Field(default=35, ge=1, le=200)
-    """Denoising steps: more is slower and cleaner."""
-    guidance_scale: float = Field(default=6.0, ge=0, le=20)
-    """How closely the prompt is followed."""
+    num_frames: int | None = Field(default=None, ge=5)
+    """Frames; moved to the nearest count that the model can make (Cosmos3: 4k+1, at most 397 at 256p, 297 at 480p, 197
+    at 720p). null: the model's own, 189 for Cosmos3."""
+    fps: int | None = Field(default=None, ge=1, le=60)
+    """Frames per second. null: the model's own, 24 for Cosmos3."""
+    num_inference_steps: int | None = Field(default=None, ge=1, le=200)
+    """Denoising steps: more is slower and cleaner. null: the model's own, 35 for Cosmos3."""
+    guidance_scale: float | None = Field(default=None, ge=0, le=20)
+    """How closely the prompt is followed. null: the model's own, 6 for Cosmos3."""
+    flow_shift: float | None = Field(default=None, gt=0, le=100)
+    """Shift of the noise schedule towards high noise. null: the model's own."""
+    video: str | None = None
+    """A video to go on from, or, with controls, to restyle: a path. null: none."""
+    controls: tuple[ControlConfig, ...] = Field(default=(), strict=False)
+    """Control videos of a transfer render (Cosmos Transfer), at most one of a kind."""
+    sound: bool = False
+    """Let the model make sound as well, where it can."""
+    guardrails: bool = True
+    """Let the backend's safety checks act, where it has them. false: ask it to leave them out."""
     seed: int | None = Field(default=None, ge=0, le=2**31 - 1)
     """Seed of the first candidate; the others count up from it. null: drawn once and written down."""
     enable_prompt_expansion: bool = True
@@ -68,15 +92,43 @@ class RequestConfig(_Section):
 
 
 class OutputConfig(_Section):
-    """Where runs are kept."""
+    """Where runs are kept, and in which form the chosen clip is handed over."""
 
     dir: str | None = None
     """Folder that holds one folder a run. null: `runs` in the current folder."""
+    format: Container = "mp4"
+    """mp4 (H.264), webm (VP9), mov (ProRes 4444) or gif. The candidates stay as they were rendered and judged."""
+    quality: Quality | None = None
+    """low, medium, high or maximum. null: the clip's own pictures are copied; where that cannot be, high."""
+    export_fps: int | None = Field(default=None, ge=1, le=240)
+    """Frames per second of the video, up to eight times the clip's. null: the clip's own; in a gif, the quality's."""
+    interpolation: Interpolation = "none"
+    """What export_fps adds. none: the nearest frame again; flow: new frames by optical flow, none across a cut."""
+    sound: bool = True
+    """Keep the clip's sound, where it has any. A gif has none."""
+
+    @field_validator("interpolation")
+    @classmethod
+    def _flow_needs_a_rate(cls, value: Interpolation, info: ValidationInfo) -> Interpolation:
+        if value == "flow" and info.data.get("export_fps", 0) is None:
+            raise ValueError("flow makes frames for a higher rate; give output.export_fps, or set this to none")
+        return value
 
     @property
     def folder(self) -> Path:
         """Where runs are made."""
         return Path(self.dir or "runs")
+
+    @property
+    def form(self) -> OutputForm:
+        """What the chosen clip is made into."""
+        return OutputForm(
+            format=self.format,
+            quality=self.quality,
+            export_fps=self.export_fps,
+            interpolation=self.interpolation,
+            sound=self.sound,
+        )
 
 
 class RunConfig(_Section):

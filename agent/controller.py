@@ -129,7 +129,8 @@ class Controller:
             self.tell(RenderStarted(iteration=index, seed=seed))
             with boundary(GeneratorError, f"rendering seed {seed}"):
                 to = self.run.clip_path(index, seed)
-                clip = await self.generator.render(caption.prompt, request.spec_for(caption), seed=seed, to=to)
+                words, spec = request.prompt_for(caption), request.spec_for(caption)
+                clip = await self.generator.render(words, spec, seed=seed, to=to)
             self.tell(RenderFinished(iteration=index, clip=clip))
             step = "judge"
             with boundary(CriticError, f"judging the clip of seed {seed}"):

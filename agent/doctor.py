@@ -11,15 +11,28 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from agent.building import BASE_URL, build_critic, build_generator, build_reasoner, endpoints, rubric_file
+from agent.building import (
+    BASE_URL,
+    NIM_URL,
+    OMNI_URL,
+    build_critic,
+    build_generator,
+    build_reasoner,
+    endpoints,
+    rubric_file,
+)
 from agent.config import RunConfig
 from agent.errors import RetakeError
 from agent.http import http_client
 from agent.request import exact
-from agent.serving import machine
+from agent.serving import machine, renderers
+from agent.serving.endpoints import shared_by_turns
+from agent.serving.launch import launch
 from agent.serving.listening import address, found, listens
 from critic.config import HybridConfig, SignalsConfig, VLMConfig
 from critic.types import Critic
+from generator.capabilities import capabilities
+from generator.config import AnimaticConfig, DiffusersConfig, FalConfig, NIMConfig, VLLMOmniConfig
 from generator.types import RenderSpec
 from reasoner.chat.client import Chat
 from reasoner.chat.config import EndpointConfig, ServeConfig
@@ -64,6 +77,7 @@ def checks(config: RunConfig) -> Iterator[Finding]:
     if isinstance(config.critic, SignalsConfig):
         yield _part("critic", lambda: build_critic(config.critic))
     yield from _servers(config)
+    yield from asyncio.run(_generator(config))
     yield asyncio.run(_trial(config))
 
 
@@ -84,8 +98,11 @@ def _output(folder: Path) -> Finding:
 def _request(config: RunConfig) -> Finding:
     # a config without a prompt is complete: the prompt comes by --prompt
     wish = config.request if config.request.prompt else config.request.model_copy(update={"prompt": "anything"})
+    able = capabilities(config.generator)
+    if wish.image is None and wish.video is None and not wish.controls and "text2video" not in able.modes:
+        return Finding("request", True, f"{able.name} needs more than a prompt: give it with --image, or in the config")
     try:
-        request, _ = asyncio.run(exact(wish))
+        request, _ = asyncio.run(exact(wish, able))
     except RetakeError as error:
         return Finding("request", False, str(error), "change the key named")
     spec = request.spec
@@ -115,7 +132,10 @@ def _servers(config: RunConfig) -> Iterator[Finding]:
         elif endpoint.serve is None or endpoint.base_url is not None:
             yield asyncio.run(_reached(part, endpoint, _origin(part, config)))
         else:
-            yield from _to_start(part, endpoint.serve, asyncio.run(_running(part, endpoint, endpoint.serve)))
+            running = asyncio.run(_running(part, endpoint, endpoint.serve))
+            if running is not None and part == "reasoner" and shared_by_turns(config) is not None:
+                running = Finding(part, False, running.found, renderers.STOP_IT)
+            yield from _to_start(part, endpoint.serve, running)
     if isinstance(config.critic, VLMConfig | HybridConfig):
         yield _rubric(config.critic)
 
@@ -152,11 +172,11 @@ async def _running(part: str, endpoint: EndpointConfig, serve: ServeConfig) -> F
         return None
     try:
         async with http_client(backoff_seconds=0.1) as client:
-            model, version = await found(serve, os.environ.get(endpoint.api_key_env or ""), client)
+            model, version = await found(launch(serve), os.environ.get(endpoint.api_key_env or ""), client)
     except RetakeError as error:
         return Finding(part, False, str(error))
     return Finding(
-        part, True, f"{model} runs already at {address(serve)} (version {version or 'unknown'}): used as it is"
+        part, True, f"{model} runs already at {address(launch(serve))} (version {version or 'unknown'}): used as it is"
     )
 
 
@@ -165,9 +185,36 @@ def _to_start(part: str, serve: ServeConfig, running: Finding | None) -> Iterato
     if running is not None:
         yield running
         return
-    yield Finding(part, True, f"serve: vllm serve {serve.model} will be started at {address(serve)} (first: minutes)")
+    yield Finding(
+        part, True, f"serve: vllm serve {serve.model} will be started at {address(launch(serve))} (first: minutes)"
+    )
     for what, look in (("vllm", machine.command), ("GPU", machine.gpus), ("model", machine.model)):
         yield Finding(what, *look(serve))
+
+
+async def _generator(config: RunConfig) -> list[Finding]:
+    """What renders. Nothing is started, and no render is asked of it."""
+    generator = config.generator
+    key = os.environ.get(getattr(generator, "api_key_env", None) or "")
+    looks: list[renderers.Named] = []
+    async with http_client(repeat_posts=False, backoff_seconds=0.1) as client:
+        match generator:
+            case AnimaticConfig():
+                pass
+            case VLLMOmniConfig():
+                urls = generator.endpoints or (OMNI_URL,)
+                looks = [look async for look in renderers.omni(generator, urls, key, client)]
+            case NIMConfig():
+                looks = [look async for look in renderers.nim(generator.endpoints or (NIM_URL,), key, client)]
+            case DiffusersConfig():
+                looks = list(renderers.diffusers(generator))
+            case FalConfig():
+                looks = list(renderers.fal(generator))
+    reasoner = getattr(config.reasoner, "serve", None)
+    if isinstance(generator, VLLMOmniConfig) and generator.serve is not None and reasoner is not None:
+        shared = renderers.together(reasoner, generator.serve)
+        looks += [] if shared is None else [("GPU", shared)]
+    return [Finding(what, *look) for what, look in looks]
 
 
 def _rubric(critic: VLMConfig | HybridConfig) -> Finding:
@@ -182,20 +229,16 @@ def _rubric(critic: VLMConfig | HybridConfig) -> Finding:
 
 
 async def _trial(config: RunConfig) -> Finding:
-    """Render and judge the smallest clip with the config's own settings: what no look at versions can prove."""
-    wish = config.request
-    spec = RenderSpec(
-        width=320,
-        height=192,
-        num_frames=5,
-        fps=wish.fps,
-        num_inference_steps=wish.num_inference_steps,
-        guidance_scale=wish.guidance_scale,
-    )
+    """Render and judge the smallest clip with the embedded parts: what no look at versions can prove.
+
+    No other backend is tried: its server may have to be started first, its model loaded, its render paid for.
+    """
+    spec = RenderSpec(width=320, height=192, num_frames=5, fps=config.request.fps or 24)
     try:
         with tempfile.TemporaryDirectory() as folder:
-            generator = build_generator(config.generator)
-            clip = await generator.render("A hill.", spec, seed=0, to=Path(folder) / "trial.mp4")
+            embedded_config = config.generator if isinstance(config.generator, AnimaticConfig) else AnimaticConfig()
+            async with build_generator(embedded_config, lambda _: None) as generator:
+                clip = await generator.render("A hill.", spec, seed=0, to=Path(folder) / "trial.mp4")
             # a critic that asks a server is not tried: the server may have to be started first
             measured = isinstance(config.critic, SignalsConfig | HybridConfig)
             embedded = config.critic if isinstance(config.critic, SignalsConfig) else SignalsConfig()

@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from agent.run import Run
-from agent.types import Candidate, Ending, Failure, Step
-from generator.types import Clip
+from agent.types import Candidate, Ending, Export, Failure, Step
+from generator.export.types import OutputForm
+from generator.types import Clip, Progress
 from reasoner.types import Caption
 
 
@@ -19,7 +20,10 @@ class _Event(BaseModel):
 
 
 class ServerWaiting(_Event):
-    """A server that a part needs does not answer yet. Told every now and then, before the session's `RunStarted`."""
+    """A server that a part needs does not answer yet. Told every now and then, before the session's `RunStarted`.
+
+    Where servers take turns, also while it runs.
+    """
 
     type: Literal["server_waiting"] = "server_waiting"
     part: str
@@ -31,7 +35,7 @@ class ServerWaiting(_Event):
 
 
 class ServerReady(_Event):
-    """A server that a part needs answers. Told before the session's `RunStarted`."""
+    """A server that a part needs answers. Told when `ServerWaiting` is."""
 
     type: Literal["server_ready"] = "server_ready"
     part: str
@@ -45,8 +49,6 @@ class ServerReady(_Event):
     """Waited for it."""
     reused: bool = False
     """True: it was there already, and is left running."""
-    form: str = ""
-    """How clips are sent to it, as probed; "" where none are."""
 
 
 class RunStarted(_Event):
@@ -78,6 +80,13 @@ class RenderStarted(_Event):
     type: Literal["render_started"] = "render_started"
     iteration: int
     seed: int
+
+
+class RenderProgressed(_Event):
+    """Where a render stands: told by backends that show it, at most about once a second each."""
+
+    type: Literal["render_progressed"] = "render_progressed"
+    progress: Progress
 
 
 class RenderFinished(_Event):
@@ -119,6 +128,27 @@ class RunFinished(_Event):
     ending: Ending
 
 
+class ExportStarted(_Event):
+    """The chosen clip is being made into the form that was asked for. Told after `RunFinished`."""
+
+    type: Literal["export_started"] = "export_started"
+    form: OutputForm
+
+
+class VideoExported(_Event):
+    """The chosen clip lies in the form that was asked for. Told after `RunFinished`."""
+
+    type: Literal["video_exported"] = "video_exported"
+    export: Export
+
+
+class ExportFailed(_Event):
+    """The chosen clip could not be had in that form; it stays as it is. Told after `RunFinished`."""
+
+    type: Literal["export_failed"] = "export_failed"
+    message: str
+
+
 Event = Annotated[
     ServerWaiting
     | ServerReady
@@ -126,11 +156,15 @@ Event = Annotated[
     | CaptionStarted
     | CaptionReady
     | RenderStarted
+    | RenderProgressed
     | RenderFinished
     | CandidateReady
     | AttemptFailed
     | StepRecalled
-    | RunFinished,
+    | RunFinished
+    | ExportStarted
+    | VideoExported
+    | ExportFailed,
     Field(discriminator="type"),
 ]
 
@@ -145,14 +179,21 @@ def after(run: Run, event: Event) -> Run:
     """
     match event:
         case RunStarted(run=started):
-            return started
+            run = started
         case CaptionReady(caption=caption, seeds=seeds):
-            return run.with_caption(caption, seeds)
+            run = run.with_caption(caption, seeds)
+        case RenderProgressed(progress=told) if told.stage in {"resubmitted", "abandoned"}:
+            run = run.with_lost(told.seconds)
         case CandidateReady(iteration=index, candidate=candidate):
-            return run.with_candidate(candidate, index)
+            run = run.with_candidate(candidate, index)
         case AttemptFailed(iteration=index, failure=failure):
-            return run.with_failure(failure, index)
+            run = run.with_failure(failure, index)
         case RunFinished(ending=ending):
-            return run.stopped(ending)
+            run = run.stopped(ending)
+        case VideoExported(export=export):
+            run = run.with_export(export)
+        case ExportFailed(message=why):
+            run = run.without_export(why)
         case _:
-            return run
+            pass
+    return run

@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.request import getproxies, proxy_bypass
@@ -19,6 +20,13 @@ _DROPPED = (
 )  # fmt: skip
 """Not a read that timed out: the server is at work, and asked twice it works twice."""
 _SAFE = ("GET", "HEAD", "OPTIONS")
+
+
+_KEEP_ALIVE = (
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 15),
+)
 
 
 @asynccontextmanager
@@ -67,7 +75,8 @@ class _Routes(httpx.AsyncBaseTransport):
     def __init__(self) -> None:
         # callers bound what is in flight; servers close idle connections after 5 s, so they are dropped before that
         self._limits = httpx.Limits(max_connections=None, max_keepalive_connections=64, keepalive_expiry=4.0)
-        self._straight = httpx.AsyncHTTPTransport(limits=self._limits)
+        # a render may be silent for half an hour: without this, a router on the way forgets the connection
+        self._straight = httpx.AsyncHTTPTransport(limits=self._limits, socket_options=_KEEP_ALIVE)
         self._proxies = getproxies()
         self._by_scheme: dict[str, httpx.AsyncHTTPTransport] = {}
 

@@ -19,7 +19,17 @@ from pydantic import TypeAdapter, ValidationError
 
 from agent.config import RunConfig
 from agent.errors import RunFolderError, StorageError, boundary, storage_error
-from agent.events import Event, RunFinished, RunStarted, ServerReady, ServerWaiting, after
+from agent.events import (
+    Event,
+    ExportFailed,
+    ExportStarted,
+    RunFinished,
+    RunStarted,
+    ServerReady,
+    ServerWaiting,
+    VideoExported,
+    after,
+)
 from agent.files import write_atomically
 from agent.ledger import fallbacks, ledger
 from agent.reading import load_config
@@ -28,7 +38,7 @@ from agent.run import Run
 
 log = logging.getLogger(__name__)
 
-CONFIG, EVENTS, RUN, FRAME, LOCK = "config.yaml", "events.jsonl", "run.json", "first_frame.png", ".lock"
+CONFIG, EVENTS, RUN, LOCK = "config.yaml", "events.jsonl", "run.json", ".lock"
 RUBRIC = "rubric.yaml"
 """The user's own questions, as they were when the run began."""
 MAKING = ".making"
@@ -37,7 +47,10 @@ FORMAT = 1
 """Of run.json."""
 REPORT_SECONDS = 1.0
 """Between two builds of the report while a run runs."""
-SHOWN = {"run_started", "caption_ready", "candidate_ready", "attempt_failed", "run_finished"}
+SHOWN = {
+    *("run_started", "caption_ready", "candidate_ready", "attempt_failed", "run_finished"),
+    *("video_exported", "export_failed"),
+}
 """Events that change what run.json and the report show."""
 
 
@@ -55,7 +68,7 @@ def create(folder: Path, config: RunConfig, run: Run, given: Mapping[str, bytes]
         StorageError: it cannot be written.
     """
     if (folder / MAKING).exists() and not (folder / RUN).exists():  # our own, cut off by a kill
-        for name in (CONFIG, FRAME, RUBRIC, MAKING):
+        for name in (CONFIG, RUBRIC, MAKING, *given):
             (folder / name).unlink(missing_ok=True)
         with suppress(OSError):
             (folder / "clips").rmdir()
@@ -151,7 +164,7 @@ def _dump(run: Run) -> str:
         "stop_reason": run.stop_reason,
         "score": run.score,
         "accepted": run.accepted,
-        "video": None if best is None else best.clip.path.relative_to(run.folder).as_posix(),
+        "video": None if run.video is None else run.video.relative_to(run.folder).as_posix(),
         "seed": None if best is None else best.seed,
         "iteration": run.best_iteration,
         "seconds": run.seconds,
@@ -218,7 +231,7 @@ class Journal:
 
     def _show(self, event: Event) -> None:
         """Rebuild the report; of a long run not more often than it can be read."""
-        final = isinstance(event, RunStarted | RunFinished)
+        final = isinstance(event, RunStarted | RunFinished | VideoExported | ExportFailed)
         if final or time.monotonic() - self.shown_at > REPORT_SECONDS:
             write_report(self.run)
             self.shown_at = time.monotonic()
@@ -228,8 +241,8 @@ class Journal:
         spent = 0.0
         start = last = None
         for event in read_events(self.folder):
-            if isinstance(event, ServerWaiting | ServerReady):
-                continue  # it stands before its session's start, and waiting for a server is no work of the run
+            if isinstance(event, ServerWaiting | ServerReady | ExportStarted | VideoExported | ExportFailed):
+                continue  # it stands outside its session's start and end, and is no work that `max_seconds` is about
             if isinstance(event, RunStarted):
                 spent += (last - start).total_seconds() if start and last else 0.0
                 start = event.at

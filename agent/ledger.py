@@ -58,10 +58,19 @@ class Ledger(BaseModel):
     """Captions, renders, judging: in the order in which they are done."""
     total: Took
     """Its count is all that was done."""
+    price_usd: float | None = None
+    """What renders cost, those that could not be judged included. None: nothing is billed, or no price is known."""
+    lost_seconds: float = 0.0
+    """Seconds of the generator's time that went into renders nobody could use."""
 
     def facts(self) -> dict[str, Any]:
         """Everything as plain figures, for run.json."""
-        return {"total": self.total.facts(), "steps": {step: took.facts() for step, took in self.steps.items()}}
+        return {
+            "total": self.total.facts(),
+            "steps": {step: took.facts() for step, took in self.steps.items()},
+            "price_usd": self.price_usd,
+            "lost_seconds": self.lost_seconds,
+        }
 
 
 def ledger(run: Run) -> Ledger:
@@ -90,7 +99,10 @@ def ledger(run: Run) -> Ledger:
         seconds=sum(t.seconds for t in steps.values()),
         usage=sum((t.usage for t in steps.values()), Usage()),
     )
-    return Ledger(steps=steps, total=total)
+    clips = [c.clip for c in run.candidates] + [f.clip for f in unjudged if f.clip]
+    prices = [clip.rendering.price_usd for clip in clips if clip.rendering.price_usd is not None]
+    price = round(sum(prices), 4) if prices else None
+    return Ledger(steps=steps, total=total, price_usd=price, lost_seconds=run.lost_seconds)
 
 
 def fallback(caption: Caption) -> str:

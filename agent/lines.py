@@ -4,6 +4,7 @@ from agent.events import ServerReady, ServerWaiting
 from agent.ledger import fallback, ledger
 from agent.run import Run
 from agent.types import Candidate, Iteration
+from generator.types import Progress
 
 
 def forecast(run: Run, elapsed: float, earlier_renders: int = 0) -> float | None:
@@ -51,13 +52,43 @@ def candidate_line(candidate: Candidate) -> str:
     )
 
 
+def progress_words(told: Progress) -> str:
+    """Where a render stands, in a few words."""
+    where = f" at {told.endpoint}" if told.endpoint else ""
+    match told.stage:
+        case "queued":
+            return f"queued{where}, {span(told.seconds)}"
+        case "rendering" if told.step is not None and told.steps:
+            return f"step {told.step} of {told.steps}{where}, {span(told.seconds)}"
+        case "rendering":
+            return f"rendering{where}, {span(told.seconds)}"
+        case "delivering":
+            return f"delivering{where}"
+        case "resubmitted":
+            return f"lost after {span(told.seconds)}{where} and sent again{f': {told.note}' if told.note else ''}"
+        case "abandoned":
+            return f"abandoned after {span(told.seconds)}{where}{f': {told.note}' if told.note else ''}"
+
+
+def cost(run: Run) -> str:
+    """What renders cost beside time, in one line; "" where it is nothing."""
+    took = ledger(run)
+    parts = []
+    if took.price_usd is not None:
+        parts.append(f"${took.price_usd:.2f} for renders")
+    if took.lost_seconds:
+        parts.append(f"{span(took.lost_seconds)} of rendering that nobody could use")
+    return "; ".join(parts)
+
+
 def server_line(event: ServerWaiting | ServerReady) -> str:
     """One line on a server: what it is waited for with, or what answers."""
     if isinstance(event, ServerWaiting):
         return f"waiting for the {event.part}: {event.seconds:,.0f} s{f': {event.line}' if event.line else ''}"
-    by = f" (vLLM {event.version})" if event.version else ""
+    software = f"vLLM {event.version}" if event.version[:1].isdigit() else event.version
+    by = f" ({software})" if software else ""
     how = "already running" if event.reused else f"ready after {span(event.seconds)}"
-    return f"{event.part}: {event.model} at {event.url}{by}, {how}{f', clips as {event.form}' if event.form else ''}"
+    return f"{event.part}: {event.model} at {event.url}{by}, {how}"
 
 
 def tokens(run: Run) -> str:

@@ -19,11 +19,11 @@ from agent.files import file_hash, write_atomically
 from agent.types import Step
 from critic.types import Critic, Critique, JudgeError, RubricWriter, WrittenRubric
 from generator.delivery import delivered, slip_path
-from generator.types import Clip, Generator, RenderError, RenderSpec
+from generator.types import BlockedError, Clip, Generator, RenderError, RenderSpec
 from reasoner.chat.types import Usage
 from reasoner.types import Caption, CaptionError, CaptionRequest, Reasoner, Revision
 
-FINAL: dict[str, type[Exception]] = {e.__name__: e for e in (CaptionError, RenderError, JudgeError)}
+FINAL: dict[str, type[Exception]] = {e.__name__: e for e in (CaptionError, RenderError, BlockedError, JudgeError)}
 """Failures that the parts declare: trying again would fail again. Anything else is not remembered."""
 
 T = TypeVar("T", bound=BaseModel)
@@ -157,10 +157,20 @@ def aside(clip: Path) -> Path:
 
 
 def _contents(data: BaseModel) -> dict[str, Any]:
-    """A model as plain data, with the first frame named by its content and not by its place."""
-    out = data.model_dump(mode="json", exclude={"first_frame"})
-    frame: Path | None = getattr(data, "first_frame", None)
-    return {**out, "first_frame": None if frame is None else file_hash(frame)}
+    """A model as plain data, with each file named by its content and not by its place."""
+    return {name: _content(value) for name, value in data}
+
+
+def _content(value: Any) -> Any:
+    match value:
+        case Path():
+            return file_hash(value)
+        case BaseModel():
+            return _contents(value)
+        case tuple() | list():
+            return [_content(item) for item in value]
+        case _:
+            return value
 
 
 @dataclass(frozen=True)

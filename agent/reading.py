@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 from agent.config import RunConfig
 from agent.errors import ConfigError
 
-PATHS = ("request.image", "output.dir", "critic.rubric")
+PATHS = ("request.image", "request.video", "request.controls", "output.dir", "critic.rubric")
 """Keys that hold a path, read relative to the file they stand in."""
 MAX_BYTES = 1 << 20
 """Of a config file."""
@@ -130,7 +130,16 @@ def _make_absolute(data: dict[str, Any], key: str, base: Path) -> None:
     section, _, name = key.partition(".")
     place = data.get(section)
     value = place.get(name) if isinstance(place, dict) else None
-    if isinstance(place, dict) and isinstance(value, str) and value and not is_remote(value):
+    if isinstance(value, list):
+        for item in value:
+            _enter(item, "path", base, f"{key}.path")
+    else:
+        _enter(place, name, base, key)
+
+
+def _enter(place: Any, name: str, base: Path, key: str) -> None:
+    value = place.get(name) if isinstance(place, dict) else None
+    if isinstance(value, str) and value and not is_remote(value):
         place[name] = os.path.normpath(base / expand(value, key))
 
 

@@ -1,58 +1,139 @@
 """A wish made exact: the size snapped, the frames on the grid, the seed drawn, the image taken in, all of it said."""
 
 import asyncio
+import hashlib
 import json
 import secrets
 from pathlib import Path
+from typing import TypeVar
 
 from agent import intake
-from agent.config import MAX_CAPTION, MAX_PROMPT, RequestConfig
+from agent.config import MAX_CAPTION, MAX_PROMPT, ControlConfig, RequestConfig
 from agent.errors import ConfigError
 from agent.types import Request
 from generator import sizes
-from generator.types import RenderSpec
+from generator.capabilities import Capabilities, Range
+from generator.types import Control, Mode, RenderSpec
+
+FIRST_FRAME, SOURCE = "first_frame.png", "source.mp4"
+"""Names of the files that a run keeps of what it was given."""
 
 
-async def exact(wish: RequestConfig) -> tuple[Request, bytes | None]:
-    """The request that a config asks for, and its first frame as PNG bytes (None: text-to-video).
+async def exact(wish: RequestConfig, able: Capabilities) -> tuple[Request, dict[str, bytes]]:
+    """The request that a config asks of a backend, and the files it is made from, by the names that its spec has.
 
     Raises:
         ConfigError: a key is wrong; names it and the cure.
-        IntakeError: the image cannot be used.
+        IntakeError: an image or video cannot be used.
     """
-    prompt = _prompt(wish.prompt)
-    notes: list[str] = []
+    _able(wish, able)
     data = None if wish.image is None else await intake.take_image(wish.image, rules=wish.image_fetch)
-    size = _size(wish.size, None if data is None else intake.image_size(data), notes)
-    num_frames = _frames(wish.num_frames, size, notes)
-    frame = None
+    request = plain(wish, able, None if data is None else intake.image_size(data))
+    spec, notes = request.spec, list(request.notes)
+    files: dict[str, bytes] = {}
     if data is not None:
-        frame, cropped = await asyncio.to_thread(intake.to_first_frame, data, size.width, size.height)
-        notes += cropped
+        files[FIRST_FRAME], said = await asyncio.to_thread(intake.to_first_frame, data, spec.width, spec.height)
+        notes += said
+    if wish.video is not None:
+        files[SOURCE], said = await asyncio.to_thread(intake.to_source, wish.video, spec, bool(wish.controls))
+        notes += said
+    for control in wish.controls:
+        files[_control(control)], said = await asyncio.to_thread(intake.to_control, control.path, control.kind, spec)
+        notes += said
+    named = spec.model_copy(
+        update={
+            "first_frame": Path(FIRST_FRAME) if data is not None else None,
+            "source_video": Path(SOURCE) if wish.video is not None else None,
+            "controls": tuple(
+                Control(kind=control.kind, path=Path(_control(control)), weight=control.weight)
+                for control in wish.controls
+            ),
+        }
+    )
+    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    return request.model_copy(update={"spec": named, "files": hashes, "notes": tuple(notes)}), files
+
+
+def plain(wish: RequestConfig, able: Capabilities, image: tuple[int, int] | None = None) -> Request:
+    """The request that a config asks of a backend, but for the files it is made from.
+
+    Args:
+        wish: the config section.
+        able: what the backend can do.
+        image: width and height of the first frame as given, for `size: auto`.
+
+    Raises:
+        ConfigError: a key is wrong; names it and the cure.
+    """
+    notes: list[str] = []
+    size = _size(wish.size, image, able, notes)
     spec = RenderSpec(
         width=size.width,
         height=size.height,
-        num_frames=num_frames,
-        fps=wish.fps,
-        num_inference_steps=wish.num_inference_steps,
-        guidance_scale=wish.guidance_scale,
+        num_frames=_frames(wish.num_frames, size, able, notes),
+        fps=_within("fps", wish.fps, able.fps, able.default_fps, able),
+        num_inference_steps=_within(
+            "num_inference_steps", wish.num_inference_steps, able.steps, able.default_steps, able
+        ),
+        guidance_scale=_within("guidance_scale", wish.guidance_scale, able.guidance, able.default_guidance, able),
         negative_prompt=wish.negative_prompt,
+        flow_shift=wish.flow_shift,
+        sound=wish.sound,
+        guardrails=wish.guardrails,
     )
     seed = secrets.randbelow(2**31) if wish.seed is None else wish.seed
-    return Request(prompt=prompt, spec=spec, seed=seed, expand=wish.enable_prompt_expansion, notes=tuple(notes)), frame
+    prompt = _prompt(wish.prompt)
+    prose = not able.json_caption
+    return Request(
+        prompt=prompt,
+        spec=spec,
+        seed=seed,
+        prose=prose,
+        prompt_limit=able.prompt_limit,
+        expand=wish.enable_prompt_expansion,
+        notes=tuple(notes),
+    )
 
 
-def resolved(wish: RequestConfig, request: Request, frame: Path | None) -> RequestConfig:
-    """The config section that asks for exactly this request, whatever was drawn or snapped."""
+def placed(request: Request, folder: Path) -> Request:
+    """The request with its files in a run's folder."""
+    spec = request.spec
+    return request.model_copy(
+        update={
+            "spec": spec.model_copy(
+                update={
+                    "first_frame": folder / spec.first_frame if spec.first_frame else None,
+                    "source_video": folder / spec.source_video if spec.source_video else None,
+                    "controls": tuple(c.model_copy(update={"path": folder / c.path}) for c in spec.controls),
+                }
+            )
+        }
+    )
+
+
+def resolved(wish: RequestConfig, request: Request) -> RequestConfig:
+    """The config section that asks for exactly this request, whatever was drawn or snapped, of its run's own files."""
     spec = request.spec
     return wish.model_copy(
         update={
-            "image": None if frame is None else frame.name,
+            "image": spec.first_frame.name if spec.first_frame else None,
+            "video": spec.source_video.name if spec.source_video else None,
+            "controls": tuple(
+                ControlConfig(kind=control.kind, path=control.path.name, weight=control.weight)
+                for control in spec.controls
+            ),
             "size": f"{spec.width}x{spec.height}",
             "num_frames": spec.num_frames,
+            "fps": spec.fps,
+            "num_inference_steps": spec.num_inference_steps,
+            "guidance_scale": spec.guidance_scale,
             "seed": request.seed,
         }
     )
+
+
+def _control(control: ControlConfig) -> str:
+    return f"control-{control.kind}.mp4"
 
 
 def _prompt(text: str) -> str:
@@ -85,23 +166,25 @@ def _is_caption(text: str) -> bool:
         raise ConfigError("request.prompt: is a JSON caption with a number too long, or nested too deep") from None
 
 
-def _size(wish: str, image: tuple[int, int] | None, notes: list[str]) -> sizes.Size:
+def _size(wish: str, image: tuple[int, int] | None, able: Capabilities, notes: list[str]) -> sizes.Size:
     if wish == "auto":
         if image is None:
-            return sizes.snap(832, 480)
-        return sizes.snap(*_scaled(image, 832 * 480))
+            return sizes.snap(*able.default_size, able.sizes)
+        return sizes.snap(*_scaled(image, able.default_size[0] * able.default_size[1]), able.sizes)
     try:
         width, height = sizes.parse(wish)
     except ValueError as error:
         raise ConfigError(f"request.size: {error}, or auto") from None
-    size = sizes.snap(width, height)
+    size = sizes.snap(width, height, able.sizes)
     if (width, height) != size[:2]:
         asked = wish if "x" in wish else f"{wish} ({width}x{height})"
         aspect = size.aspect.replace(",", ":")
-        notes.append(
-            f"Size {asked} was snapped to {size.width}x{size.height}, the nearest that Cosmos3 was trained on "
-            f"({size.tier}p, {aspect})."
+        what = (
+            f"the nearest that Cosmos3 was trained on ({size.tier}p, {aspect})"
+            if able.sizes == sizes.SIZES
+            else f"the nearest that {able.name} renders"
         )
+        notes.append(f"Size {asked} was snapped to {size.width}x{size.height}, {what}.")
     return size
 
 
@@ -110,14 +193,64 @@ def _scaled(image: tuple[int, int], area: int) -> tuple[int, int]:
     return max(1, round(image[0] * factor)), max(1, round(image[1] * factor))
 
 
-def _frames(wish: int, size: sizes.Size, notes: list[str]) -> int:
-    most = sizes.MAX_FRAMES[size.tier]
+def _frames(wish: int | None, size: sizes.Size, able: Capabilities, notes: list[str]) -> int:
+    most = able.longest(size)
+    if wish is None:
+        return min(able.default_frames, most)
     if wish > most:
         raise ConfigError(
             f"request.num_frames: {wish} is over the {most} frames that {size.width}x{size.height} ({size.tier}p) "
             f"allows; ask for at most {most}, or for a smaller request.size"
+            if able.longest(min(able.sizes, key=lambda s: s.width * s.height)) > most
+            else f"request.num_frames: {wish} is over the {most} frames that {able.name} makes; ask for at most {most}"
         )
-    frames = sizes.grid(wish)
+    least = int(able.frames.least)
+    frames = sizes.grid(wish, able.frame_step, least)
     if frames != wish:
-        notes.append(f"{wish} frames were moved to {frames}: the model's frames come as 4k+1.")
+        why = f"{able.name} makes no fewer" if wish < least else f"the model's frames come as {able.frame_step}k+1"
+        notes.append(f"{wish} frames were moved to {frames}: {why}.")
     return frames
+
+
+Figure = TypeVar("Figure", int, float)
+
+
+def _within(key: str, wish: Figure | None, allowed: Range, otherwise: Figure, able: Capabilities) -> Figure:
+    if wish is None:
+        return otherwise
+    if not allowed.least <= wish <= allowed.most:
+        cure = (
+            f"{allowed.least:g} to {allowed.most:g}" if allowed.least < allowed.most else f"{allowed.least:g} or null"
+        )
+        raise ConfigError(f"request.{key}: {wish:g} is not what {able.name} takes; give {cure}")
+    return wish
+
+
+def _able(wish: RequestConfig, able: Capabilities) -> None:
+    """Hold what the wish is made from against what the backend can do.
+
+    Raises:
+        ConfigError: the backend cannot do that.
+    """
+    if wish.video is not None and wish.image is not None:
+        raise ConfigError("request.video, request.image: a clip goes on from one of them; take the other out")
+    kinds = [control.kind for control in wish.controls]
+    if len(set(kinds)) != len(kinds):
+        raise ConfigError("request.controls: at most one of a kind; take the others out")
+    mode: Mode = "text2video"
+    if wish.controls:
+        mode, key = "transfer", "controls"
+    elif wish.video is not None:
+        mode, key = "video2video", "video"
+    elif wish.image is not None:
+        mode, key = "image2video", "image"
+    else:
+        key = "image" if "image2video" in able.modes else "controls"
+    if mode not in able.modes:
+        can = ", ".join(able.modes)
+        what = "needs one" if mode == "text2video" else "cannot use it"
+        raise ConfigError(f"request.{key}: {able.name} {what}; it does {can}")
+    if wish.flow_shift is not None and not able.flow_shift:
+        raise ConfigError(f"request.flow_shift: {able.name} takes none; leave it null")
+    if wish.sound and not able.sound:
+        raise ConfigError(f"request.sound: {able.name} makes no sound; set it to false")

@@ -8,7 +8,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from agent.types import Budget, Candidate, Ending, Failure, Iteration, Request, Step, StopReason
+from agent.types import Budget, Candidate, Ending, Export, Failure, Iteration, Request, Step, StopReason
 from generator.types import Clip
 from reasoner.types import Caption, Revision
 
@@ -28,6 +28,12 @@ class Run(BaseModel):
     """Score at which a candidate is accepted, if every floor holds. None: never."""
     iterations: tuple[Iteration, ...] = ()
     ending: Ending | None = None
+    export: Export | None = None
+    """The last one made, maybe of a clip that has been outdone since."""
+    export_failure: str = ""
+    """Why the chosen clip could not be exported."""
+    lost_seconds: float = Field(default=0.0, ge=0)
+    """Seconds of the generator's time that went into renders nobody could use: cancelled while they ran, or lost."""
     versions: dict[str, str] = {}
     """Of Retake, Python and what decides the pixels."""
 
@@ -67,7 +73,10 @@ class Run(BaseModel):
         """What was not done quite as asked, in sentences, by whom it concerns: request, captions, clips. Each once."""
         captions = [note for i in self.iterations for note in i.caption.notes]
         clips = [note for c in self.candidates for note in c.clip.notes]
-        return tuple(dict.fromkeys([*self.request.notes, *captions, *clips]))
+        exports = list(self.export.notes) if self.export and self.exported else []
+        if self.export_failure:
+            exports.append(f"{self.export_failure} The video is the clip as it was rendered.")
+        return tuple(dict.fromkeys([*self.request.notes, *captions, *clips, *exports]))
 
     @property
     def stop_reason(self) -> StopReason | None:
@@ -76,8 +85,15 @@ class Run(BaseModel):
 
     @property
     def video(self) -> Path | None:
-        """The chosen clip's file."""
+        """The chosen clip as it was exported; as it was rendered, where it was not."""
+        if self.export and self.exported:
+            return self.export.path
         return self.best.clip.path if self.best else None
+
+    @property
+    def exported(self) -> bool:
+        """Whether the export is of the chosen clip."""
+        return self.export is not None and self.best is not None and self.export.clip == self.best.clip.path
 
     @property
     def score(self) -> float | None:
@@ -88,7 +104,7 @@ class Run(BaseModel):
     def prompt(self) -> str | None:
         """The text that the chosen clip was rendered from."""
         index = self.best_iteration
-        return None if index is None else self.iterations[index].caption.prompt
+        return None if index is None else self.request.prompt_for(self.iterations[index].caption)
 
     @property
     def accepted(self) -> bool:
@@ -159,6 +175,10 @@ class Run(BaseModel):
         """This run with one more failed attempt; in its last iteration if none is given."""
         return self._with_iteration(iteration, self.iterations[iteration].with_failure(failure))
 
+    def with_lost(self, seconds: float) -> Self:
+        """This run with more of the generator's time gone for nothing."""
+        return self._with(lost_seconds=round(self.lost_seconds + seconds, 3))
+
     def reopened(self, *, keep: Callable[[Clip], bool], retry_failed: bool) -> Self:
         """This run without its ending, without the candidates whose clips `keep` denies, and maybe without failures."""
         iterations = [
@@ -170,11 +190,19 @@ class Run(BaseModel):
             )
             for i in self.iterations
         ]
-        return self._with(iterations=tuple(iterations), ending=None)
+        return self._with(iterations=tuple(iterations), ending=None, export_failure="")
 
     def stopped(self, ending: Ending) -> Self:
         """This run at its end."""
         return self._with(ending=ending)
+
+    def with_export(self, export: Export) -> Self:
+        """This run with its chosen clip exported."""
+        return self._with(export=export, export_failure="")
+
+    def without_export(self, why: str) -> Self:
+        """This run with a chosen clip that could not be exported."""
+        return self._with(export=None, export_failure=why)
 
     def within(self, budget: Budget, accept_at: float | None) -> Self:
         """This run under another budget. A last iteration that the old one cut short gets what the new allows."""

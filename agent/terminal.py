@@ -20,18 +20,24 @@ from agent.events import (
     CandidateReady,
     CaptionReady,
     Event,
+    ExportFailed,
+    ExportStarted,
     RenderFinished,
+    RenderProgressed,
     RenderStarted,
     RunStarted,
     ServerReady,
     ServerWaiting,
     StepRecalled,
+    VideoExported,
     after,
 )
 from agent.ledger import fallback, fallbacks
-from agent.lines import candidate_line, forecast, heading, server_line, span, tokens
+from agent.lines import candidate_line, cost, forecast, heading, progress_words, server_line, span, tokens
 from agent.run import Run
 from agent.stopping import sentence
+from generator.export.types import OutputForm
+from generator.types import Progress
 
 
 class Witness:
@@ -80,6 +86,8 @@ def verdict(run: Run) -> list[str]:
         threshold = "no threshold" if run.accept_at is None else f"threshold {run.accept_at:.2f}, uncalibrated"
         lines.append(f"score    {run.best.score:.2f}  ({mark}; {threshold}; seed {run.best.seed})")
         lines.append(f"video    {run.video}")
+    if spent := cost(run):
+        lines.append(f"cost     {spent}")
     if spent := tokens(run):
         lines.append(f"tokens   {spent}")
     lines.append(f"report   {run.folder / 'report.html'}")
@@ -99,6 +107,8 @@ class Plain(Witness):
         self.noted: set[str] = set()
         self.waited: dict[str, float] = {}
         """Seconds waited for the server of a part when that was last said."""
+        self.progressed: dict[int, tuple[str, datetime]] = {}
+        """What was last said of the render of a seed, and when."""
 
     def __call__(self, event: Event) -> None:
         """Print what an event says."""
@@ -115,13 +125,20 @@ class Plain(Witness):
                 self._say(heading(run.iterations[index], index + 1, run))
                 if why := fallback(run.iterations[index].caption):
                     self._say(f"  WARNING: {why}")
+            case RenderProgressed(progress=told):
+                self._say_progress(told, event.at)
             case CandidateReady(candidate=candidate):
                 self._say(f"  {candidate_line(candidate)}")
                 self._say_forecast(run, event.at)
             case AttemptFailed(failure=failure):
                 self._say(f"  seed {failure.seed:<10}  {failure.step} failed: {failure.message}")
+            case ExportStarted(form=form) if form != OutputForm():
+                self._say(f"Exporting the chosen clip as {form.format}")
             case _:
                 pass
+        self._say_notes(run)
+
+    def _say_notes(self, run: Run) -> None:
         for note in run.notes:
             if note not in self.noted:
                 self.noted.add(note)
@@ -136,6 +153,14 @@ class Plain(Witness):
         else:
             self.waited[event.part] = event.seconds
         self._say(server_line(event))
+
+    def _say_progress(self, told: Progress, at: datetime) -> None:
+        """Each stage once, and within it every ten seconds."""
+        known = self.progressed.get(told.seed)
+        if known is not None and known[0] == told.stage and (at - known[1]).total_seconds() < EVERY:
+            return
+        self.progressed[told.seed] = (told.stage, at)
+        self._say(f"  seed {told.seed:<10}  {progress_words(told)}")
 
     def _say_forecast(self, run: Run, at: datetime) -> None:
         elapsed = self.elapsed(at)
@@ -157,6 +182,8 @@ class Lively(Witness):
         super().__init__()
         self.console = console
         self.rendering: dict[int, str] = {}
+        self.exporting = ""
+        """The format that the chosen clip is being made into."""
         self.servers: dict[str, ServerWaiting | ServerReady] = {}
         """The last word on the server of each part."""
         self.done_by = 0.0
@@ -182,6 +209,8 @@ class Lively(Witness):
                 self.servers[part] = event
             case RenderStarted(seed=seed):
                 self.rendering[seed] = "rendering"
+            case RenderProgressed(progress=told) if told.seed in self.rendering:
+                self.rendering[told.seed] = progress_words(told)
             case RenderFinished(clip=clip):
                 self.rendering[clip.seed] = f"judging, rendered in {clip.seconds:,.1f} s"
             case CandidateReady(candidate=candidate):
@@ -189,6 +218,10 @@ class Lively(Witness):
                 self.done_by = self.elapsed(event.at)
             case AttemptFailed(failure=failure):
                 self.rendering.pop(failure.seed, None)
+            case ExportStarted(form=form):
+                self.exporting = form.format
+            case VideoExported() | ExportFailed():
+                self.exporting = ""
             case _:
                 pass
 
@@ -219,6 +252,8 @@ class Lively(Witness):
             ]
         if run.ending is None:
             parts += [Text(f"  seed {seed:<10}  {what}", style="cyan") for seed, what in sorted(self.rendering.items())]
+        if self.exporting:
+            parts.append(Text(f"  exporting the chosen clip as {self.exporting}", style="cyan"))
         parts.append(self._bar(run))
         return Group(*parts)
 

@@ -6,10 +6,13 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from critic.types import Critique
-from generator.types import Clip, RenderSpec
+from generator.export.types import Exported
+from generator.types import Clip, RenderSpec, RunPath
 from reasoner.types import Caption, CaptionRequest
 
 StopReason = Literal["accepted", "iterations", "budget", "deadline", "cancelled", "failed"]
+SENTENCES_SHORT, SENTENCES_LONG = 160, 500
+"""Words of a caption in sentences: as many as CogVideoX's 226 T5 tokens hold; as many as fit 4096 characters."""
 Step = Literal["caption", "render", "rubric", "judge"]
 
 
@@ -25,12 +28,23 @@ class Request(_Noun):
     spec: RenderSpec
     seed: int = Field(ge=0)
     """Seed of the first candidate; the others count up from it."""
-    first_frame_sha256: str | None = None
-    """Of the first frame's file, so that another image in its place is noticed."""
+    files: dict[str, str] = {}
+    """SHA-256 of the files that the spec is made from, by name, so that another in its place is noticed."""
+    prose: bool = False
+    """True: the generator's model reads sentences and not the structured caption."""
+    prompt_limit: int | None = None
+    """Characters that the generator takes: a longer caption is sent as sentences. None: no limit that matters."""
     expand: bool = True
     """False: the user's own words go to the generator until a rewrite."""
     notes: tuple[str, ...] = ()
     """What was made of the wish where it could not be had as it stood, e.g. a snapped size."""
+
+    def prompt_for(self, caption: Caption) -> str:
+        """What is sent to the generator of a caption."""
+        too_long = self.prompt_limit is not None and len(caption.prompt) > self.prompt_limit
+        if caption.structured is None or not (self.prose or too_long):
+            return caption.prompt
+        return caption.structured.prose(SENTENCES_LONG if too_long else SENTENCES_SHORT)
 
     def spec_for(self, caption: Caption) -> RenderSpec:
         """What is rendered: a caption may bring its own negative prompt."""
@@ -137,6 +151,18 @@ class Iteration(_Noun):
         """This iteration and one more failed attempt."""
         ordered = sorted([*self.failures, failure], key=lambda f: self.seeds.index(f.seed))
         return self.model_copy(update={"failures": tuple(ordered)})
+
+
+class Export(Exported):
+    """The chosen clip in the form that was asked for, and which clip that was."""
+
+    clip: RunPath
+    """The clip's file, as it was rendered and judged."""
+    clip_sha256: str
+    """Of the clip's bytes: a clip that was lost and rendered again may be another."""
+    iteration: int
+    """Counted from 0."""
+    seed: int
 
 
 class Ending(_Noun):

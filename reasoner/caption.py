@@ -1,6 +1,7 @@
 """The structured caption that Cosmos3 was trained on (NVIDIA/cosmos-framework, video templates), and its text form."""
 
 import json
+from collections.abc import Sequence
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -150,6 +151,23 @@ class StructuredCaption(_Part):
         """The form the model was trained on: one ASCII line, `json.dumps` at its defaults."""
         return json.dumps(self.model_dump(mode="json"))
 
+    def prose(self, words: int = 160) -> str:
+        """Plain sentences for models that were not trained on JSON: what happens first, then how it looks.
+
+        Args:
+            words: at most this many, whole parts only but for the first; 160 fit CogVideoX's 226 T5 tokens.
+        """
+        look = self.cinematography
+        parts = [
+            self.temporal_caption,
+            *(subject.description for subject in self.subjects),
+            self.background_setting,
+            f"Camera: {look.camera_motion}" if look.camera_motion else "",
+            self.lighting.conditions,
+            self.style_medium,
+        ]
+        return _sentences(parts, words)
+
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read `text()` back."""
@@ -187,3 +205,21 @@ class MotionCaption(_Part):
     def text(self) -> str:
         """One ASCII line, as `StructuredCaption.text`."""
         return json.dumps(self.model_dump(mode="json"))
+
+    def prose(self, words: int = 160) -> str:
+        """The paragraph itself, at most so many words."""
+        return _sentences([self.temporal_caption], words)
+
+
+def _sentences(parts: Sequence[str], words: int) -> str:
+    """The parts as sentences, each once, as long as there is room. The first is cut where it is too long."""
+    chosen: list[str] = []
+    left = words
+    for part in dict.fromkeys(" ".join(p.split()) for p in parts):
+        text = part.split()
+        if not text or (chosen and len(text) > left):
+            continue
+        kept = " ".join(text[:left])
+        chosen.append(kept if kept.endswith((".", "!", "?")) else f"{kept}.")
+        left -= min(len(text), left)
+    return " ".join(chosen)

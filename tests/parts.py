@@ -37,6 +37,20 @@ def make_critique(value: float, *, floor: float = 0.0, feedback: str = "fine") -
     return Critique.of([score], feedback=feedback, rubric="scripted/1", judge="scripted/1", seconds=0.25)
 
 
+def make_clip(path: Path, seed: int, spec: RenderSpec = SPEC, **more: object) -> Clip:
+    """A clip of exactly what was asked for."""
+    effective = Effective(width=spec.width, height=spec.height, num_frames=spec.num_frames, fps=spec.fps, codec="none")
+    facts = {
+        "path": path,
+        "seed": seed,
+        "spec": spec,
+        "effective": effective,
+        "seconds": 0.5,
+        "generator": "scripted/1",
+    }
+    return Clip.model_validate(facts | more)
+
+
 @dataclass
 class ScriptedReasoner:
     """Writes "caption 0", "caption 1", …; `reseed_from` on it asks for fresh seeds instead."""
@@ -82,10 +96,7 @@ class ScriptedGenerator:
             raise self.fails[seed]
         to.write_text(f"{prompt}|{seed}")
         self.finished.append((prompt, seed))
-        effective = Effective(
-            width=spec.width, height=spec.height, num_frames=spec.num_frames, fps=spec.fps, codec="none"
-        )
-        return Clip(path=to, seed=seed, spec=spec, effective=effective, seconds=0.5, generator=self.id)
+        return make_clip(to, seed, spec)
 
 
 @dataclass
@@ -129,6 +140,7 @@ __all__ = [
     "ScriptedCritic",
     "ScriptedGenerator",
     "ScriptedReasoner",
+    "make_clip",
     "make_critique",
     "make_run",
 ]

@@ -1,4 +1,4 @@
-"""The first frame from a path, a URL or a data URI, safely."""
+"""The first frame from a path, a URL or a data URI, and videos from a path, safely."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -7,12 +7,17 @@ from agent.intake.source import take_image
 
 if TYPE_CHECKING:
     from agent.intake.image import FirstFrame, image_size, to_first_frame
+    from agent.intake.video import to_control, to_source
 
-__all__ = ["FetchRules", "FirstFrame", "image_size", "take_image", "to_first_frame"]
+__all__ = ["FetchRules", "FirstFrame", "image_size", "take_image", "to_control", "to_first_frame", "to_source"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import the decoder at its first use: the config imports this package, and most runs have no image."""
+    """Import the decoders at their first use: the config imports this package, and most runs have no image."""
+    if name in {"to_control", "to_source"}:
+        from agent.intake import video  # noqa: PLC0415  see above
+
+        return getattr(video, name)
     if name in __all__:
         from agent.intake import image  # noqa: PLC0415  see above
 

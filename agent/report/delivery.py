@@ -6,8 +6,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 from agent.report.posters import poster
+from agent.report.wording import seconds
 from agent.run import Run
-from generator.types import Clip, Effective, RenderSpec
+from generator.types import Clip, Effective, Rendering, RenderSpec
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 
@@ -42,11 +43,13 @@ class Row:
     name: str
     requested: str
     effective: str
+    known: bool = True
+    """Whether the backend tells."""
 
     @property
     def differs(self) -> bool:
         """Whether the clip is something else than was asked for."""
-        return self.requested != self.effective
+        return self.known and self.requested != self.effective
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,8 @@ class Delivery:
     """Names for people."""
     rows: tuple[Row, ...]
     codec: str
+    by: str
+    """Model and version that rendered; "" where the backend does not say."""
 
     @property
     def differs(self) -> bool:
@@ -66,20 +71,47 @@ class Delivery:
 
 def deliveries(run: Run) -> tuple[Delivery, ...]:
     """The run's clips, unjudged ones included, by what they really hold; those that differ from the request first."""
-    groups: dict[tuple[RenderSpec, Effective], list[str]] = {}
+    groups: dict[tuple[RenderSpec, Effective, Rendering], list[str]] = {}
     for index, iteration in enumerate(run.iterations, 1):
         clips: list[Clip | None] = [*(c.clip for c in iteration.candidates), *(f.clip for f in iteration.failures)]
         for clip in clips:
             if clip is not None:
-                groups.setdefault((clip.spec, clip.effective), []).append(f"iteration {index}, seed {clip.seed}")
-    found = [Delivery(tuple(names), _rows(*pair), pair[1].codec) for pair, names in groups.items()]
+                told = clip.rendering
+                how = Rendering(
+                    model=told.model,
+                    version=told.version,
+                    guardrails=told.guardrails,
+                    num_inference_steps=told.num_inference_steps,
+                )
+                groups.setdefault((clip.spec, clip.effective, how), []).append(f"iteration {index}, seed {clip.seed}")
+    found = [
+        Delivery(tuple(names), _rows(*key), key[1].codec, " · ".join(filter(None, (key[2].model, key[2].version))))
+        for key, names in groups.items()
+    ]
     return tuple(sorted(found, key=lambda d: not d.differs))
 
 
-def _rows(asked: RenderSpec, got: Effective) -> tuple[Row, ...]:
-    return (
+def _rows(asked: RenderSpec, got: Effective, how: Rendering) -> tuple[Row, ...]:
+    steps, checks = how.num_inference_steps, "on" if asked.guardrails else "off"
+    told = {"none": "the backend has none", "unknown": "not told"}.get(how.guardrails, how.guardrails)
+    rows = (
         Row("Size", f"{asked.width}{TIMES}{asked.height}", f"{got.width}{TIMES}{got.height}"),
         Row("Frames", f"{asked.num_frames:,}", f"{got.num_frames:,}"),
         Row("Frames per second", f"{asked.fps:g}", f"{round(got.fps, 2):g}"),
         Row("Seconds", f"{asked.seconds:,.1f}", f"{got.num_frames / got.fps:,.1f}" if got.fps else "unknown"),
+        Row("Steps", f"{asked.num_inference_steps}", "not told" if steps is None else f"{steps}", steps is not None),
+        Row("Guardrails", checks, told, known=how.guardrails in {"on", "off"}),
     )
+    return (*rows, Row("Sound", "yes", "yes" if got.audio else "none")) if asked.sound else rows
+
+
+def made(clip: Clip) -> str:
+    """How a clip was rendered: where, how long it waited there and worked, and how often it was sent."""
+    how = clip.rendering
+    parts = [f"Rendered at {how.endpoint}" if how.endpoint else "Rendered in this process"]
+    parts.append(f"queue {seconds(how.queue_seconds)}")
+    if how.render_seconds is not None:
+        parts.append(f"render {seconds(how.render_seconds)}")
+    if how.attempts > 1:
+        parts.append(f"sent {how.attempts} times")
+    return ", ".join(parts) + "."

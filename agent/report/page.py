@@ -183,5 +183,6 @@ def _environment() -> Environment:
         spread=charts.spread,
         shares=charts.shares,
         relative=delivery.relative,
+        made=delivery.made,
     )
     return environment

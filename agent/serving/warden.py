@@ -1,15 +1,16 @@
 """A small process that runs a server for as long as the process that asked for it lives, and leaves nothing behind.
 
-Started as a file, by `python -I warden.py SECONDS COMMAND ...`, so that it needs no import of ours. Its standard input
-is a pipe whose other end is held by who asked: when that closes, for whatever reason, kill -9 included, the server is
-stopped: SIGTERM to its process group, SECONDS to go, then SIGKILL to all that it ever started. It ends with the
-server's exit code.
+Started as a file, by `python -I warden.py [--remove=FOLDER] SECONDS COMMAND ...`, so that it needs no import of ours.
+Its standard input is a pipe whose other end is held by who asked: when that closes, for whatever reason, kill -9
+included, the server is stopped: SIGTERM to its process group, SECONDS to go, then SIGKILL to all that it ever started.
+FOLDER, where the server kept what nobody wants any more, is removed after it. It ends with the server's exit code.
 """
 
 import contextlib
 import ctypes
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
+REMOVE = "--remove="
 TICK_SECONDS = 0.2
 ORPHAN_SECONDS = 3.0
 """For what the server left behind, once it has ended itself."""
@@ -133,13 +135,19 @@ def _end_with_parent() -> None:
 
 
 def main(args: Sequence[str]) -> int:
-    """Run `args[1:]` with `args[0]` seconds of grace."""
+    """Run `args[1:]` with `args[0]` seconds of grace; before them may stand what to remove afterwards."""
+    folder = args[0].removeprefix(REMOVE) if args[0].startswith(REMOVE) else ""
+    seconds, *command = args[1:] if folder else args
     try:
-        warden = Warden(args[1:], float(args[0]))
-    except OSError as error:
-        sys.stderr.write(f"{args[1]}: {error.strerror}\n")
-        return 127
-    return warden.run()
+        try:
+            warden = Warden(command, float(seconds))
+        except OSError as error:
+            sys.stderr.write(f"{command[0]}: {error.strerror}\n")
+            return 127
+        return warden.run()
+    finally:
+        if folder:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

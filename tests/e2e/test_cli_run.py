@@ -38,9 +38,10 @@ def test_the_main_job(tmp_path: Path) -> None:
     assert max(c["critique"]["overall"] for i in run["iterations"] for c in i["candidates"]) == facts["score"]
     events = [json.loads(line) for line in (tmp_path / "run" / "events.jsonl").read_text().splitlines()]
     assert events[0]["type"] == "run_started"
-    assert events[-1]["type"] == "run_finished"
+    assert [event["type"] for event in events[-3:]] == ["run_finished", "export_started", "video_exported"]
     files = leaves(tmp_path / "run")
     assert {"config.yaml", "run.json", "events.jsonl", "report.html"} <= set(files)
+    assert {"video.mp4", "poster.jpg", "thumbnail.jpg"} <= set(files)
     assert len([f for f in files if f.startswith("clips/") and f.endswith(".mp4")]) == 4
     assert not [f for f in files if "unremembered" in f or f.endswith(".tmp")]
 
@@ -278,13 +279,15 @@ def test_a_finished_run_whose_clip_is_lost_is_mended(tmp_path: Path, damage: byt
     folder = tmp_path / "run"
     first = retake("run", QUICKSTART, *SMALL, "--out", folder, "--json")
     video = Path(json.loads(first.out)["video"])
-    whole = video.read_bytes()
-    video.unlink()
-    if damage:
-        video.write_bytes(damage)
+    clip = folder / json.loads((folder / "run.json").read_text())["export"]["clip"]
+    whole = {path: path.read_bytes() for path in (clip, video)}
+    for path in whole:
+        path.unlink()
+        if damage:
+            path.write_bytes(damage)
     again = retake("run", "--resume", folder, "--json")
     assert (again.code, json.loads(again.out)) == (0, json.loads(first.out))
-    assert video.read_bytes() == whole
+    assert {path: path.read_bytes() for path in whole} == whole
 
 
 def test_a_reader_that_leaves_early_disturbs_nothing(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ import pytest
 
 from agent.errors import ServingError
 from agent.serving import served, warden
+from generator.config import ServeOmniConfig
 from reasoner.chat.config import ServeConfig
 from tests.e2e.process import retake
 
@@ -33,7 +34,8 @@ key = os.environ.get("VLLM_API_KEY")
 sleeper = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(300)"
 child = subprocess.Popen([sys.executable, "-c", sleeper, {mark!r}], start_new_session=True)
 print("key", key, flush=True)
-print("loading", model, *words, flush=True)
+storage = os.environ.get("VLLM_OMNI_SERVER_STORAGE__PATH")
+print("\\033[0;36mloading\\033[0;0m", model, *words, "storage", storage, flush=True)
 if "--fail" in words:
     print("torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB.", flush=True)
     sys.exit(1)
@@ -52,6 +54,8 @@ class Handler(BaseHTTPRequestHandler):
                 status, body = 401, b'{{"error": "Unauthorized"}}'
             else:
                 body = json.dumps({{"data": [{{"id": "served", "root": model}}]}}).encode()
+        elif self.path.startswith("/v1/videos") and "--omni" in words:
+            body = b'{{"data": []}}'
         elif self.path != "/health":
             status = 404
         self.send_response(status)
@@ -105,6 +109,10 @@ def config(script: Path, port: int, *extra: str, **keys: Any) -> ServeConfig:
     return ServeConfig(model="a/model", port=port, executable=str(script), extra_args=extra, **keys)
 
 
+def omni(script: Path, port: int, *extra: str, **keys: Any) -> ServeOmniConfig:
+    return ServeOmniConfig(model="a/model", port=port, executable=str(script), extra_args=extra, **keys)
+
+
 def nothing(_seconds: float, _line: str) -> None:
     pass
 
@@ -126,7 +134,47 @@ async def test_a_server_is_started_and_nothing_is_left(
             assert not server.reused
             assert len(left()) == 3
         assert left() == []
-    assert "loading a/model --host 127.0.0.1" in log.read_text()
+    assert "a/model --host 127.0.0.1" in log.read_text()
+    assert "storage None" in log.read_text()
+
+
+async def test_a_renderer_is_started_and_nothing_is_left(
+    fake: Path, port: int, tmp_path: Path, left: Callable[[], list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("VLLM_OMNI_SERVER_STORAGE__PATH", raising=False)
+    log = tmp_path / "server.log"
+    wanted = omni(fake, port)
+    async with httpx.AsyncClient() as client:
+        async with served(wanted, "hush", client, log, nothing) as server:
+            assert (server.root, server.model, server.version) == (f"http://127.0.0.1:{port}", "served", "0.99")
+            assert server.guardrails == "on"
+            storage = Path(log.read_text().split("storage ")[1].split()[0])
+            assert storage.is_dir()  # of its own: the clips that it keeps go with it
+            async with served(wanted, "hush", client, log, nothing) as again:
+                assert (again.reused, again.guardrails) == (True, "unknown")
+        assert left() == []
+        assert not storage.exists()
+        monkeypatch.setenv("VLLM_OMNI_SERVER_STORAGE__PATH", str(tmp_path / "mine"))
+        async with served(omni(fake, port, "--no-guardrails"), None, client, log, nothing) as server:
+            assert server.guardrails == "off"
+    assert f"storage {tmp_path}/mine" in log.read_text()
+    assert "a/model --omni --host 127.0.0.1" in log.read_text()
+
+
+async def test_a_reasoners_server_is_not_taken_for_a_renderer(fake: Path, port: int, tmp_path: Path) -> None:
+    """Both list the same checkpoint."""
+    async with httpx.AsyncClient() as client, served(config(fake, port), None, client, tmp_path / "log", nothing):
+        with pytest.raises(ServingError, match=r"^generator\.serve\.port: .* without --omni; choose another"):
+            async with served(omni(fake, port), None, client, tmp_path / "log", nothing):
+                pass
+
+
+async def test_a_renderer_that_does_not_start_tells_its_cause(fake: Path, port: int, tmp_path: Path) -> None:
+    async with httpx.AsyncClient() as client:
+        with pytest.raises(ServingError, match="a/model --omni ended with code 1") as caught:
+            async with served(omni(fake, port, "--fail"), None, client, tmp_path / "log", nothing):
+                pass
+    assert "generator.serve.time_share" in str(caught.value)
 
 
 async def test_a_server_that_answers_is_used_and_left_alone(fake: Path, port: int, tmp_path: Path) -> None:
@@ -301,29 +349,84 @@ def test_the_warden_ends_with_the_servers_code(command: str, code: int) -> None:
         assert process.wait(20) == code
 
 
-def test_doctor_explains_a_server_to_start_and_starts_none(
-    fake: Path, port: int, left: Callable[[], list[int]]
+@pytest.fixture
+def gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An `nvidia-smi` of one large GPU."""
+    script = tmp_path / "smi" / "nvidia-smi"
+    script.parent.mkdir()
+    script.write_text("#!/bin/sh\necho '0, NVIDIA H100, 81000, 81559'\n")
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{script.parent}{os.pathsep}{os.environ['PATH']}")
+
+
+@pytest.fixture
+def wrapper(fake: Path) -> Path:
+    """A command behind which no Python can be asked for vLLM-Omni's version."""
+    script = fake.with_name("wrapper")
+    script.write_text(f'#!/bin/sh\nexec {fake} "$@"\n')
+    script.chmod(0o755)
+    return script
+
+
+@pytest.mark.usefixtures("gpu")
+def test_doctor_explains_two_servers_to_start_and_starts_none(
+    wrapper: Path, port: int, left: Callable[[], list[int]]
 ) -> None:
-    done = retake(
+    asked = (
         *("doctor", ROOT / "configs" / "cosmos3-nano.yaml"),
-        *("-s", f"reasoner.serve.port={port}", "-s", f"reasoner.serve.executable={fake}"),
-        *("-s", "reasoner.serve.gpu_memory_utilization=null", "-s", f"output.dir={fake.parent}"),
+        *("-s", f"reasoner.serve.port={port}", "-s", f"reasoner.serve.executable={wrapper}"),
+        *("-s", "generator.serve.port=1", "-s", f"generator.serve.executable={wrapper}"),
+        *("-s", f"output.dir={wrapper.parent}"),
     )
+    done = retake(*asked)
     assert done.code == 0, done.out
-    assert f"will be started at http://127.0.0.1:{port}/v1" in done.out
-    assert str(fake) in done.out
+    assert f"vllm serve nvidia/Cosmos3-Nano will be started at http://127.0.0.1:{port}/v1" in done.out
+    assert "vllm serve nvidia/Cosmos3-Nano --omni will be started at http://127.0.0.1:1/v1" in done.out
+    assert str(wrapper) in done.out
     assert "asks the reasoner's server" in done.out
+    assert "GPU 0 is shared: the reasoner takes 0.35 of 86 GB, and the generator needs 32 GB of the 56 left" in done.out
+    greedy = retake(*asked, "-s", "reasoner.serve.gpu_memory_utilization=0.9")
+    assert greedy.code == 2
+    assert (
+        "lower reasoner.serve.gpu_memory_utilization to 0.62, or set generator.serve.time_share to true" in greedy.out
+    )
+    turns = retake(
+        *asked, *("-s", "reasoner.serve.gpu_memory_utilization=0.9", "-s", "generator.serve.time_share=true")
+    )
+    assert turns.code == 0, turns.out
+    assert "in turn with the reasoner's (first: minutes)" in turns.out
     assert left() == []
 
 
-async def test_doctor_asks_a_server_that_runs(fake: Path, port: int, tmp_path: Path) -> None:
-    async with httpx.AsyncClient() as client, served(config(fake, port), None, client, tmp_path / "log", nothing):
-        nano = ROOT / "configs" / "cosmos3-nano.yaml"
-        done = await asyncio.to_thread(
-            retake, "doctor", nano, "-s", f"reasoner.base_url=http://127.0.0.1:{port}", "-s", f"output.dir={tmp_path}"
+async def test_doctor_asks_servers_that_run(fake: Path, port: int, tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        second = int(free.getsockname()[1])
+    async with (
+        httpx.AsyncClient() as client,
+        served(config(fake, port), None, client, tmp_path / "log", nothing),
+        served(omni(fake, second), None, client, tmp_path / "log2", nothing),
+    ):
+        asked = (
+            *("doctor", ROOT / "configs" / "cosmos3-nano.yaml", "-s", f"output.dir={tmp_path}"),
+            *("-s", f"reasoner.base_url=http://127.0.0.1:{port}", "-s", "generator.serve=null"),
         )
-    assert done.code == 0, done.out
-    assert "(from reasoner.base_url); version 0.99" in done.out
+        done = await asyncio.to_thread(retake, *asked, "-s", f"generator.endpoints=[http://127.0.0.1:{second}/v1]")
+        assert done.code == 0, done.out
+        assert "(from reasoner.base_url); version 0.99" in done.out
+        assert f"served at http://127.0.0.1:{second}; version 0.99" in done.out
+        turns = await asyncio.to_thread(
+            retake,
+            *("doctor", ROOT / "configs" / "cosmos3-nano.yaml", "-s", f"output.dir={tmp_path}"),
+            *("-s", "reasoner.serve.model=a/model", "-s", f"reasoner.serve.port={port}"),
+            *("-s", "generator.serve.model=a/model", "-s", f"generator.serve.port={second}"),
+            *("-s", "generator.serve.time_share=true"),
+        )
+        assert turns.code == 2
+        assert turns.out.count("one that Retake did not start cannot take turns") == 2, turns.out
+        wrong = await asyncio.to_thread(retake, *asked, "-s", f"generator.endpoints=[http://127.0.0.1:{port}]")
+        assert wrong.code == 2
+        assert f"http://127.0.0.1:{port} is no vLLM-Omni that renders videos" in wrong.out
 
 
 def test_doctor_names_a_server_that_is_not_there(port: int, tmp_path: Path) -> None:

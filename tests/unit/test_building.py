@@ -1,11 +1,23 @@
 """How a config's parts are put together: which server each asks, and what is said where one is missing."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
-from agent.building import BASE_URL, endpoints
-from agent.errors import ConfigError
-from agent.reading import load_config
+from agent.building import BASE_URL, build, endpoints
+from agent.config import RunConfig
+from agent.errors import ConfigError, ServingError
+from agent.events import ServerReady
+from agent.memory import Memory
+from agent.reading import check, load_config
 from reasoner.chat.config import EndpointConfig
+from tests.nim import NIMServer
+from tests.parts import Recorder
+from tests.wire import Answer, Wire
+
+ROOT = Path(__file__).parents[2]
+OTHER = "http://some.other.server"
 
 
 def found(*overrides: str) -> dict[str, EndpointConfig]:
@@ -65,3 +77,137 @@ def test_a_key_is_looked_up_by_name_before_anything_is_written(monkeypatch: pyte
     assert "hf_abcd" not in str(pasted.value)
     monkeypatch.setenv("RETAKE_TEST_KEY", "hush")
     assert "hush" not in repr(found(*own))
+
+
+def test_a_key_of_the_generator_is_looked_up_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RETAKE_TEST_KEY", "FAL_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(ConfigError, match=r"^generator\.api_key_env: .*RETAKE_TEST_KEY is not set"):
+        found("generator.backend=nim", "generator.api_key_env=RETAKE_TEST_KEY")
+    with pytest.raises(ConfigError, match=r"^generator\.api_key_env: .*FAL_KEY is not set"):
+        found("generator.backend=fal")
+    with pytest.raises(ConfigError) as pasted:
+        found("generator.backend=vllm_omni", "generator.api_key_env=nvapi_abcdEFGH12345678")
+    assert "nvapi_abcd" not in str(pasted.value)
+    monkeypatch.setenv("FAL_KEY", "hush")
+    assert found("generator.backend=fal") == {}
+
+
+SERVED = ("reasoner.backend=openai", "reasoner.serve.model=m", "generator.backend=vllm_omni", "generator.serve.model=g")
+TURNS = (*SERVED, "generator.serve.time_share=true")
+
+
+def test_two_servers_to_start_need_a_port_each() -> None:
+    with pytest.raises(
+        ConfigError, match=r"^generator\.serve\.port: 8000 is reasoner\.serve\.port too; choose another"
+    ):
+        found(*SERVED, "generator.serve.port=8000")
+    with pytest.raises(ConfigError, match=r"is critic\.endpoint\.serve\.port too"):
+        found(
+            *(*SERVED, "critic.backend=vlm", "critic.endpoint.serve.model=j"),
+            *("critic.endpoint.serve.port=9", "generator.serve.port=9"),
+        )
+    assert found(*SERVED)["reasoner"].serve is not None
+
+
+@pytest.mark.parametrize(
+    "reasoner",
+    [
+        ("reasoner.backend=rules",),
+        ("reasoner.backend=openai", "reasoner.base_url=http://127.0.0.1:8000"),
+        ("reasoner.backend=openai",),
+    ],
+)
+def test_turns_are_taken_with_a_server_that_can_be_stopped(reasoner: tuple[str, ...]) -> None:
+    share = ("generator.backend=vllm_omni", "generator.serve.time_share=true")
+    with pytest.raises(ConfigError, match=r"^generator\.serve\.time_share: .*add reasoner\.serve"):
+        found(*reasoner, *share)
+
+
+def test_the_variable_of_nvidias_tools_names_a_server_that_cannot_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert found(*TURNS)["reasoner"].serve is not None
+    monkeypatch.setenv(BASE_URL, "http://elsewhere:9")
+    with pytest.raises(ConfigError, match=rf"time_share: .*{BASE_URL}"):
+        found(*TURNS)
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        ("critic.endpoint.base_url=http://localhost:8000",),
+        ("critic.endpoint.serve.model=m", "critic.endpoint.concurrency=2"),
+    ],
+)
+def test_a_critic_of_the_same_server_waits_for_its_turn(endpoint: tuple[str, ...]) -> None:
+    with pytest.raises(ConfigError, match=r"^critic\.endpoint: it is the reasoner's server, which takes turns"):
+        found(*TURNS, "critic.backend=vlm", *endpoint)
+    assert found(*TURNS, "critic.backend=vlm", "critic.endpoint.base_url=http://other:8000")
+    same = found(*TURNS, "critic.backend=vlm", "critic.endpoint.serve.model=m")
+    assert same["critic"] == same["reasoner"]  # said twice: one server
+
+
+@pytest.mark.parametrize("name", ["quickstart", "cosmos3-nano", "nim", "diffusers", "fal"])
+def test_each_config_that_is_shipped_is_sound(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAL_KEY", "hush")
+    config = load_config(ROOT / "configs" / f"{name}.yaml")
+    assert endpoints(config).keys() <= {"reasoner", "critic"}
+    text = (ROOT / "configs" / f"{name}.yaml").read_text()
+    for key in type(config.generator).model_fields:
+        assert f"\n  {key}:" in text, key
+
+
+def config(generator: dict[str, Any]) -> RunConfig:
+    return check({"generator": generator})
+
+
+async def test_servers_of_a_generator_are_reached_and_told_of(tmp_path: Path) -> None:
+    heard = Recorder()
+    async with Wire() as one, Wire() as two:
+        for server in (one, two):
+            server.served = {"tiny": "/models/tiny"}
+            server.paths["/v1/videos?limit=1"] = Answer(body={"data": []})
+        asked = config({"backend": "vllm_omni", "endpoints": [one.url, two.url]})
+        async with build(asked, Memory(tmp_path, heard), heard) as parts:
+            assert parts.generator.id.startswith("vllm_omni/")
+            assert "tiny" in parts.generator.id
+    told = [e for e in heard.events if isinstance(e, ServerReady)]
+    assert {(e.part, e.model, e.version, e.reused) for e in told} == {("generator", "tiny", "vLLM-Omni 0.30.0", True)}
+    assert [e.url for e in told] == [one.url.removesuffix("/v1"), two.url.removesuffix("/v1")]
+
+
+async def test_a_nim_is_reached_and_told_of(tmp_path: Path) -> None:
+    heard = Recorder()
+    async with NIMServer("v1") as nim:
+        asked = config({"backend": "nim", "endpoints": [nim.url]})
+        async with build(asked, Memory(tmp_path, heard), heard) as parts:
+            assert parts.generator.id.startswith("nim/")
+    [told] = [e for e in heard.events if isinstance(e, ServerReady)]
+    assert (told.part, told.url, told.version.split()[-1]) == ("generator", nim.url, "1.0.0")
+    assert "cosmos3-generator" in told.model
+
+
+@pytest.mark.parametrize(
+    ("generator", "words"),
+    [
+        ({"backend": "vllm_omni", "endpoints": [OTHER]}, "reaching the generator: .*http://127.0.0.1:.*404"),
+        ({"backend": "nim", "endpoints": [OTHER]}, "reaching the generator: .*http://127.0.0.1:.*404"),
+        ({"backend": "diffusers", "model": "/nowhere/at/all"}, "loading the generator /nowhere/at/all: "),
+        ({"backend": "fal"}, "reaching the generator: .*FAL_KEY holds no key|fal's client"),
+        (
+            {"backend": "vllm_omni", "serve": {"executable": "/nowhere/vllm", "port": 1}},
+            "generator.serve.executable: there is no command",
+        ),
+    ],
+    ids=lambda value: value["backend"] + ("-serve" if "serve" in value else "") if isinstance(value, dict) else "",
+)
+async def test_a_generator_that_is_not_there_is_a_serving_error(
+    generator: dict[str, Any], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAL_KEY", "a b")
+    async with Wire() as other:  # a server that is none of ours
+        other.paths["/health"] = Answer(404)
+        asked = {k: [other.url] if v == [OTHER] else v for k, v in generator.items()}
+        with pytest.raises(ServingError, match=words) as caught:
+            async with build(config(asked), Memory(tmp_path, Recorder()), Recorder()):
+                pass
+    assert "a b" not in str(caught.value)

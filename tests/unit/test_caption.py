@@ -70,3 +70,13 @@ def test_replace_validates(caption: StructuredCaption, field: str, value: object
 def test_unknown_fields_are_refused(caption: StructuredCaption) -> None:
     with pytest.raises(ValidationError):
         StructuredCaption.model_validate(caption.model_dump() | {"scene_imagination": "notes"})
+
+
+def test_prose_says_what_happens_first_and_keeps_to_its_words(caption: StructuredCaption) -> None:
+    text = caption.prose()
+    assert text.startswith(caption.temporal_caption.rstrip(".")[:40])
+    assert caption.subjects[0].description.rstrip(".") in text
+    assert "{" not in text
+    short = caption.prose(words=5)
+    assert len(short.split()) <= 5
+    assert short.endswith(".")

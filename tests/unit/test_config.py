@@ -83,7 +83,10 @@ def test_each_key_is_described_in_the_schema() -> None:
         ("request: {fps: 0}", "request.fps"),
         ("request: 3", "request: input should be"),
         ("critic: {accept_at: 1.5}", "critic.accept_at: input should be less than or equal to 1"),
-        ("generator: {backend: sora}", "generator.backend: this version has 'animatic' (got 'sora')"),
+        (
+            "generator: {backend: sora}",
+            "generator.backend: this version has 'animatic' or 'vllm_omni' or 'nim' or 'diffusers' or 'fal' (got 'so",
+        ),
         ("budget: {max_seconds: 0}", "budget.max_seconds: input should be greater than 0"),
         (
             "- a\n- b",

@@ -27,7 +27,7 @@ def fresh(folder: Path) -> Run:
 
 def test_a_folder_is_made_whole(tmp_path: Path) -> None:
     folder = tmp_path / "deep" / "er" / "run"
-    journal.create(folder, RunConfig(), fresh(folder), {journal.FRAME: b"png"})
+    journal.create(folder, RunConfig(), fresh(folder), {"first_frame.png": b"png"})
     assert sorted(p.name for p in folder.iterdir()) == ["clips", "config.yaml", "first_frame.png", "run.json"]
     assert journal.load(folder) == fresh(folder)
     # its image is its own

@@ -5,12 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from agent.events import RunStarted
+from agent.events import RenderProgressed, RunStarted, after
 from agent.journal import Journal, load
 from agent.ledger import fallback, fallbacks, ledger
+from agent.lines import cost
+from agent.report.page import render
+from agent.types import Candidate
+from generator.types import Progress, Rendering
 from reasoner.types import Caption
 from tests import runs
-from tests.parts import make_run
+from tests.parts import make_clip, make_critique, make_run
 
 
 def test_each_step_adds_up_what_it_took(tmp_path: Path) -> None:
@@ -70,3 +74,22 @@ def test_the_users_words_on_fresh_seeds_are_still_a_fallback(tmp_path: Path) -> 
     again = run.iterations[0].caption.on_fresh_seeds("the server is down")
     run = run.with_caption(again, [2])
     assert fallbacks(run) == {0: "nothing readable came", 1: "nothing readable came"}
+
+
+def test_what_is_billed_and_what_was_lost_is_counted(tmp_path: Path) -> None:
+    run = make_run(tmp_path).with_caption(Caption.raw("a boat"), (10, 11))
+    assert (ledger(run).price_usd, ledger(run).lost_seconds) == (None, 0.0)
+    for seed, price in ((10, 0.4), (11, None)):
+        rendering = Rendering(endpoint="http://127.0.0.1:8091", price_usd=price)
+        run = run.with_candidate(
+            Candidate(clip=make_clip(tmp_path, seed, rendering=rendering), critique=make_critique(0.5))
+        )
+    for stage, seconds in (("queued", 9.0), ("abandoned", 12.5), ("resubmitted", 3.0), ("rendering", 7.0)):
+        run = after(run, RenderProgressed(progress=Progress(seed=10, stage=stage, seconds=seconds)))
+    found = ledger(run)
+    assert (found.price_usd, found.lost_seconds) == (0.4, 15.5)
+    assert (found.facts()["price_usd"], found.facts()["lost_seconds"]) == (0.4, 15.5)
+    assert cost(run) == "$0.40 for renders; 15.5 s of rendering that nobody could use"
+    page = render(run)
+    assert "Renders cost $0.40" in page
+    assert "15.5 s of the generator's time" in page

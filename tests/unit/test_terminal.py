@@ -14,6 +14,7 @@ from agent.events import (
     CandidateReady,
     CaptionReady,
     Event,
+    RenderProgressed,
     RenderStarted,
     RunFinished,
     RunStarted,
@@ -25,7 +26,7 @@ from agent.lines import forecast, span, tokens
 from agent.run import Run
 from agent.terminal import Lively, Plain, Witness, printable, resume_line, verdict
 from agent.types import Candidate, Ending, Failure
-from generator.types import Clip, Effective
+from generator.types import Clip, Effective, Progress
 from reasoner.types import Caption, Edit
 from tests import runs
 from tests.parts import SPEC, make_critique, make_run
@@ -186,10 +187,8 @@ def waiting(seconds: float, line: str = "Loading weights") -> ServerWaiting:
     return ServerWaiting(part="reasoner", seconds=seconds, line=line)
 
 
-READY = ServerReady(
-    part="reasoner", url="http://127.0.0.1:8101", model="tiny", version="0.30.0", seconds=42.0, form="JPEG frames"
-)
-ANSWERS = "reasoner: tiny at http://127.0.0.1:8101 (vLLM 0.30.0), ready after 42.0 s, clips as JPEG frames"
+READY = ServerReady(part="reasoner", url="http://127.0.0.1:8101", model="tiny", version="0.30.0", seconds=42.0)
+ANSWERS = "reasoner: tiny at http://127.0.0.1:8101 (vLLM 0.30.0), ready after 42.0 s"
 
 
 def test_a_server_is_waited_for_before_the_run_starts(tmp_path: Path) -> None:
@@ -267,3 +266,29 @@ def test_the_verdict_tells_tokens_where_models_were_asked(tmp_path: Path) -> Non
     assert tokens(run) == told
     assert f"tokens   {told}" in verdict(run)
     assert tokens(make_run(tmp_path / "none")) == ""
+
+
+def test_the_progress_of_a_render_is_shown_and_in_a_log_every_ten_seconds(tmp_path: Path) -> None:
+    out, begun = io.StringIO(), datetime(2026, 1, 2, tzinfo=UTC)
+    plain = Plain(out)
+    live = Lively(Console(file=io.StringIO(), force_terminal=True, width=200, color_system=None))
+    run = make_run(tmp_path).with_caption(Caption.raw("a boat"), (10,))
+    first: list[Event] = [RunStarted(run=run), RenderStarted(iteration=0, seed=10)]
+    steps = [
+        RenderProgressed(
+            at=begun + timedelta(seconds=second),
+            progress=Progress(seed=10, stage="rendering", step=second, steps=35, seconds=second),
+        )
+        for second in range(1, 22)
+    ]
+    gone = Progress(seed=10, stage="abandoned", seconds=21, endpoint="http://a:1", note="it goes on over there")
+    for event in [*first, *steps]:
+        plain(event)
+        live(event)
+    with live.console.capture() as capture:
+        live.console.print(live)
+    assert "seed 10          step 21 of 35, 21.0 s" in capture.get()
+    plain(RenderProgressed(at=begun + timedelta(seconds=22), progress=gone))
+    lines = out.getvalue().splitlines()[1:]
+    assert [line.split("step ")[1].split()[0] for line in lines[:-1]] == ["1", "11", "21"]
+    assert lines[-1].endswith("abandoned after 21.0 s at http://a:1: it goes on over there")

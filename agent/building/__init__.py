@@ -1,0 +1,18 @@
+"""The composition root below a run: a config becomes the three parts and the servers that they ask."""
+
+from agent.building.generators import NIM_URL, OMNI_URL, build_generator
+from agent.building.parts import Parts, build, build_critic, build_reasoner, rubric_file
+from agent.serving.endpoints import BASE_URL, endpoints
+
+__all__ = [
+    "BASE_URL",
+    "NIM_URL",
+    "OMNI_URL",
+    "Parts",
+    "build",
+    "build_critic",
+    "build_generator",
+    "build_reasoner",
+    "endpoints",
+    "rubric_file",
+]
