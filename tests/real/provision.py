@@ -1,4 +1,4 @@
-"""The servers' own environment and the tiny model, built once and kept between runs."""
+"""The servers' own environment and the tiny models, built once and kept between runs."""
 
 import hashlib
 import os
@@ -27,10 +27,21 @@ class Provided:
     """What the servers run from."""
 
     venv: Path
-    reasoner: Path
-    """Folder of the tiny model."""
+    models: Path
+    """Folder of the tiny models: `reasoner`, and the pipelines `cosmos3`, `cosmos3_sound`, `cosmos3_distilled`,
+    `cosmos25` and `cogvideox`."""
     cache: Path
     """Where vLLM keeps what it finds out, so that later starts are quicker."""
+
+    @property
+    def reasoner(self) -> Path:
+        """Folder of the tiny reasoner."""
+        return self.models / "reasoner"
+
+    @property
+    def python(self) -> Path:
+        """The interpreter, which has torch and Diffusers."""
+        return self.venv / "bin" / "python"
 
     @property
     def vllm(self) -> Path:
@@ -51,12 +62,13 @@ def provide() -> Provided:
     root = Path(os.environ.get("RETAKE_REAL_CACHE") or _cache_home() / "retake-real")
     given = os.environ.get("RETAKE_REAL_VENV")
     root.mkdir(parents=True, exist_ok=True)
-    venv_key = "given" if given else _key(p for p in RECIPE.rglob("*") if p.name != "make_tiny_reasoner.py")
+    makers = sorted(RECIPE.glob("make_tiny_*.py"))
+    venv_key = "given" if given else _key(path for path in RECIPE.rglob("*") if path not in makers)
     with FileLock(root / "lock"):
         venv = Path(given) if given else _kept(root / f"venv-{venv_key}", _build_venv, _vllm_answers) / "venv"
-        model_key = _key([RECIPE / "make_tiny_reasoner.py"], venv_key)
+        model_key = _key(makers, venv_key)
         models = _kept(root / f"models-{model_key}", lambda folder: _build_models(folder, venv), _models_there)
-    return Provided(venv, models / "reasoner", root / f"vllm-{venv_key}")
+    return Provided(venv, models, root / f"vllm-{venv_key}")
 
 
 def _cache_home() -> Path:
@@ -112,12 +124,13 @@ def _vllm_answers(folder: Path) -> bool:
 
 
 def _build_models(folder: Path, venv: Path) -> None:
-    command = [str(venv / "bin/python"), str(RECIPE / "make_tiny_reasoner.py"), str(folder / "reasoner")]
-    _run(command, folder / "reasoner.log", 300)
+    for maker, made in (("reasoner", folder / "reasoner"), ("pipelines", folder)):
+        command = [str(venv / "bin/python"), str(RECIPE / f"make_tiny_{maker}.py"), str(made)]
+        _run(command, folder / f"{maker}.log", 300)
 
 
 def _models_there(folder: Path) -> bool:
-    return (folder / "reasoner/generation_config.json").exists()
+    return (folder / "reasoner/generation_config.json").exists() and (folder / "cogvideox/model_index.json").exists()
 
 
 def _run(command: list[str], log: Path, seconds: float) -> None:
