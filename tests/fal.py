@@ -37,7 +37,7 @@ from tests.wire import Answer, Heard, Wire
 
 KEY = "11112222-aaaa:secretsecretsecret"
 T2V: Literal["fal-ai/cosmos-predict-2.5/text-to-video"] = "fal-ai/cosmos-predict-2.5/text-to-video"
-QUICK = Pace(first_poll=0.002, longest_poll=0.01, first_pause=0.002, patience=0.05, cancel=0.2)
+QUICK = Pace(first_poll=0.002, longest_poll=0.01, first_pause=0.002, patience=1, cancel=0.2)
 ADDRESSES = ("QUEUE_URL_FORMAT", "RUN_URL_FORMAT", "REST_URL", "CDN_URL")
 """Constants of `fal_client.client` that it reads at each call: the way in that needs neither TLS nor its settings."""
 Route = Literal["submit", "status", "result", "cancel", "file"]

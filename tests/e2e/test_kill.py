@@ -17,7 +17,7 @@ from tests.e2e.process import SMALL, leaves, retake, start, wait_for
 
 QUICKSTART = Path(__file__).parents[2] / "configs" / "quickstart.yaml"
 ARGS: list[str | Path] = [QUICKSTART, *SMALL, "-s", "budget.max_iterations=3", "-s", "critic.accept_at=null", "-v"]
-KILLS, GROUPS = int(os.environ.get("RETAKE_KILLS", "8")), 2
+KILLS, GROUPS = int(os.environ.get("RETAKE_KILLS", "4")), 2
 """Random kills; .ci/run asks for more."""
 
 

@@ -23,7 +23,7 @@ from tests.e2e.process import retake
 
 ROOT = Path(__file__).parents[2]
 
-# Has what makes vLLM hard to stop: a child that left the process group, one that ignores SIGTERM.
+# Has what makes vLLM hard to stop: a child that left the process group and, if asked for, ignores SIGTERM.
 VLLM = """#!{python}
 import json, os, signal, subprocess, sys, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -31,7 +31,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 model, words = sys.argv[2], sys.argv[3:]
 port = int(words[words.index("--port") + 1])
 key = os.environ.get("VLLM_API_KEY")
-sleeper = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(300)"
+deaf = "signal.signal(signal.SIGTERM, signal.SIG_IGN);" if "--deaf-child" in words else ""
+sleeper = "import signal, time; " + deaf + " time.sleep(300)"
 child = subprocess.Popen([sys.executable, "-c", sleeper, {mark!r}], start_new_session=True)
 print("key", key, flush=True)
 storage = os.environ.get("VLLM_OMNI_SERVER_STORAGE__PATH")
@@ -129,7 +130,7 @@ async def test_a_server_is_started_and_nothing_is_left(
 ) -> None:
     log = tmp_path / "logs" / "server.log"
     async with httpx.AsyncClient() as client:
-        async with served(config(fake, port), "hush", client, log, nothing) as server:
+        async with served(config(fake, port, "--deaf-child"), "hush", client, log, nothing) as server:
             assert (server.base_url, server.model, server.version) == (f"http://127.0.0.1:{port}/v1", "served", "0.99")
             assert not server.reused
             assert len(left()) == 3
@@ -287,7 +288,9 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.parametrize(("how", "extra"), [(signal.SIGKILL, []), (signal.SIGKILL, ["--slow"]), (signal.SIGINT, [])])
+@pytest.mark.parametrize(
+    ("how", "extra"), [(signal.SIGKILL, ["--deaf-child"]), (signal.SIGKILL, ["--slow"]), (signal.SIGINT, [])]
+)
 async def test_when_we_are_killed_nothing_is_left(
     fake: Path, port: int, tmp_path: Path, left: Callable[[], list[int]], how: signal.Signals, extra: list[str]
 ) -> None:
@@ -296,7 +299,7 @@ async def test_when_we_are_killed_nothing_is_left(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=os.environ | {"PYTHONPATH": str(ROOT)}
     ) as parent:
         assert parent.stdout is not None
-        if extra:
+        if "--slow" in extra:
             await until(lambda: len(left()) == 4)  # the parent's command line names the folder too
         else:
             assert await asyncio.to_thread(parent.stdout.readline) == b"ready\n"
