@@ -318,7 +318,7 @@ def test_weather_is_seen_and_moves(kind: str) -> None:
 
 
 def test_every_number_of_steps_has_its_picture() -> None:
-    for steps in range(1, 61):
+    for steps in (*range(1, 11), 15, 20, 35, 36, 50, 60, 100, 199, 200):
         asked = spec(5, width=96, height=64, num_inference_steps=steps)
         assert next(film("mountains", asked, 3)).shape == (64, 96, 3)
 

@@ -11,11 +11,18 @@ from critic.signals.curves import CURVES, TOLERANCE, score
 from critic.signals.rubric import RUBRIC
 from critic.signals.words import WISHES
 
+SHORT = Bench(clean_seeds=(0,), encoded=False, frames=9)
+"""For what the ends of a clip tell."""
 BENCH = Bench(clean_seeds=(0, 1), encoded=False, frames=17)
 LONGER = Bench(clean_seeds=(0, 1), encoded=False, frames=33)
 """For what befalls only a part of a clip."""
 CODED = Bench(clean_seeds=(0, 1), encoded=True, frames=6)
 """For the two signals of what codecs do."""
+BENCHES = {
+    **dict.fromkeys(("camera", "motion", "saturation", "exposure"), SHORT),
+    **dict.fromkeys(("cuts", "blur", "noise"), LONGER),
+    **dict.fromkeys(("blockiness", "banding"), CODED),
+}
 
 # Spearman, AUC and AUC at the mildest severity. Each is a little under what was measured (docs/signals.md).
 BOUNDS = {
@@ -58,9 +65,7 @@ def _one_thread() -> Iterator[None]:
 
 @pytest.mark.parametrize("criterion", CRITERIA)
 def test_a_signal_follows_its_defect(criterion: str) -> None:
-    bench = {"blockiness": CODED, "banding": CODED, "cuts": LONGER, "blur": LONGER, "noise": LONGER}.get(
-        criterion, BENCH
-    )
+    bench = BENCHES.get(criterion, BENCH)
     found = list(studies(bench, [criterion]))
     assert found
     for study in found:
