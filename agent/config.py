@@ -73,7 +73,7 @@ class RequestConfig(_Section):
     guidance_scale: float | None = Field(default=None, ge=0, le=20)
     """How closely the prompt is followed. null: the model's own, 6 for Cosmos3."""
     flow_shift: float | None = Field(default=None, gt=0, le=100)
-    """Shift of the noise schedule towards high noise. null: the model's own."""
+    """Shift of the noise schedule towards high noise. null: the model's own; 10 is sent to vLLM-Omni."""
     video: str | None = None
     """A video to go on from, or, with controls, to restyle: a path. null: none."""
     controls: tuple[ControlConfig, ...] = Field(default=(), strict=False)

@@ -77,7 +77,7 @@ def plain(wish: RequestConfig, able: Capabilities, image: tuple[int, int] | None
         ),
         guidance_scale=_within("guidance_scale", wish.guidance_scale, able.guidance, able.default_guidance, able),
         negative_prompt=wish.negative_prompt,
-        flow_shift=wish.flow_shift,
+        flow_shift=able.default_flow_shift if wish.flow_shift is None else wish.flow_shift,
         sound=wish.sound,
         guardrails=wish.guardrails,
     )

@@ -47,6 +47,8 @@ class Capabilities(BaseModel):
     """Characters that a prompt may have. None: no limit that a caption comes near."""
     flow_shift: bool = False
     """Whether the shift can be set."""
+    default_flow_shift: float | None = None
+    """None: the server's or the checkpoint's own."""
     sound: bool = False
     """Whether a model with sound can make it."""
     progress: Literal["every step", "queue only", "none"] = "none"
@@ -85,6 +87,7 @@ def capabilities(config: GeneratorConfig) -> Capabilities:
                 name="vllm_omni",
                 modes=(*_COSMOS3, "transfer"),
                 flow_shift=True,
+                default_flow_shift=10.0,
                 sound=True,
                 progress="queue only",
                 cancel="while queued",

@@ -37,10 +37,11 @@ def probe(path: Path) -> Effective:
 
 
 def verify(path: Path, spec: RenderSpec) -> Effective:
-    """Probe `path` and hold it against `spec`.
+    """Probe `path`, hold it against `spec`, and decode every frame: a container may promise what it does not hold.
 
     Raises:
-        RenderError: not a video, or other frames, size or rate than requested. The message names both.
+        RenderError: not a video, other frames, size or rate than requested (the message names both), or pictures that
+            cannot be decoded.
     """
     found = probe(path)
     wrong = []
@@ -52,4 +53,27 @@ def verify(path: Path, spec: RenderSpec) -> Effective:
         wrong.append(f"{spec.fps} fps was requested, found {found.fps:g}")
     if wrong:
         raise RenderError(f"{path.name} is not what was asked for: {'; '.join(wrong)}.")
+    _decode(path, found)
     return found
+
+
+def _decode(path: Path, found: Effective) -> None:
+    """Decode every picture, and conceal nothing. The size is known to be a sane one by now."""
+    whole, why = 0, "the rest is missing"
+    try:
+        with av.open(str(path), options={"protocol_whitelist": "file"}) as container:
+            stream = container.streams.video[0]
+            stream.codec_context.options = {"err_detect": "explode"}
+            stream.thread_type = "AUTO"
+            for frame in container.decode(stream):
+                if frame.is_corrupt or (frame.width, frame.height) != (found.width, found.height):
+                    why = "the next one is damaged"
+                    break
+                whole += 1
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        why = str(error)
+    if whole != found.num_frames:
+        raise RenderError(
+            f"{path.name} breaks off: {whole} of {found.num_frames} frames can be decoded ({why}). It was damaged "
+            "where it was rendered or on its way here; render it again."
+        )

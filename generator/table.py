@@ -43,7 +43,7 @@ def table() -> str:
         "fps (default)": lambda c: f"{_range(c.fps)} ({c.default_fps})",
         "steps (default)": lambda c: f"{_range(c.steps)} ({c.default_steps})",
         "guidance (default)": lambda c: f"{_range(c.guidance)} ({c.default_guidance:g})",
-        "flow_shift": lambda c: _yes(c.flow_shift),
+        "flow_shift (default)": _shift,
         "sound": lambda c: _yes(c.sound),
         "caption": _caption,
     }
@@ -67,6 +67,12 @@ def _sizes(able: Capabilities) -> str:
     if able.sizes == SIZES:
         return "Cosmos3's 15 (256p to 720p)"
     return ", ".join(f"{size.width}x{size.height}" for size in able.sizes)
+
+
+def _shift(able: Capabilities) -> str:
+    if not able.flow_shift:
+        return "no"
+    return "yes (the model's)" if able.default_flow_shift is None else f"yes ({able.default_flow_shift:g})"
 
 
 def _range(span: Range) -> str:

@@ -43,8 +43,12 @@ _OWN_OMNI = _OWN | {
 _PIPELINE = "Cosmos3OmniDiffusersPipeline"
 _INIT_SECONDS = 1800
 """What the server waits for its own stages: its default of 600 s is too short for a checkpoint that is downloaded."""
-_DECIDES_GUARDRAILS = {"--deploy-config", "--stage-overrides", "--model-config"}
+_DECIDES_GUARDRAILS = {
+    *("--deploy-config", "--stage-overrides", "--model-config", "--default-sampling-params", "--strategy-config"),
+    *("--custom-pipeline-args", "--model-class-name"),
+}
 """Arguments whose content can switch the safety checks off."""
+_TO_BE_WRITTEN_OUT = {*_OWN_OMNI, *_DECIDES_GUARDRAILS, "--guardrails"}
 
 
 def find(executable: str) -> Path | None:
@@ -119,6 +123,12 @@ def _line(
     for flag, cure in own.items():
         if flag in theirs:
             raise ServingError(f"{key}.extra_args: {flag} cannot stand there; {cure}")
+    for short in theirs:
+        for flag in sorted(_TO_BE_WRITTEN_OUT - theirs):
+            if flag.startswith(short):  # vLLM takes it for the whole one
+                raise ServingError(
+                    f"{key}.extra_args: {short} may be short for {flag}; write out the one that is meant"
+                )
     words = [str(executable), "serve", config.model, "--host", HOST, "--port", str(config.port)]
     for flag, *value in flags:
         if flag not in theirs:

@@ -20,6 +20,7 @@ from agent.serving import machine, warden
 from agent.serving.causes import diagnose
 from agent.serving.command import environment, find
 from agent.serving.launch import Launch, launch
+from agent.serving.leaving import gone
 from agent.serving.listening import address, found, healthy, listens
 from generator.config import ServeOmniConfig
 from reasoner.chat.config import ServeConfig
@@ -80,6 +81,11 @@ async def served(
         StorageError: the log cannot be written.
     """
     began, wanted = time.monotonic(), launch(config)
+    if not await gone(wanted.port, 2 * STOP_SECONDS + warden.KILL_SECONDS, tell):
+        raise ServingError(
+            f"{wanted.key}.port: the server of a run that was killed does not end on port {wanted.port}; end it, or "
+            f"choose another {wanted.key}.port"
+        )
     if await listens(wanted.port):
         model, version = await found(wanted, key, client)
         unsure: Literal["unknown", "none"] = "none" if wanted.kind == "chat" else "unknown"
@@ -133,7 +139,7 @@ class _Started:
         guard = [sys.executable, "-I", "-S", str(Path(warden.__file__).absolute())]
         # we may be killed: the warden then removes it
         remove = [f"{warden.REMOVE}{scratch}"] if scratch else []
-        wrapped = [*guard, *remove, str(STOP_SECONDS), *command]
+        wrapped = [*guard, f"{warden.OWNER}{os.getpid()}", *remove, str(STOP_SECONDS), *command]
         try:
             log.parent.mkdir(parents=True, exist_ok=True)
             with log.open("ab") as file:

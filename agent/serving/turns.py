@@ -115,6 +115,7 @@ class Turns:
                     self._starting, self._running = False, side
                     self._let_in(side)
                     await self._used_up(side)
+                    self._running = None  # who comes while it is being stopped waits for its next turn
             except Exception as error:
                 if not self._starting:  # it would not stop: nothing else can be started beside it
                     self._closing = True

@@ -1,9 +1,11 @@
 """A small process that runs a server for as long as the process that asked for it lives, and leaves nothing behind.
 
-Started as a file, by `python -I warden.py [--remove=FOLDER] SECONDS COMMAND ...`, so that it needs no import of ours.
+Started as a file, by `python -I warden.py [--owner=PID] [--remove=FOLDER] SECONDS COMMAND ...`, so that it needs no
+import of ours.
 Its standard input is a pipe whose other end is held by who asked: when that closes, for whatever reason, kill -9
 included, the server is stopped: SIGTERM to its process group, SECONDS to go, then SIGKILL to all that it ever started.
 FOLDER, where the server kept what nobody wants any more, is removed after it. It ends with the server's exit code.
+PID, the process that asked for it, is for others to read: the server of a dead owner is on its way out.
 """
 
 import contextlib
@@ -19,7 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-REMOVE = "--remove="
+OWNER, REMOVE = "--owner=", "--remove="
 TICK_SECONDS = 0.2
 ORPHAN_SECONDS = 3.0
 """For what the server left behind, once it has ended itself."""
@@ -135,9 +137,10 @@ def _end_with_parent() -> None:
 
 
 def main(args: Sequence[str]) -> int:
-    """Run `args[1:]` with `args[0]` seconds of grace; before them may stand what to remove afterwards."""
-    folder = args[0].removeprefix(REMOVE) if args[0].startswith(REMOVE) else ""
-    seconds, *command = args[1:] if folder else args
+    """Run a command with some seconds of grace; before them may stand whose it is and what to remove afterwards."""
+    options = [arg for arg in args[:2] if arg.startswith((OWNER, REMOVE))]
+    folder = next((arg.removeprefix(REMOVE) for arg in options if arg.startswith(REMOVE)), "")
+    seconds, *command = args[len(options) :]
     try:
         try:
             warden = Warden(command, float(seconds))

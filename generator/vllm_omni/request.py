@@ -121,8 +121,7 @@ def build(prompt: str, spec: RenderSpec, seed: int, config: VLLMOmniConfig, mode
     extra: dict[str, Any] = config.extra_params.model_dump(exclude_none=True, mode="json")
     if not spec.controls:
         extra.pop("control_guidance", None)  # without a control the server answers it with an error
-    if not spec.guardrails:
-        extra["guardrails"] = False
+    extra["guardrails"] = spec.guardrails  # true as well: the server's own defaults for requests may say otherwise
     fields = {
         "prompt": prompt,
         "size": f"{spec.width}x{spec.height}",

@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 
 # Has what makes vLLM hard to stop: a child that left the process group and, if asked for, ignores SIGTERM.
 VLLM = """#!{python}
-import json, os, signal, subprocess, sys, time
+import json, os, signal, subprocess, sys, threading, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 model, words = sys.argv[2], sys.argv[3:]
@@ -40,6 +40,8 @@ print("\\033[0;36mloading\\033[0;0m", model, *words, "storage", storage, flush=T
 if "--fail" in words:
     print("torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB.", flush=True)
     sys.exit(1)
+if "--lingers" in words:
+    signal.signal(signal.SIGTERM, lambda *_: threading.Timer(1, os._exit, [0]).start())
 if "--stubborn" in words:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 time.sleep(300 if "--slow" in words else 0.3)
@@ -305,6 +307,26 @@ async def test_when_we_are_killed_nothing_is_left(
             assert await asyncio.to_thread(parent.stdout.readline) == b"ready\n"
         parent.send_signal(how)
     await until(lambda: left() == [])
+
+
+async def test_the_server_of_a_killed_run_is_waited_for_and_not_used(
+    fake: Path, port: int, tmp_path: Path, left: Callable[[], list[int]]
+) -> None:
+    """It still answers while it is being stopped; and the next one starts when it is gone."""
+    command = [sys.executable, "-c", PARENT, str(port), str(fake), str(tmp_path / "log"), "--lingers"]
+    with subprocess.Popen(  # noqa: ASYNC220 - what is tested is a process
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=os.environ | {"PYTHONPATH": str(ROOT)}
+    ) as parent:
+        assert parent.stdout is not None
+        assert await asyncio.to_thread(parent.stdout.readline) == b"ready\n"
+        before = left()
+        parent.kill()  # and not waited for: a dead process may stand in the table for long
+        async with httpx.AsyncClient() as client:
+            assert (await client.get(f"http://127.0.0.1:{port}/health")).status_code == 200
+            async with served(config(fake, port), None, client, tmp_path / "again.log", nothing) as server:
+                assert not server.reused
+                assert not set(before) & set(left())
+    assert left() == []
 
 
 async def test_a_server_that_does_not_end_is_killed(

@@ -39,6 +39,7 @@ async def test_everything_that_decides_the_clip_is_sent(tmp_path: Path) -> None:
     assert sent == {
         "prompt": caption, "negative_prompt": "blurry, café; dark", "size": "64x48", "num_frames": "5", "fps": "24",
         "num_inference_steps": "35", "guidance_scale": "6.0", "flow_shift": "5.0", "seed": "7",
+        "extra_params": '{"guardrails": true}',
     }  # fmt: skip
     assert [heard.path for heard in server.heard if heard.method == "POST"] == ["/v1/videos"]
     assert clip.effective == probe(tmp_path / "clip.mp4")
@@ -211,7 +212,7 @@ async def test_the_guardrails_state_is_the_effective_one(
         clip = await omni.render(PROMPT, spec(guardrails=asked), seed=1, to=tmp_path / "clip.mp4")
     assert clip.rendering.guardrails == acts
     assert bool(clip.notes) == (asked and server_has == "off")
-    assert server.forms[0].extra == ({} if asked else {"guardrails": False})
+    assert server.forms[0].extra == {"guardrails": asked}
 
 
 async def test_a_blocked_prompt_is_its_own_error(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -65,3 +66,27 @@ def test_half_a_file_is_not_what_was_asked_for(clip: Path, tmp_path: Path) -> No
     half.write_bytes(clip.read_bytes()[: clip.stat().st_size - 200])
     with pytest.raises(RenderError):
         verify(half, SPEC)
+
+
+@pytest.mark.parametrize(("codec", "suffix"), [("libx264", "mp4"), ("libvpx-vp9", "mp4"), ("libvpx-vp9", "webm")])
+def test_pictures_that_cannot_be_decoded_are_no_clip(tmp_path: Path, codec: str, suffix: str) -> None:
+    """The container says nine frames, and its last third is noise."""
+    path = tmp_path / f"clip.{suffix}"
+    dice = np.random.default_rng(1)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=24)
+        assert isinstance(stream, av.VideoStream)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        for _ in range(9):
+            picture = dice.integers(0, 256, (64, 96, 3), np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode(None))
+    assert verify(path, SPEC).num_frames == 9
+    content = bytearray(path.read_bytes())
+    start = content.find(b"mdat") + 4 if suffix == "mp4" else len(content) // 3
+    end = len(content) if content.find(b"moov") < start else content.find(b"moov")
+    for at in range(start + (end - start) * 2 // 3, end - 300):
+        content[at] = int(dice.integers(256))
+    path.write_bytes(content)
+    with pytest.raises(RenderError, match=r"frames (can be decoded|were requested)"):
+        verify(path, SPEC)

@@ -183,6 +183,11 @@ async def test_a_video_that_is_none(tmp_path: Path, name: str, said: str) -> Non
         await exact(wish(video=where), OMNI)
 
 
+async def test_the_shift_that_acts_is_written_down() -> None:
+    assert [(await exact(wish(flow_shift=asked), OMNI))[0].spec.flow_shift for asked in (None, 5.0)] == [10.0, 5.0]
+    assert (await exact(wish(), NIMConfig()))[0].spec.flow_shift is None  # its profiles differ: the NIM's own
+
+
 @pytest.mark.parametrize(
     ("config", "keys", "said"),
     [

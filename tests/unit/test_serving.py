@@ -273,12 +273,22 @@ def test_an_extra_argument_that_the_renderer_must_not_have_is_refused(flag: str)
         (("--no_guardrails",), "off"),
         (("--deploy-config", "omni.yaml"), "unknown"),
         (("--model-config.guardrails", "false"), "unknown"),
+        (("--default-sampling-params", '{"0":{"extra_args":{"guardrails":false}}}'), "unknown"),
+        (("--model-class-name", "Other"), "unknown"),
     ],
 )
 def test_whether_the_renderer_has_guardrails_is_known_from_its_arguments(extra: tuple[str, ...], state: str) -> None:
     config = ServeOmniConfig(extra_args=extra)
     assert omni_guardrails(config) == launch(config).guardrails == state
     assert launch(ServeConfig()).guardrails == "none"
+
+
+@pytest.mark.parametrize(
+    ("short", "whole"), [("--no-g", "--guardrails"), ("--hos", "--host"), ("--api-k=x", "--api-key")]
+)
+def test_an_argument_cut_short_cannot_hide_what_it_is(short: str, whole: str) -> None:
+    with pytest.raises(ServingError, match=rf"generator\.serve\.extra_args: .* may be short for {whole}; write out"):
+        omni_arguments(ServeOmniConfig(extra_args=(short,)), VLLM)
 
 
 def test_what_is_launched_is_said_as_a_person_would() -> None:

@@ -29,6 +29,7 @@ class Stage:
     def __init__(self) -> None:
         self.diary: list[str] = []
         self.up: set[str] = set()
+        self.going: set[str] = set()
         self.broken: set[str] = set()
         self.stubborn: set[str] = set()
         self.gate = asyncio.Event()
@@ -48,7 +49,9 @@ class Stage:
                     raise ServingError(f"{name} is out of memory")
                 yield name
             finally:
+                self.going.add(name)
                 await asyncio.sleep(0.001)  # it takes its time to go
+                self.going.discard(name)
                 if name in self.stubborn:
                     raise OSError(f"{name} does not end")
                 self.up.discard(name)
@@ -62,6 +65,7 @@ class Stage:
     async def work(self, turns: Turns, side: str, name: str, until: asyncio.Event | None = None) -> None:
         async with turns.using(side):
             assert self.up == {side}
+            assert not self.going, f"{name} was let in to a server that is being stopped"
             self.diary.append(name)
             await (until.wait() if until else asyncio.sleep(0))
             assert self.up == {side}
@@ -171,6 +175,19 @@ async def test_whatever_comes_and_goes_each_is_served_and_one_server_runs(stage:
         await stage.work(turns, "a", "last a")
         await stage.work(turns, "b", "last b")
     assert stage.up == set()
+
+
+async def test_nobody_is_let_in_to_a_server_that_is_being_stopped(stage: Stage) -> None:
+    """Whom it was stopped for gives up in that moment, and its side would look free."""
+    async with stage.turns() as turns, asyncio.timeout(2):
+        await stage.work(turns, "a", "1")
+        waiting = asyncio.create_task(stage.work(turns, "b", "never"))
+        while "a" not in stage.going:
+            await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        await stage.work(turns, "a", "2")
+    assert stage.diary == ["+a", "1", "1.", "-a", "+a", "2", "2.", "-a"]
 
 
 async def test_a_waiting_user_that_is_cancelled_is_forgotten(stage: Stage) -> None:
