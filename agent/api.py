@@ -4,7 +4,8 @@ import asyncio
 import logging
 import platform
 import shlex
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from agent import export, journal
 from agent.building import build, endpoints, rubric_file
 from agent.config import RunConfig
 from agent.controller import Controller, Lost
-from agent.errors import ConfigError, NoCandidateError, RunFolderError
+from agent.errors import ConfigError, NoCandidateError, RunFolderError, ServingError
 from agent.events import Emit, Event
 from agent.files import file_hash
 from agent.journal import Journal
@@ -95,7 +96,7 @@ async def refine_and_generate_async(
         given[journal.RUBRIC] = rubric_file(critic.rubric)
         critic = critic.model_copy(update={"rubric": journal.RUBRIC})
     journal.create(folder, settings.model_copy(update={"request": wish, "critic": critic}), run, given)
-    with journal.only_writer(folder):
+    with journal.only_writer(folder), _told_of(folder):
         return await _carry(settings, run, on_event)
 
 
@@ -141,7 +142,7 @@ async def resume_async(folder: str | Path, on_event: Emit | None = None, *, retr
         for candidate in before.candidates
         if candidate not in now.candidates
     ]
-    with journal.only_writer(folder):
+    with journal.only_writer(folder), _told_of(folder):
         if journal.load(folder) != stored:
             raise RunFolderError(f"{folder}: another process went on with this run just now; ask again")
         memory.clean()
@@ -229,6 +230,16 @@ async def _carry(settings: RunConfig, run: Run, on_event: Emit | None, lost: Los
     return await export.exported(run, settings.output.form, emit)
 
 
+@contextmanager
+def _told_of(folder: Path) -> Iterator[None]:
+    """A server that fails the run says where the run lies."""
+    try:
+        yield
+    except ServingError as error:
+        error.folder = folder
+        raise
+
+
 def _forgiving(listener: Emit) -> Emit:
     """A listener whose failure costs the run nothing, and is told once."""
     told = False
@@ -247,9 +258,13 @@ def _forgiving(listener: Emit) -> Emit:
 
 def _chosen(run: Run) -> Run:
     if run.best is None:
-        causes = [f"{f.step}, seed {f.seed}: {f.message}" for i in run.iterations for f in i.failures]
+        causes: dict[str, list[int]] = {}
+        for failure in (f for i in run.iterations for f in i.failures):
+            text = failure.message.replace(f" seed {failure.seed}: ", ": ", 1)  # once is enough
+            causes.setdefault(text, []).append(failure.seed)
+        lines = [f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}: {text}" for text, seeds in causes.items()]
         raise NoCandidateError(
-            "\n".join([f"nothing could be rendered and judged. {sentence(run)}", *causes]), run.folder
+            "\n".join([f"nothing could be rendered and judged. {sentence(run)}", *lines]), run.folder
         )
     return run
 

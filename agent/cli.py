@@ -74,37 +74,41 @@ def _run(args: argparse.Namespace) -> int:
     level = logging.INFO if args.verbose else logging.ERROR
     logging.basicConfig(level=level, stream=sys.stderr, format="%(asctime)s %(name)s: %(message)s")
     witness = terminal.view(as_json=args.json, quiet=args.quiet)
-    code, error = _carry(args, witness)
+    code, error, folder = _carry(args, witness)
     run = None if code == WRONG else witness.run
+    folder = run.folder if run is not None else folder
 
     if error:
         print(f"retake: {error}", file=sys.stderr)
     if args.json:
-        print(json.dumps(summary(run, error)))
+        print(json.dumps(summary(run, error, folder)))
     elif run is not None:
         print("\n".join(map(terminal.printable, terminal.verdict(run))))
-    if code in {FAILED, INTERRUPTED, TERMINATED} and run is not None:
-        print(f"What was done is kept. To go on: {terminal.resume_line(run.folder)}", file=sys.stderr)
+    if code in {FAILED, INTERRUPTED, TERMINATED} and folder is not None:
+        print(f"What was done is kept. To go on: {terminal.resume_line(folder)}", file=sys.stderr)
     return code
 
 
-def _carry(args: argparse.Namespace, witness: "Witness") -> tuple[int, str]:
-    """Do the run's work. Returns the exit code and what went wrong."""
+def _carry(args: argparse.Namespace, witness: "Witness") -> tuple[int, str, Path | None]:
+    """Do the run's work. Returns the exit code, what went wrong, and where a run lies that had not begun."""
+    code, said, folder = CHOSEN, "", None
     try:
         work = _work(args, witness)
         with witness:
             witness.run = asyncio.run(_terminable(work))
     except KeyboardInterrupt:
-        return INTERRUPTED, "" if witness.run else "interrupted before anything was done"
+        code, said = INTERRUPTED, "" if witness.run else "interrupted before anything was done"
     except asyncio.CancelledError:
-        return TERMINATED, "" if witness.run else "terminated before anything was done"
+        code, said = TERMINATED, "" if witness.run else "terminated before anything was done"
     except NoCandidateError as error:
-        return NOTHING, str(error)
-    except (ServingError, StorageError) as error:
-        return FAILED, str(error)
+        code, said, folder = NOTHING, str(error), error.folder
+    except ServingError as error:
+        code, said, folder = FAILED, str(error), error.folder
+    except StorageError as error:
+        code, said = FAILED, str(error)
     except RetakeError as error:
-        return WRONG, str(error)
-    return CHOSEN, ""
+        code, said = WRONG, str(error)
+    return code, said, folder
 
 
 def _work(args: argparse.Namespace, witness: "Witness") -> Coroutine[Any, Any, "Run"]:
@@ -133,10 +137,10 @@ async def _terminable(work: Coroutine[Any, Any, "Run"]) -> "Run":
     return await task
 
 
-def summary(run: "Run | None", error: str = "") -> dict[str, Any]:
-    """What --json prints."""
+def summary(run: "Run | None", error: str = "", folder: Path | None = None) -> dict[str, Any]:
+    """What --json prints. `folder`: of a run that had not begun."""
     if run is None:
-        return {"error": error}
+        return {"error": error} if folder is None else {"run_dir": str(folder), "error": error}
     facts = {
         "run_dir": str(run.folder),
         "video": None if run.video is None else str(run.video),

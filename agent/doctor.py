@@ -51,6 +51,8 @@ class Finding:
     good: bool
     found: str
     cure: str = ""
+    given: str = ""
+    """What is still to be given with the run."""
 
 
 def examine(config: RunConfig, console: Console | None = None) -> bool:
@@ -64,7 +66,11 @@ def examine(config: RunConfig, console: Console | None = None) -> bool:
         if not finding.good and finding.cure:
             console.print(Text(f"{'':21}{finding.cure}", style="bold"), soft_wrap=True)
     good = all(f.good for f in findings)
-    console.print("All is well." if good else "Mend what is missing above, then ask again.")
+    given = ", ".join(f.given for f in findings if f.given)
+    if given and good:
+        console.print(f"All is well, once the run is given {given}.", soft_wrap=True)
+    else:
+        console.print("All is well." if good else "Mend what is missing above, then ask again.")
     return good
 
 
@@ -100,7 +106,8 @@ def _request(config: RunConfig) -> Finding:
     wish = config.request if config.request.prompt else config.request.model_copy(update={"prompt": "anything"})
     able = capabilities(config.generator)
     if wish.image is None and wish.video is None and not wish.controls and "text2video" not in able.modes:
-        return Finding("request", True, f"{able.name} needs more than a prompt: give it with --image, or in the config")
+        needs = "a control video (request.controls)" if able.modes == ("transfer",) else "an image (--image)"
+        return Finding("request", True, f"{able.name} renders from more than a prompt", given=needs)
     try:
         request, _ = asyncio.run(exact(wish, able))
     except RetakeError as error:
@@ -115,7 +122,7 @@ def _part(name: str, build: Callable[[], Reasoner | Critic]) -> Finding:
         return Finding(name, True, build().id)
     except ImportError as error:
         return Finding(
-            name, False, str(error), "install Retake again into its own environment: pip install cosmos-retake"
+            name, False, str(error), "install Retake again into its own environment, as README's first line does"
         )
 
 
@@ -124,7 +131,7 @@ def _servers(config: RunConfig) -> Iterator[Finding]:
     try:
         asked = endpoints(config)
     except RetakeError as error:
-        yield Finding("servers", False, str(error), "change what is named")
+        yield Finding("config", False, str(error))
         return
     for part, endpoint in asked.items():
         if part == "critic" and endpoint == asked.get("reasoner"):

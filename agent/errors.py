@@ -42,7 +42,9 @@ class StorageError(RetakeError):
 
 
 class ServingError(RetakeError):
-    """A server that the run needs cannot be started or reached. What was done is kept."""
+    """A server that the run needs cannot be started or reached. What was done is kept in `folder`, if there is one."""
+
+    folder: Path | None = None
 
 
 class ReasonerError(RetakeError):

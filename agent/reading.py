@@ -200,7 +200,9 @@ def _fault(error: Any, data: Mapping[str, Any]) -> str:
     if kind == "literal_error" and error["loc"][-1] == "backend":
         said = f"this version has {error['ctx']['expected']}"
     said = said.removeprefix("value error, ")
-    if error["loc"] and error["loc"][-1] == "base_url":
+    if kind == "tuple_type":
+        said = f"must be a list, such as [{given}]" if isinstance(given, str) else "must be a list, such as [a, b]"
+    if error["loc"] and {error["loc"][-1], error["loc"][-2:-1] and error["loc"][-2]} & {"base_url", "endpoints"}:
         return said  # what was given may hold a password
     shown = f"(got a {_kind(given)})" if isinstance(given, dict | list) else f"(got {given!r:.60})"
     cure = "; put it in quotes" if kind == "string_type" and isinstance(given, int | float) else ""

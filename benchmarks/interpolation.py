@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import combinations, pairwise
 from pathlib import Path
 from statistics import fmean, median
 from typing import Final, get_args
@@ -25,7 +26,7 @@ from generator.export.exporter import export
 from generator.export.settings import GIF
 from generator.export.source import as_rgb
 from generator.export.types import Container, OutputForm, Quality
-from generator.interpolate import CUT_FIT, CUT_MATCH, Between, psnr, squared_error
+from generator.interpolate import CUT_FIT, CUT_MATCH, LEAP, Between, psnr, squared_error
 
 PAGE: Final = Path(__file__).parent.parent / "docs" / "formats.md"
 WIDTH, HEIGHT, FRAMES = 832, 480, 49
@@ -90,6 +91,9 @@ BT.601: that is what FFmpeg writes of RGB frames where it is told nothing, as vL
 what such a clip is, so a copy may look different in another player, and an export with a `quality` does not.
 Primaries and transfer are not converted; what a clip states of them is kept. A copy stays as it is, tags and all.
 
+A request's `video` and `controls` are turned upright and sent as BT.601 in limited range, and tagged so: readers that
+ignore tags, as older OpenCV and PyAV do, take it for that too.
+
 ## Frame rates
 
 Without `export_fps` every frame keeps its exact time, varying rates included. With it, frames come at a constant rate
@@ -98,7 +102,8 @@ some are left out, upwards some are repeated. `flow` makes the frames between: D
 neighbours warped along it, blended where the flows there and back disagree and where nothing moves. For a lower rate
 it does what `none` does. No picture is made across a cut: the nearer frame is repeated. A cut is where the fine
 structure of the frames, one carried onto the other, correlates by less than {match:g}, and that less the share of
-places where the flows disagree is under {fit:g}.
+places where the flows disagree is under {fit:g}. Where one of the frames is flat, as black or a plain card is, it is
+no cut if they differ by at most {leap:g} levels (root mean square), so that slow fades are carried to their end.
 
 A GIF counts in hundredths of a second. Its frames stand so that it lasts as long as the clip: at 24 fps for 4 or 5.
 It has at most 50 frames a second, since browsers play faster ones slowly.
@@ -112,7 +117,9 @@ far apart as those of an export from 24 to 48 fps). `match` and `fit` are the le
 
 CUTS: Final = """
 {cuts} cuts between these scenes, and to a mirrored and upturned frame: {found} found; `match` at most
-{most_match:.2f}, `fit` at most {most_fit:.2f}. {moves:,} pairs of neighbours in moving clips: {false} taken for cuts.
+{most_match:.2f}, `fit` at most {most_fit:.2f}. {flat_cuts} cuts between these scenes, black, white, grey, navy and a
+title card, in both directions: {flat_found} found. {moves:,} pairs of neighbours in moving clips: {false} taken for
+cuts. {fades} pairs in fades of half a second to and from black and white: {false_fades} taken for cuts.
 
 A run measures the same on its own clip and keeps it in `run.json` (`export.interpolation_psnr_db`, beside
 `blend_psnr_db` and `repeat_psnr_db`): six frames are left out and made again. These are smooth procedural scenes:
@@ -175,6 +182,30 @@ def cuts() -> list[Between]:
     pairs = [(a[0], b[1]) for a in firsts for b in firsts if a is not b]
     pairs += [(a[0], np.ascontiguousarray(degradations.cut(a, 1)[1])) for a in firsts]
     return [Between(a, b) for a, b in pairs]
+
+
+def flat_cuts() -> list[Between]:
+    """From every scene to each flat picture, between those, and all of it the other way round."""
+    filled = {"black": (0, 0, 0), "white": (255, 255, 255), "grey": (90, 90, 90), "navy": (20, 20, 120)}
+    cards = [np.full((HEIGHT, WIDTH, 3), colour, np.uint8) for colour in filled.values()]
+    title = cards[0].copy()
+    cv2.putText(title, "THE END", (WIDTH // 4, HEIGHT // 2), cv2.FONT_HERSHEY_SIMPLEX, 3, (240, 230, 200), 6)
+    cards.append(title)
+    firsts = [scenes.clip(p, 1, frames=1, width=WIDTH, height=HEIGHT)[0] for p in scenes.PLACES]
+    pairs = [(a, b) for a in firsts for b in cards] + list(combinations(cards, 2))
+    return [Between(*pair) for a, b in pairs for pair in ((a, b), (b, a))]
+
+
+def fades(frames: int = 12) -> list[Between]:
+    """Neighbours of moving scenes that fade to and from black and white."""
+    found = []
+    for place in scenes.PLACES:
+        film = filmed(place, "lively", frames + 1)
+        share = np.arange(frames + 1)[:, None, None, None] / frames
+        for level in (0, 255):
+            faded = np.rint(film * (1 - share) + level * share).astype(np.uint8)
+            found += [Between(*pair) for a, b in pairwise(faded) for pair in ((a, b), (b, a))]
+    return found
 
 
 @dataclass(frozen=True)
@@ -265,7 +296,10 @@ def main() -> int:
                 flush=True,
             )
     breaks = cuts()
-    print(f"cuts {sum(b.cut for b in breaks)} of {len(breaks)}")
+    flat = flat_cuts()
+    print(f"cuts {sum(b.cut for b in breaks)} of {len(breaks)}, flat ones {sum(b.cut for b in flat)} of {len(flat)}")
+    slow = [b.cut for b in fades()]
+    print(f"fades taken for cuts {sum(slow)} of {len(slow)}", flush=True)
     if quick:
         return 0
     with tempfile.TemporaryDirectory() as scratch:
@@ -297,12 +331,16 @@ def main() -> int:
         places=len(scenes.PLACES),
         base=base,
     )
-    middle = MIDDLE.format(match=CUT_MATCH, fit=CUT_FIT, frames=FRAMES, width=WIDTH, height=HEIGHT)
+    middle = MIDDLE.format(match=CUT_MATCH, fit=CUT_FIT, leap=LEAP, frames=FRAMES, width=WIDTH, height=HEIGHT)
     end = CUTS.format(
         cuts=len(breaks),
         found=sum(b.cut for b in breaks),
         most_match=max(b.match for b in breaks),
         most_fit=max(b.fit for b in breaks),
+        flat_cuts=len(flat),
+        flat_found=sum(b.cut for b in flat),
+        fades=len(slow),
+        false_fades=sum(slow),
         moves=sum(h.pairs for h in held),
         false=sum(h.false_cuts for h in held),
     )

@@ -14,6 +14,11 @@ _Floats = NDArray[np.float32]
 CUT_MATCH, CUT_FIT = 0.65, 0.55
 """A cut lies where both `Between.match` and `Between.fit` are less. `python -m benchmarks.interpolation` prints what
 moving and cut clips reach."""
+FLAT = 1.0
+"""Levels of 255: a picture whose fine structure is less, root mean square, is flat, as black or a plain card is."""
+LEAP = 24.0
+"""Levels of 255, root mean square: what a flat picture and its neighbour may differ by and be one scene, as in a fade.
+Between them no structure tells: what is carried from a flat picture fits anything."""
 HOME = 2.0
 """Pixels of the half-size frame."""
 GRAIN = 1.5
@@ -46,10 +51,16 @@ class Between:
 
     @cached_property
     def match(self) -> float:
-        """How well the fine structure of the later frame, carried back, is the earlier one's: -1 to 1."""
-        there, _ = self._flows
+        """How well the fine structure of the later frame, carried back, is the earlier one's: -1 to 1.
+
+        1 where one of them is flat and the other hardly differs from it.
+        """
         a, b = self._grey
-        return _structure_match(a, _warp(b, there))
+        fine = _fine(a)
+        if min(_strength(fine), _strength(_fine(b))) < FLAT and squared_error(self.before, self.after) <= LEAP**2:
+            return 1.0
+        there, _ = self._flows
+        return _correlation(fine, _fine(_warp(b, there)))
 
     @cached_property
     def fit(self) -> float:
@@ -131,14 +142,20 @@ def _enlarged(flow: _Floats, width: int, height: int) -> _Floats:
     return np.asarray(cv2.resize(flow, (width, height)) * scale, np.float32)
 
 
-def _structure_match(a: NDArray[np.generic], b: NDArray[np.generic]) -> float:
-    """Correlation of two luma pictures without their local means, so that light and large shapes do not count."""
-    fine = []
-    for picture in (a, b):
-        grey = cv2.GaussianBlur(np.asarray(picture, np.float32), (0, 0), 1.0)
-        fine.append(grey - cv2.blur(grey, (15, 15)))
-    energy = float(np.sqrt((fine[0] ** 2).sum() * (fine[1] ** 2).sum()))
-    return float((fine[0] * fine[1]).sum()) / energy if energy > 0 else 1.0
+def _fine(grey: NDArray[np.generic]) -> _Floats:
+    """A luma picture without its local means, so that light and large shapes do not count."""
+    smooth = cv2.GaussianBlur(np.asarray(grey, np.float32), (0, 0), 1.0)
+    return np.asarray(smooth - cv2.blur(smooth, (15, 15)), np.float32)
+
+
+def _strength(fine: _Floats) -> float:
+    """Levels of 255, root mean square."""
+    return float(np.sqrt(np.mean(fine**2)))
+
+
+def _correlation(a: _Floats, b: _Floats) -> float:
+    energy = float(np.sqrt((a**2).sum() * (b**2).sum()))
+    return float((a * b).sum()) / energy if energy > 0 else 0.0
 
 
 def psnr(errors: Sequence[float]) -> float:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 from generator.capabilities import Capabilities, Range, capabilities
 from generator.config import AnimaticConfig, DiffusersConfig, FalConfig, NIMConfig, VLLMOmniConfig
-from generator.sizes import SIZES
+from generator.sizes import MAX_FRAMES, SIZES
 from generator.types import Mode
 
 CONFIGS = (
@@ -55,7 +55,9 @@ def table() -> str:
         "same request and seed": lambda c: c.same_seed,
         "price of a render": lambda c: c.price,
     }
-    return "\n".join([*_rows(clip, able), "", *_rows(render, able)]) + "\n"
+    tiers = ", ".join(f"{frames} at {tier}p" for tier, frames in MAX_FRAMES.items())
+    longest = f"Of Cosmos3's sizes, a clip has at most {tiers}."
+    return "\n".join([*_rows(clip, able), "", longest, "", *_rows(render, able)]) + "\n"
 
 
 def _rows(columns: dict[str, Callable[[Capabilities], str]], able: Iterable[Capabilities]) -> list[str]:

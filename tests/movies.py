@@ -1,5 +1,6 @@
 """Little source clips as servers deliver them: tagged or not, with or without sound, at any rate."""
 
+import struct
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -50,11 +51,13 @@ def write_movie(
     codec: str = "libx264",
     container: str = "mp4",
     pixel_format: str = "yuv420p",
+    matrix: int | None = None,
+    full: bool = False,
 ) -> Path:
     """A clip as FFmpeg writes it of RGB where it is told nothing: BT.601, untagged, its index at the end.
 
     `stamps`: when each frame is shown, in 1/fps. `tone`: seconds of a 440 Hz tone in stereo AAC. `tags`: what the
-    stream says of its colours, whatever is true.
+    stream says of its colours, whatever is true. `matrix`, `full`: what is true of them, where it is not that.
     """
     into = av.open(str(path), "w", format=container)
     options = {"crf": "6", "preset": "veryfast", "g": "999"}
@@ -65,7 +68,9 @@ def write_movie(
         setattr(stream.codec_context, name, value)
     voice = into.add_stream("aac", rate=48_000, layout="stereo") if tone else None
     for number, picture in enumerate(frames):
-        frame = VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24").reformat(format=pixel_format)
+        frame = VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24").reformat(
+            format=pixel_format, dst_colorspace=matrix, dst_color_range=2 if full else None
+        )
         frame.pts, frame.time_base = stamps[number] if stamps else number, Fraction(1, fps)
         into.mux(stream.encode(frame))
     into.mux(stream.encode(None))
@@ -76,6 +81,20 @@ def write_movie(
         into.mux(voice.encode(sound))
         into.mux(voice.encode(None))
     into.close()
+    return path
+
+
+def turned(path: Path, across: int, down: int, row_across: int, row_down: int) -> Path:
+    """Say in an mp4 that a step along a row goes (`across`, `down`) on the screen, and a step to the next row
+    (`row_across`, `row_down`): what a phone writes that is held upright.
+    """
+    data = bytearray(path.read_bytes())
+    at = data.index(b"tkhd") + 4 + 40  # past what a version 0 header holds before the matrix
+    one = 1 << 16
+    data[at : at + 36] = struct.pack(
+        ">9i", across * one, down * one, 0, row_across * one, row_down * one, 0, 0, 0, 1 << 30
+    )
+    path.write_bytes(data)
     return path
 
 

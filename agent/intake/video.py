@@ -1,19 +1,24 @@
-"""A user's video made fit for a render: the clip's size and rate, cropped and not stretched."""
+"""A user's video made fit for a render: upright, the clip's size and rate, cropped and not stretched."""
 
 import io
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 import av
 import av.error
 import numpy as np
+from av.buffer import Buffer
 from PIL import Image
 
 from agent.errors import IntakeError
 from agent.intake.source import shorten
+from generator.encode import LIMITED_RANGE
+from generator.export.source import BT601, as_rgb, as_yuv, from_rgb, primaries
+from generator.interpolate import Picture
 from generator.types import ControlKind, RenderSpec
 
 MAX_BYTES = 2 << 30
@@ -22,6 +27,10 @@ MAX_PIXELS = 40_000_000
 """Of one picture, as for images."""
 MAX_SECONDS = 120.0
 """Of a video that a clip goes on from."""
+MATRIX = BT601
+"""Of the video that is sent: what readers that believe its tags and readers that ignore them (older OpenCV and PyAV)
+both take it for."""
+_AS_IT_IS = False, False, False
 
 
 def to_source(source: str, spec: RenderSpec, steered: bool) -> tuple[bytes, list[str]]:
@@ -78,6 +87,10 @@ def _encoded(
         made.options = {"crf": "8", "preset": "veryfast", "threads": "1", "x264-params": "mbtree=0"}
         count = 0
         for frame in _at_rate(container, stream, spec.fps, key, name):
+            if count == 0:
+                made.codec_context.colorspace, made.codec_context.color_range = MATRIX, LIMITED_RANGE
+                made.codec_context.color_primaries, made.codec_context.color_trc = primaries(frame)
+                width, height = _size(frame)
             picture = _cropped(frame, spec.width, spec.height)
             picture.pts, picture.time_base = count, Fraction(1, spec.fps)
             out.mux(made.encode(picture))
@@ -124,12 +137,36 @@ def _at_rate(
 
 
 def _cropped(frame: "av.VideoFrame", width: int, height: int) -> "av.VideoFrame":
-    """The middle of a picture in another shape, scaled: as a first frame is."""
-    if (frame.width, frame.height) == (width, height):
-        return frame.reformat(format="yuv420p")
-    image = Image.fromarray(frame.to_ndarray(format="rgb24"))
+    """The middle of a picture in another shape, upright and scaled: as a first frame is."""
+    if _display(frame) == _AS_IT_IS and (frame.width, frame.height) == (width, height):
+        return as_yuv(frame, "yuv420p", width, height, MATRIX)
+    image = Image.fromarray(_upright(as_rgb(frame), _display(frame)))
     factor = max(width / image.width, height / image.height)
     box_width, box_height = width / factor, height / factor
     left, top = (image.width - box_width) / 2, (image.height - box_height) / 2
     scaled = image.resize((width, height), box=(left, top, left + box_width, top + box_height), reducing_gap=3.0)
-    return av.VideoFrame.from_ndarray(np.asarray(scaled), format="rgb24").reformat(format="yuv420p")
+    return as_yuv(from_rgb(np.asarray(scaled)), "yuv420p", width, height, MATRIX)
+
+
+def _display(frame: "av.VideoFrame") -> tuple[bool, bool, bool]:
+    """How a player turns the picture: whether it swaps rows and columns, then mirrors it, then upturns it."""
+    known = cast("Mapping[str, Buffer]", frame.side_data)  # PyAV's stub names one key of many
+    if "DISPLAYMATRIX" not in known:
+        return _AS_IT_IS
+    stated = np.frombuffer(bytes(known["DISPLAYMATRIX"]), np.int32).tolist()
+    # of the nine numbers these four say which way the picture's columns and rows run on the screen
+    across, down, row_across, row_down = stated[0], stated[1], stated[3], stated[4]
+    if abs(down) > abs(across):
+        return True, row_across < 0, down < 0
+    return False, across < 0, row_down < 0
+
+
+def _upright(picture: Picture, display: tuple[bool, bool, bool]) -> Picture:
+    swapped, mirrored, upturned = display
+    picture = picture.swapaxes(0, 1) if swapped else picture
+    return np.ascontiguousarray(picture[:: -1 if upturned else 1, :: -1 if mirrored else 1])
+
+
+def _size(frame: "av.VideoFrame") -> tuple[int, int]:
+    """Width and height as shown."""
+    return (frame.height, frame.width) if _display(frame)[0] else (frame.width, frame.height)

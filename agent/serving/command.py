@@ -68,7 +68,8 @@ def arguments(config: ServeConfig, executable: Path, version: str = "") -> list[
     Raises:
         ServingError: an extra argument is one that Retake sets itself.
     """
-    own = {flag: cure.format(key="serve", elsewhere="base_url", secret="api_key_env") for flag, cure in _OWN.items()}  # noqa: S106 - says where it goes
+    key, secret = "reasoner.serve", "api_key_env"
+    own = {f: cure.format(key=key, elsewhere="base_url", secret=secret) for f, cure in _OWN.items()}
     ours = [
         ("--served-model-name", config.served_model_name),
         ("--tensor-parallel-size", _several(config.tensor_parallel_size)),
@@ -77,7 +78,7 @@ def arguments(config: ServeConfig, executable: Path, version: str = "") -> list[
     ]
     # 0.32 and newer refuse a request's own times of frames without it; 0.30 does not know it and would not start
     flags = (*_FLAGS, (_TRUST,)) if _release(version) >= (0, 32) else _FLAGS
-    return _line(config, executable, "serve", own, [*((f, str(v)) for f, v in ours if v is not None), *flags])
+    return _line(config, executable, key, own, [*((f, str(v)) for f, v in ours if v is not None), *flags])
 
 
 def omni_arguments(config: ServeOmniConfig, executable: Path) -> list[str]:

@@ -46,7 +46,7 @@ def launch(config: ServeConfig | ServeOmniConfig) -> Launch:
             return Launch(
                 kind="chat",
                 what=f"vllm serve {config.model}",
-                key="serve",
+                key="reasoner.serve",
                 elsewhere="name it by base_url (instead of serve)",
                 model=config.model,
                 served_model_name=config.served_model_name,

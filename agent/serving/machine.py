@@ -34,7 +34,7 @@ class Look(NamedTuple):
 def command(config: ServeConfig | ServeOmniConfig) -> Look:
     """The `vllm` command and its version, without loading it; of a renderer also vLLM-Omni's, and its guardrails."""
     path = find(config.executable)
-    key = "serve" if isinstance(config, ServeConfig) else "generator.serve"
+    key = "reasoner.serve" if isinstance(config, ServeConfig) else "generator.serve"
     if path is None:
         cure = f"install vLLM (README, 'With a GPU') and activate its environment, or give its path as {key}.executable"
         return Look(good=False, found=f"there is no command {config.executable!r}", cure=cure)
@@ -90,8 +90,10 @@ def _interpreter(path: Path) -> str:
 def gpus(config: ServeConfig | ServeOmniConfig) -> Look:
     """The GPUs that the server may see, and whether each has the memory free that it will take."""
     if isinstance(config, ServeConfig) and config.gpu_memory_utilization is None:
-        return Look(good=True, found="not looked at: serve.gpu_memory_utilization is null, as for a CPU server")
-    key = "serve" if isinstance(config, ServeConfig) else "generator.serve"
+        return Look(
+            good=True, found="not looked at: reasoner.serve.gpu_memory_utilization is null, as for a CPU server"
+        )
+    key = "reasoner.serve" if isinstance(config, ServeConfig) else "generator.serve"
     here = all_gpus()
     if not here:
         cure = "take a machine with one and its driver, or name a server elsewhere by base_url instead of serve"
@@ -131,11 +133,14 @@ def all_gpus() -> dict[int, GPU]:
 
 def _chat_memory(config: ServeConfig, seen: Sequence[GPU], text: str) -> Look:
     if config.tensor_parallel_size > len(seen):
-        cure = "lower serve.tensor_parallel_size"
+        cure = "lower reasoner.serve.tensor_parallel_size"
         return Look(good=False, found=f"{text}; {config.tensor_parallel_size} are asked for", cure=cure)
     share = config.gpu_memory_utilization or 0.0
     if any(gpu.free < share * gpu.total for gpu in seen[: config.tensor_parallel_size]):
-        cure = "stop what holds the memory, choose other serve.gpus, or lower serve.gpu_memory_utilization"
+        cure = (
+            "stop what holds the memory, choose other reasoner.serve.gpus, or lower "
+            "reasoner.serve.gpu_memory_utilization"
+        )
         return Look(good=False, found=f"{text}; a share of {share:g} is asked for", cure=cure)
     return Look(good=True, found=text)
 
@@ -170,7 +175,9 @@ def needed_gb(model: str) -> int | None:
 
 def model(config: ServeConfig | ServeOmniConfig) -> Look:
     """Whether the checkpoint is here, or what its download takes."""
-    return checkpoint(config.model, "serve.model" if isinstance(config, ServeConfig) else "generator.serve.model")
+    return checkpoint(
+        config.model, "reasoner.serve.model" if isinstance(config, ServeConfig) else "generator.serve.model"
+    )
 
 
 def checkpoint(named: str, key: str) -> Look:

@@ -58,7 +58,7 @@ class Servers:
     async def _turn(self, part: str, config: ServeConfig | ServeOmniConfig, key: str | None) -> AsyncIterator[Served]:
         async with self._served(part, config, key) as server:
             if server.reused:
-                key_name = "serve" if isinstance(config, ServeConfig) else "generator.serve"
+                key_name = "reasoner.serve" if isinstance(config, ServeConfig) else "generator.serve"
                 raise ServingError(
                     f"generator.serve.time_share: the {part}'s server runs on port {config.port} already, so it cannot "
                     f"be stopped when its turn ends; stop it, choose another {key_name}.port, or take time_share out"
@@ -120,7 +120,8 @@ class Servers:
     @asynccontextmanager
     async def _served(self, part: str, config: ServeConfig | ServeOmniConfig, key: str | None) -> AsyncIterator[Served]:
         log = self.folder / f"{part}-server.log"
-        async with served(config, key, await self._client(), log, self._waiting(part)) as server:
+        section = "critic.endpoint" if part == "critic" else ""
+        async with served(config, key, await self._client(), log, self._waiting(part), section) as server:
             yield server
 
     async def _client(self) -> httpx.AsyncClient:

@@ -28,8 +28,15 @@ async def omni(
 ) -> AsyncIterator[Named]:
     """Each endpoint asked, or what the start of a server needs. None is started."""
     if config.serve is None:
+        listed: dict[str, list[str]] = {}
         for url in urls:
-            yield "generator", await _omni_endpoint(url, config.model, key, client)
+            seen, names = await _omni_endpoint(url, config.model, key, client)
+            yield "generator", seen
+            listed |= {url: names} if seen.good else {}
+        if config.model is None and len({names[0] for names in listed.values()}) > 1:
+            told = "; ".join(f"{url} serves {', '.join(names)}" for url, names in listed.items())
+            cure = "set generator.model, and leave out the endpoints that do not serve it"
+            yield "generator", Look(good=False, found=f"the endpoints do not serve one model: {told}", cure=cure)
         return
     serve = config.serve
     if await listens(serve.port):
@@ -48,7 +55,9 @@ async def omni(
         yield what, look(serve)
 
 
-async def _omni_endpoint(url: str, wanted: str | None, key: str | None, client: httpx.AsyncClient) -> Look:
+async def _omni_endpoint(
+    url: str, wanted: str | None, key: str | None, client: httpx.AsyncClient
+) -> tuple[Look, list[str]]:
     cure = "start that server, or name another in generator.endpoints"
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     try:
@@ -56,20 +65,20 @@ async def _omni_endpoint(url: str, wanted: str | None, key: str | None, client: 
         told, listed = await _ask(client, f"{url}/version"), await _ask(client, f"{url}/v1/models", headers)
         videos = await _ask(client, f"{url}/v1/videos?limit=1", headers)
     except (httpx.HTTPError, TimeoutError) as error:
-        return Look(good=False, found=f"{url} does not answer ({_reason(error)})", cure=cure)
+        return Look(good=False, found=f"{url} does not answer ({_reason(error)})", cure=cure), []
     if health.status_code != httpx.codes.OK:
-        return Look(good=False, found=f"{url} is not well: /health says {health.status_code}", cure=cure)
+        return Look(good=False, found=f"{url} is not well: /health says {health.status_code}", cure=cure), []
     if listed.status_code in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
         key_cure = "name the variable that holds its key in generator.api_key_env"
-        return Look(good=False, found=f"{url} {'refuses this key' if key else 'asks for a key'}", cure=key_cure)
+        return Look(good=False, found=f"{url} {'refuses this key' if key else 'asks for a key'}", cure=key_cure), []
     rows = _json(listed).get("data")
     names = [str(row.get("id")) for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
     if videos.status_code != httpx.codes.OK or not names:
-        return Look(good=False, found=f"{url} is no vLLM-Omni that renders videos", cure="start it with --omni")
+        return Look(good=False, found=f"{url} is no vLLM-Omni that renders videos", cure="start it with --omni"), []
     if wanted is not None and wanted not in names:
         cure = "correct generator.model, or set it to null"
-        return Look(good=False, found=f"{url} serves {', '.join(names)}, not {wanted}", cure=cure)
-    return Look(good=True, found=f"{names[0]} at {url}; version {_json(told).get('version') or 'unknown'}")
+        return Look(good=False, found=f"{url} serves {', '.join(names)}, not {wanted}", cure=cure), []
+    return Look(good=True, found=f"{names[0]} at {url}; version {_json(told).get('version') or 'unknown'}"), names
 
 
 async def nim(urls: Sequence[str], key: str | None, client: httpx.AsyncClient) -> AsyncIterator[Named]:
@@ -98,7 +107,7 @@ def diffusers(config: DiffusersConfig) -> Iterator[Named]:
     """The libraries, the device, the checkpoint and its memory. Nothing is loaded but torch."""
     missing = [name for name in ("torch", "diffusers", "transformers") if util.find_spec(name) is None]
     if missing:
-        cure = "pip install 'cosmos-retake[diffusers]', and torch as pytorch.org says for your GPU"
+        cure = "install torch as pytorch.org says for your GPU, then, in Retake's folder, pip install '.[diffusers]'"
         yield "generator", Look(good=False, found=f"diffusers: there is no {', '.join(missing)} here", cure=cure)
         return
     yield "generator", _torch()
@@ -128,7 +137,7 @@ def _torch() -> Look:
 def fal(config: FalConfig) -> Iterator[Named]:
     """The client and the price. Whether the key is set is looked at with the servers'; it is not tried: fal bills."""
     if util.find_spec("fal_client") is None:
-        cure = "pip install 'cosmos-retake[fal]'"
+        cure = "pip install '.[fal]' in Retake's folder, or pip install fal-client"
         yield "generator", Look(good=False, found="fal: there is no fal-client here", cure=cure)
         return
     price = capabilities(config).price if config.price_usd is None else f"${config.price_usd:g} a render"

@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -64,6 +64,7 @@ async def served(
     client: httpx.AsyncClient,
     log: Path,
     tell: Callable[[float, str], None],
+    section: str = "",
 ) -> AsyncIterator[Served]:
     """A server of the config's model for as long as the context lasts: the one that answers already, or a new one.
 
@@ -75,12 +76,15 @@ async def served(
         client: asks the server.
         log: what the new server prints is added to it.
         tell: told the seconds waited and the log's last line, about every two seconds.
+        section: of the config that holds it, for messages; "": the reasoner's or the generator's.
 
     Raises:
         ServingError: with the cause, the cure and the end of the log.
         StorageError: the log cannot be written.
     """
     began, wanted = time.monotonic(), launch(config)
+    if section:
+        wanted = replace(wanted, key=f"{section}.serve")
     if not await gone(wanted.port, 2 * STOP_SECONDS + warden.KILL_SECONDS, tell):
         raise ServingError(
             f"{wanted.key}.port: the server of a run that was killed does not end on port {wanted.port}; end it, or "

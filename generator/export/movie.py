@@ -16,7 +16,7 @@ from av.video.stream import VideoStream
 from generator.encode import BT709, LIMITED_RANGE, Format
 from generator.export.pace import Pace
 from generator.export.sound import Sound
-from generator.export.source import Footage, as_yuv, opened, read
+from generator.export.source import Footage, as_yuv, opened, primaries, read
 from generator.export.types import Container
 
 COPYABLE: dict[Container, frozenset[str]] = {
@@ -26,8 +26,6 @@ COPYABLE: dict[Container, frozenset[str]] = {
     "gif": frozenset(),
 }
 """Codecs of pictures that each format holds as they are."""
-_UNSPECIFIED = 2
-
 Check = Callable[[], None]
 """Called with every frame; raises where nobody waits for the export any more."""
 
@@ -79,6 +77,7 @@ def encode(
         opened(clip.path) as (_, _, track),
         written_file(to, form.container, form.container_options) as into,
     ):
+        stated: tuple[int, int] | None = None
         options = {"g": str(max(1, round(pace.rate))), **form.codec_options}
         stream = cast("VideoStream", into.add_stream(form.codec, rate=pace.rate, options=options))
         stream.width, stream.height, stream.pix_fmt = width, height, form.pixel_format
@@ -95,9 +94,12 @@ def encode(
 
         for shown in pace.paced(pictures()):
             check()
-            if written == 0:
-                _tag(stream, shown.picture)
+            if stated is None:
+                stated = primaries(shown.picture)
+                _tag(stream, stated)
             picture = as_yuv(shown.picture, form.pixel_format, width, height)
+            # ProRes writes into each frame what that frame states, whatever the stream says
+            picture.color_primaries, picture.color_trc = stated
             picture.pts, picture.time_base = shown.tick, shown.unit
             into.mux(stream.encode(picture))
             written += 1
@@ -107,10 +109,8 @@ def encode(
     return written
 
 
-def _tag(stream: VideoStream, first: VideoFrame) -> None:
+def _tag(stream: VideoStream, stated: tuple[int, int]) -> None:
     """Say how the pictures are coded. Only matrix and range are converted: primaries and transfer stay the clip's."""
     context = stream.codec_context
     context.colorspace, context.color_range = BT709, LIMITED_RANGE
-    rgb = first.format.is_rgb
-    context.color_primaries = BT709 if rgb or first.color_primaries == _UNSPECIFIED else first.color_primaries
-    context.color_trc = BT709 if rgb or first.color_trc == _UNSPECIFIED else first.color_trc
+    context.color_primaries, context.color_trc = stated

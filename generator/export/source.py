@@ -29,8 +29,10 @@ MAX_SECONDS = 600
 _OPTIONS = {"protocol_whitelist": "file", "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,gif"}
 """Only real containers, which may name no other file or address: a playlist or an SDP text is not a clip."""
 
-_BT601, _UNSPECIFIED, _FULL_RANGE = 5, 2, 2
-_MATRICES = {1: 1, 4: 4, 5: _BT601, 6: _BT601, 7: 7, 9: 9, 10: 9}
+BT601 = 5
+"""ITU-T H.273 code point of BT.601's matrix, and swscale's."""
+_UNSPECIFIED, _FULL_RANGE = 2, 2
+_MATRICES = {1: 1, 4: 4, 5: BT601, 6: BT601, 7: 7, 9: 9, 10: 9}
 """swscale's name of each matrix of ITU-T H.273. Anything else is taken as BT.601: what FFmpeg writes of RGB where it
 is told nothing, as vLLM-Omni's muxer does, and what swscale itself takes an untagged frame for."""
 _SCALER = (
@@ -171,19 +173,27 @@ def untagged(frame: VideoFrame) -> bool:
     return frame.colorspace == _UNSPECIFIED and not frame.format.is_rgb
 
 
+def primaries(frame: VideoFrame) -> tuple[int, int]:
+    """Colour primaries and transfer that a frame states, ITU-T H.273: BT.709's where it states none, as sRGB's are."""
+    if frame.format.is_rgb:
+        return BT709, BT709
+    stated = frame.color_primaries, frame.color_trc
+    return stated[0] if stated[0] != _UNSPECIFIED else BT709, stated[1] if stated[1] != _UNSPECIFIED else BT709
+
+
 def _origin(frame: VideoFrame) -> dict[str, Any]:
     full = frame.color_range == _FULL_RANGE or frame.format.name.startswith("yuvj")
     return {
-        "src_colorspace": _MATRICES.get(frame.colorspace, _BT601),
+        "src_colorspace": _MATRICES.get(frame.colorspace, BT601),
         "src_color_range": _FULL_RANGE if full else LIMITED_RANGE,
         "interpolation": _SCALER,
     }
 
 
-def as_yuv(frame: VideoFrame, pixel_format: str, width: int, height: int) -> VideoFrame:
-    """A frame as BT.709 in limited range; the very same one if it is that already."""
+def as_yuv(frame: VideoFrame, pixel_format: str, width: int, height: int, matrix: int = BT709) -> VideoFrame:
+    """A frame in limited range, by `matrix` (BT709 or BT601); the very same one if it is that already."""
     return frame.reformat(
-        width, height, pixel_format, dst_colorspace=BT709, dst_color_range=LIMITED_RANGE, **_origin(frame)
+        width, height, pixel_format, dst_colorspace=matrix, dst_color_range=LIMITED_RANGE, **_origin(frame)
     )
 
 

@@ -11,13 +11,13 @@ from typing import Any, Literal
 from PIL import Image
 from pydantic import BaseModel, ValidationError
 
-from generator import first_frame
+from generator import first_frame, job_slip
 from generator.config import FalConfig
 from generator.delivery import deliver, written_aside
 from generator.fal.download import download, file_client
 from generator.fal.faults import Faults
 from generator.fal.models import COSMOS3, arguments, notes, price
-from generator.fal.types import Answered, Pace, Stage
+from generator.fal.types import Answered, Pace, Stage, UnsettledError
 from generator.probe import verify
 from generator.types import BackendError, Clip, Progress, RenderError, Rendering, RenderSpec, Tell
 
@@ -92,6 +92,18 @@ class Fal:
         """
         started = time.monotonic()
         log.info("render start seed=%d to=%s", seed, to)
+        try:
+            clip = await self._rendered(prompt, spec, seed, to, started)
+        except (UnsettledError, OSError):
+            raise  # what is paid shall be found again: the slip stays
+        except BaseException:
+            job_slip.remove(to)
+            raise
+        job_slip.remove(to)
+        log.info("render done seed=%d to=%s %.2fs", seed, to, clip.seconds)
+        return clip
+
+    async def _rendered(self, prompt: str, spec: RenderSpec, seed: int, to: Path, started: float) -> Clip:
         with written_aside(to) as part:
             part.touch()  # a folder that cannot be written to is found out before a render is paid
             image = await asyncio.to_thread(_data_uri, spec)
@@ -101,14 +113,16 @@ class Fal:
             bill = "" if cost is None else f" (${cost:.2f})"
             async with self._slots:
                 waited = time.monotonic() - started
-                done = await self._queue.answer(request, teller, bill)
+                done = await self._queue.answer(request, teller, bill, to)
                 answer = self._read(done, seed)
                 teller("delivering", 0.0, "")
                 try:
                     await download(self._files, answer.video.url, part, pause_seconds=self._pace.first_pause)
                     effective = await asyncio.to_thread(verify, part, spec)
-                except asyncio.CancelledError:
+                except (asyncio.CancelledError, BackendError, OSError) as error:
                     teller("abandoned", done.render_seconds or 0.0, f"fal had rendered it already. It is billed{bill}.")
+                    if isinstance(error, BackendError):
+                        raise UnsettledError(str(error)) from error
                     raise
             clip = Clip(
                 path=to,
@@ -124,13 +138,12 @@ class Fal:
                     guardrails=self._guardrails(spec),
                     queue_seconds=round(waited + done.queue_seconds, 3),
                     render_seconds=None if done.render_seconds is None else round(done.render_seconds, 3),
-                    price_usd=cost,
+                    attempts=1 + done.lost,
+                    price_usd=None if cost is None else round(cost * (1 + done.lost), 4),
                 ),
                 notes=(*notes(self._config, spec), *_said(done, answer)),
             )
-            deliver(part, clip, prompt)
-        log.info("render done seed=%d to=%s %.2fs", seed, to, clip.seconds)
-        return clip
+            return deliver(part, clip, prompt)
 
     def _read(self, done: Answered, seed: int) -> _Answer:
         try:
@@ -177,6 +190,8 @@ def _data_uri(spec: RenderSpec) -> str | None:
 
 def _said(done: Answered, answer: _Answer) -> tuple[str, ...]:
     said = []
+    if done.lost:
+        said.append("fal no longer had the clip that a killed session asked for: the price is that of both renders.")
     if answer.seed is None:
         said.append("fal did not say which seed it used.")
     if done.inference_seconds is not None:

@@ -8,7 +8,7 @@ import fal_client
 import httpx
 
 from generator.fal.faults import Failure, Faults
-from generator.fal.types import Answered, Pace, Told
+from generator.fal.types import Answered, Pace, Told, UnsettledError
 from generator.types import BackendError
 
 _MISSES = 3
@@ -16,6 +16,20 @@ _MISSES = 3
 _RESULT_TRIES = 3
 _PASSING = frozenset((404, 408, 429))
 """Answers to a poll that the next one may not get, like all from 500 on."""
+_FORGOTTEN = frozenset((404, 410))
+
+
+class GoneError(Exception):
+    """fal no longer has a killed session's request, or did not render it: only a new one gives a clip.
+
+    Args:
+        why: in words.
+        billed: whether it may have been rendered, and be billed.
+    """
+
+    def __init__(self, why: str, *, billed: bool) -> None:
+        super().__init__(why)
+        self.billed = billed
 
 
 class Job:
@@ -27,13 +41,24 @@ class Job:
         pace: how often fal is asked.
         price: what it costs, in words that end a sentence.
         told: of its stages.
+        adopted: a killed session submitted it: when it began is not known.
     """
 
     def __init__(
-        self, handle: fal_client.AsyncRequestHandle, *, faults: Faults, pace: Pace, price: str, told: Told
+        self,
+        handle: fal_client.AsyncRequestHandle,
+        *,
+        faults: Faults,
+        pace: Pace,
+        price: str,
+        told: Told,
+        adopted: bool = False,
     ) -> None:
         self._handle, self._faults, self._pace, self._price, self._told = handle, faults, pace, price, told
+        self._adopted = adopted
         self._submitted = time.monotonic()
+        self._waited = not adopted
+        """Whether it was seen before it began."""
         self._started: float | None = None
 
     async def answer(self) -> Answered:
@@ -41,29 +66,33 @@ class Job:
 
         Raises:
             RenderError: the model refused the request.
+            UnsettledError: fal cannot be asked; it may have rendered it, or still be at it.
             BackendError: it was not rendered, for other reasons.
+            GoneError: it was adopted, and gives no clip any more.
         """
         try:
             completed = await self._watched()
+        except GoneError:
+            raise
+        except BackendError as error:
+            if not await self.withdrawn():
+                raise UnsettledError(str(error)) from error
+            raise
         except BaseException:
             await self.withdrawn()
             raise
         over = time.monotonic()
         try:
             body = await self._fetched(completed)
-        except asyncio.CancelledError:
-            self._told(
-                "abandoned",
-                over - (self._started or self._submitted),
-                f"{_ABANDONED['ended']} It is billed{self._price}.",
-            )
+        except (asyncio.CancelledError, UnsettledError):
+            self._abandoned(_ABANDONED["ended"], "is", over)
             raise
         took = (completed.metrics or {}).get("inference_time")
         return Answered(
             body=body,
             job=self._handle.request_id,
-            queue_seconds=(self._started or over) - self._submitted,
-            render_seconds=None if self._started is None else over - self._started,
+            queue_seconds=(self._started or over) - self._submitted if self._waited else 0.0,
+            render_seconds=over - self._started if self._started is not None and self._waited else None,
             inference_seconds=float(took) if isinstance(took, int | float) else None,
         )
 
@@ -76,6 +105,8 @@ class Job:
                 misses += 1
                 code = error.status_code if isinstance(error, fal_client.FalClientHTTPError) else 500
                 if misses == _MISSES or not (code in _PASSING or code >= 500):
+                    if self._adopted and code in _FORGOTTEN:
+                        raise GoneError("fal no longer knows it", billed=True) from None
                     raise self._failure(error, "while the render was watched") from None
             except (KeyError, ValueError, TypeError, AttributeError) as error:
                 raise self._unreadable(error) from None
@@ -85,6 +116,7 @@ class Job:
                     case fal_client.Completed():
                         return status
                     case fal_client.Queued(position=position):
+                        self._waited = True
                         self._told("queued", now - self._submitted, f"Position {position} in fal's queue.")
                     case _:
                         self._started = self._started or now
@@ -99,20 +131,33 @@ class Job:
             try:
                 body = await self._handle.get()
             except (fal_client.FalClientHTTPError, httpx.HTTPError) as error:
-                final = isinstance(error, fal_client.FalClientHTTPError) and error.status_code < 500
-                if final or completed.error or not left:
-                    raise self._failure(error, "for the result") from None
+                code = error.status_code if isinstance(error, fal_client.FalClientHTTPError) else 500
+                if code < 500 or completed.error or not left:
+                    raise self._without_result(completed, code, self._failure(error, "for the result")) from None
             except (KeyError, ValueError, TypeError, AttributeError) as error:
-                raise self._unreadable(error) from None
+                raise UnsettledError(str(self._unreadable(error))) from None
             else:
                 break
             await asyncio.sleep(self._pace.first_poll)
         if completed.error or completed.error_type:
-            raise self._faults.of_state(str(completed.error or "no reason given"), completed.error_type)
+            failure = self._faults.of_state(str(completed.error or "no reason given"), completed.error_type)
+            raise self._without_result(completed, 200, failure)
         return body
 
-    async def withdrawn(self) -> None:
+    def _without_result(self, completed: fal_client.Completed, code: int, failure: Failure) -> Exception:
+        """What it means that a request ended, and its result was answered with `code`."""
+        failed = bool(completed.error or completed.error_type)
+        if self._adopted and isinstance(failure, BackendError) and (failed or code in _FORGOTTEN):
+            return GoneError("it was not rendered" if failed else "fal no longer has its clip", billed=not failed)
+        if failed or not isinstance(failure, BackendError):
+            return failure
+        return UnsettledError(str(failure))
+
+    async def withdrawn(self) -> bool:
         """Cancel it at fal, within `pace.cancel`, and tell where it may be rendered and billed all the same.
+
+        Returns:
+            Whether fal answered: False where nobody knows what becomes of it.
 
         Raises:
             CancelledError: the caller was cancelled meanwhile.
@@ -123,8 +168,11 @@ class Job:
         finally:
             word = "unknown" if work.cancelled() or work.exception() else work.result()
             if word != "removed":
-                spent = time.monotonic() - (self._started or self._submitted)
-                self._told("abandoned", spent, f"{_ABANDONED[word]} It may be billed{self._price}.")
+                self._abandoned(_ABANDONED[word], "may be", time.monotonic())
+        return word != "unknown"
+
+    def _abandoned(self, note: str, billed: str, until: float) -> None:
+        self._told("abandoned", until - (self._started or self._submitted), f"{note} It {billed} billed{self._price}.")
 
     async def _cancelled(self) -> Literal["removed", "running", "ended"]:
         # not handle.cancel(), which does not say whether the request was still in the queue

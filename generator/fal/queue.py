@@ -1,16 +1,20 @@
 """One model's queue at fal, through fal's own client: each render is submitted once."""
 
 import asyncio
+import hashlib
+import json
 import time
+from pathlib import Path
 from typing import Any
 
 import fal_client
 import fal_client.client
 import httpx
 
+from generator import job_slip
 from generator.fal.faults import Failure, Faults, unusable_proxy
-from generator.fal.job import Job, ended
-from generator.fal.types import Answered, Pace, Told
+from generator.fal.job import GoneError, Job, ended
+from generator.fal.types import Answered, Pace, Submission, Told
 from generator.types import BackendError
 
 _POST_SECONDS = 60.0
@@ -45,48 +49,70 @@ class Queue:
         if self._open:
             await (await self._http()).aclose()
 
-    async def answer(self, arguments: dict[str, Any], told: Told, price: str) -> Answered:
+    async def answer(self, arguments: dict[str, Any], told: Told, price: str, to: Path) -> Answered:
         """The answer to one request. Whatever ends this early, cancelling included, withdraws the request at fal.
+
+        A slip beside `to` names the request once fal has taken it, and stays there: its clip is paid, and a killed
+        session's is watched on instead of submitting it again.
 
         Args:
             arguments: the model's input.
             told: of the stages of the render.
             price: what the render costs, in words that end a sentence.
+            to: the clip's place.
 
         Raises:
             RenderError: fal or the model refused the request.
+            UnsettledError: fal cannot be asked; it may have rendered it, or still be at it.
             BackendError: it was not rendered, for other reasons.
+            OSError: the disk failed.
         """
+        request = await asyncio.to_thread(_hash, self._model, arguments)
+        submission = Submission(arguments, request, told, price, to)
         try:
             async with asyncio.timeout(self._seconds):
-                job = await self._submitted(arguments, told, price)
-                return await job.answer()
+                lost, before = 0, job_slip.read(to, request)
+                if before is not None and before.url == self.endpoint and _is_name(before.id):
+                    try:
+                        return await (await self._job(before.id, submission, adopted=True)).answer()
+                    except GoneError as gone:
+                        lost = int(gone.billed)
+                        bill = f" and may be billed{price}" if gone.billed else ""
+                        told("resubmitted", 0.0, f"A killed session's request is lost: {gone}{bill}. It is sent again.")
+                job = await self._submitted(submission)
+                return (await job.answer())._replace(lost=lost)
         except TimeoutError:
             raise BackendError(
                 f"{self._model} did not finish within {self._seconds:g} s, the wait in fal's queue included. Raise "
                 "generator.timeout_seconds, or try later."
             ) from None
 
-    async def _submitted(self, arguments: dict[str, Any], told: Told, price: str) -> Job:
+    async def _submitted(self, submission: Submission) -> Job:
         """Submit, again only where fal surely took nothing: no connection, or no room."""
         pause, until = self._pace.first_pause, time.monotonic() + self._pace.patience
         while True:
             try:
-                return await self._kept(arguments, told, price)
+                return await self._kept(submission)
             except _NotTakenError as nothing:
                 if time.monotonic() + pause > until:
                     raise nothing.failure from None
             await asyncio.sleep(pause)
             pause = min(pause * 2, _MOST_PAUSE_SECONDS)
 
-    async def _kept(self, arguments: dict[str, Any], told: Told, price: str) -> Job:
+    async def _kept(self, submission: Submission) -> Job:
         """Submit once; a request that fal takes while its caller is cancelled is withdrawn, or it would be billed."""
 
-        async def job() -> Job:
-            handle = await self._posted(arguments, price)
-            return Job(handle, faults=self._faults, pace=self._pace, price=price, told=told)
+        async def kept() -> Job:
+            name = await self._posted(submission)
+            job = await self._job(name, submission)
+            try:
+                job_slip.write(submission.to, job_slip.Job(url=self.endpoint, id=name, request=submission.request))
+            except OSError:
+                await job.withdrawn()
+                raise
+            return job
 
-        work = asyncio.create_task(job())
+        work = asyncio.create_task(kept())
         try:
             return await asyncio.shield(work)
         except asyncio.CancelledError:
@@ -94,39 +120,56 @@ class Queue:
                 await ended(work, self._pace.cancel)
             finally:
                 if work.cancelled():
-                    told("abandoned", 0.0, f"Cancelled while it was submitted. If fal took it, it is billed{price}.")
+                    submission.abandoned("Cancelled while it was submitted.")
                 elif work.exception() is None:
                     await work.result().withdrawn()
             raise
 
-    async def _posted(self, arguments: dict[str, Any], price: str) -> fal_client.AsyncRequestHandle:
-        """Submit by one POST.
+    async def _job(self, name: str, submission: Submission, *, adopted: bool = False) -> Job:
+        # by its name, not by the addresses in an answer: the key goes to no host that an answer names
+        await self._http()
+        handle = await self._client.get_handle(self._model, name)
+        return Job(
+            handle,
+            faults=self._faults,
+            pace=self._pace,
+            price=submission.price,
+            told=submission.told,
+            adopted=adopted,
+        )
+
+    async def _posted(self, submission: Submission) -> str:
+        """Submit by one POST; fal's name for the request.
 
         `AsyncClient.submit` posts up to ten times after a timeout or a broken connection, and fal may take, render and
         bill each of them.
         """
         http = await self._http()
+        submission.begun = time.monotonic()
         start = {"X-Fal-Request-Timeout": str(float(self._seconds))} if self._seconds > _LEAST_START_SECONDS else {}
         try:
             url = fal_client.client.QUEUE_URL_FORMAT + self._model
-            response = await http.post(url, json=arguments, headers=start)
+            response = await http.post(url, json=submission.arguments, headers=start)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise _NotTakenError(self._faults.of_connection(error, "to submit the render")) from None
         except httpx.HTTPError as error:
+            submission.abandoned("The connection broke while it was submitted.")
             lost = self._faults.of_connection(error, "while the render was submitted")
-            raise BackendError(f"{lost} If fal took it, it is billed{price}.") from None
+            raise BackendError(f"{lost} If fal took it, it is billed{submission.price}.") from None
         if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
             raise _NotTakenError(self._faults.of_answer(response))
         if not response.is_success:
             raise self._faults.of_answer(response)
         try:
-            job = response.json()["request_id"]
+            name = response.json()["request_id"]
         except (ValueError, KeyError, TypeError):
-            job = None
-        if not isinstance(job, str) or not job.replace("-", "").replace("_", "").isalnum():
-            raise BackendError(f"fal took the render without naming it. It cannot be watched, but is billed{price}.")
-        # by its id, not by the addresses in the answer: the key goes to no host that an answer names
-        return await self._client.get_handle(self._model, job)
+            name = None
+        if not isinstance(name, str) or not _is_name(name):
+            submission.abandoned("fal did not name it.")
+            raise BackendError(
+                f"fal took the render without naming it. It cannot be watched, but is billed{submission.price}."
+            )
+        return name
 
     async def _http(self) -> httpx.AsyncClient:
         """The connections of fal's client: its handles show them, and it has no other way to close them."""
@@ -136,6 +179,14 @@ class Queue:
             raise unusable_proxy(error) from None
         self._open = True
         return http
+
+
+def _hash(model: str, arguments: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps([model, arguments], sort_keys=True).encode()).hexdigest()
+
+
+def _is_name(name: str) -> bool:
+    return name.replace("-", "").replace("_", "").isalnum()
 
 
 class _NotTakenError(Exception):

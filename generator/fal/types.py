@@ -1,12 +1,27 @@
 """What the parts of the fal backend hand one another."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-Stage = Literal["queued", "rendering", "delivering", "abandoned"]
+from generator.types import BackendError
+
+Stage = Literal["queued", "rendering", "delivering", "resubmitted", "abandoned"]
 Told = Callable[[Stage, float, str], None]
 """Told of a stage, the seconds in it so far, and a note."""
+
+
+class UnsettledError(BackendError):
+    """fal may still render the request or hold its result: whoever asks for the same again finds it there.
+
+    Args:
+        why: it was not delivered.
+    """
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"{why} fal may have the clip all the same: asked for again, it is looked for there first.")
 
 
 @dataclass(frozen=True)
@@ -35,3 +50,26 @@ class Answered(NamedTuple):
     """None: it was never seen at work."""
     inference_seconds: float | None
     """fal's own figure."""
+    lost: int = 0
+    """Requests of a killed session whose results fal no longer has."""
+
+
+@dataclass
+class Submission:
+    """A request on its way to fal, and who hears of it."""
+
+    arguments: dict[str, Any]
+    request: str
+    """Hash of what is asked for."""
+    told: Told
+    price: str
+    """What the render costs, in words that end a sentence."""
+    to: Path
+    """The clip's place."""
+    begun: float = 0.0
+    """When it was last posted, by the monotonic clock."""
+
+    def abandoned(self, why: str) -> None:
+        """Nobody knows whether fal renders it."""
+        spent = time.monotonic() - self.begun
+        self.told("abandoned", spent, f"{why} If fal took it, it is billed{self.price}.")

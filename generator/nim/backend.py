@@ -15,7 +15,7 @@ from generator.delivery import deliver, taken_back, written_aside
 from generator.nim import limits, media, reply
 from generator.nim.dialect import Served
 from generator.nim.exchange import Exchange
-from generator.nim.failures import LostError, RefusedError, UnsentError
+from generator.nim.failures import GivenUpError, LostError, RefusedError, UnsentError
 from generator.nim.forms import form
 from generator.nim.tally import Tally
 from generator.pool import FIRST_PROBE_SECONDS, PATIENCE_SECONDS, Pool
@@ -116,7 +116,7 @@ class NIM:
             content = await self._rendered(body, spec, tally)
 
             def finish() -> Clip:
-                got = reply.video(content, seed)
+                got = self._exchange.video(content, seed)
                 part.write_bytes(got.video)
                 clip = Clip(
                     path=to,
@@ -159,11 +159,8 @@ class NIM:
                 limit = self._watchdog.limit(url, cost)
                 try:
                     content = await self._exchange.infer(url, body, limit=limit, largest=self._largest)
-                except asyncio.CancelledError:
-                    # where nothing is known yet, it is taken to be half-way
-                    expected = self._watchdog.expected(url, cost) or 2 * tally.elapsed
-                    self._pool.occupied(url, min(expected, limit) - tally.elapsed)
-                    tally.abandoned("Nobody waits for this render any more. A NIM cannot stop one: it goes on there.")
+                except (asyncio.CancelledError, GivenUpError) as error:
+                    self._goes_on(url, cost, limit, tally, error)
                     raise
                 except UnsentError as error:
                     self._pool.set_aside(url, str(error))
@@ -194,6 +191,17 @@ class NIM:
                 tally.delivering()
                 self._watchdog.ended(url, cost, tally.render_seconds)
                 return content
+
+    def _goes_on(self, url: str, cost: float, limit: float, tally: Tally, error: BaseException) -> None:
+        """Count a render that nobody waits for as load there, and tell of it."""
+        note = "Nobody waits for this render any more. A NIM cannot stop one: it goes on there."
+        if isinstance(error, GivenUpError):
+            note = str(error)
+            self._pool.set_aside(url, note)  # before its load is counted, which this clears
+        # where nothing is known yet, it is taken to be half-way
+        expected = self._watchdog.expected(url, cost) or 2 * tally.elapsed
+        self._pool.occupied(url, min(expected, limit) - tally.elapsed)
+        tally.abandoned(note)
 
     async def _healthy(self, url: str) -> bool:
         if await self._exchange.ready(url):

@@ -9,7 +9,7 @@ import httpx
 
 from generator.nim.dialect import INFER, Dialect, Served, fields, model, told_by_fields, told_by_names
 from generator.nim.failures import LostError, UnsentError, failure
-from generator.nim.reply import read
+from generator.nim.reply import Reply, read, video
 from generator.types import BackendError
 
 CONNECT_SECONDS = 10.0
@@ -38,7 +38,7 @@ class Exchange:
         try:
             status, _ = await self._get(url, "/v1/health/ready")
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
-            return f"does not answer ({_named(error)})"
+            return f"does not answer ({self._named(error)})"
         if status in {401, 403}:
             return f"answers {status}: set the variable that generator.api_key_env names to a key it takes"
         return "" if 200 <= status < 300 else f"is not ready (it answers {status} to /v1/health/ready)"
@@ -58,7 +58,7 @@ class Exchange:
                 await self._document(url, path) for path in ("/openapi.json", "/v1/metadata", "/v1/version")
             ]
         except (httpx.HTTPError, TimeoutError) as error:
-            raise BackendError(f"The NIM at {url} does not say what it is ({_named(error)}).") from error
+            raise BackendError(f"The NIM at {url} does not say what it is ({self._named(error)}).") from error
         kind, infer = metadata.get("model_type"), metadata.get("inference_endpoint")
         if (kind or "generator") != "generator" or (infer or INFER) != INFER:
             raise BackendError(
@@ -92,7 +92,8 @@ class Exchange:
         Raises:
             UnsentError: nobody was reached.
             RefusedError: the server is full.
-            LostError: no answer came in time, or the connection dropped.
+            LostError: no answer came in time, the connection dropped, or the server failed.
+            GivenUpError: somebody on the way waited no longer.
             BackendError: another failure of the server.
             RenderError, BlockedError: it refused the request, or its answer is too large.
         """
@@ -107,10 +108,10 @@ class Exchange:
                 finally:
                     await response.aclose()
         except _UNSENT as error:
-            raise UnsentError(f"The NIM at {url} cannot be reached ({_named(error)}).") from error
+            raise UnsentError(f"The NIM at {url} cannot be reached ({self._named(error)}).") from error
         except (httpx.HTTPError, httpx.StreamError) as error:
             raise LostError(
-                f"The NIM at {url} dropped the connection in the middle of a render ({_named(error)}). "
+                f"The NIM at {url} dropped the connection in the middle of a render ({self._named(error)}). "
                 "Look into its log: it may have died."
             ) from error
         except TimeoutError as error:
@@ -120,7 +121,15 @@ class Exchange:
             ) from error
         if response.status_code == 200:
             return content
-        raise self._without_key(failure(response.status_code, content, response.headers, url))
+        raise failure(response.status_code, content, response.headers, url, self._key)
+
+    def video(self, content: bytes, seed: int) -> Reply:
+        """The video of what `infer` returned.
+
+        Raises:
+            RenderError: there is none; names what came instead.
+        """
+        return video(content, seed, self._key)
 
     def _headers(self) -> dict[str, str]:
         # a connection of its own each: a server may close an idle one in the moment a render is sent on it, and then
@@ -150,14 +159,8 @@ class Exchange:
             raise failure(status, b"", {}, url)
         return found if status == 200 else {}
 
-    def _without_key(self, error: Exception) -> Exception:
-        """The same, should a server have repeated the key in its own words."""
-        if not self._key or self._key not in str(error):
-            return error
-        error.args = (str(error).replace(self._key, "***"),)
-        return error
-
-
-def _named(error: Exception) -> str:
-    said = str(error)
-    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+    def _named(self, error: Exception) -> str:
+        said = str(error)
+        for key in (self._key, repr(self._key)[1:-1]) if self._key else ():  # a header that cannot be sent is quoted
+            said = said.replace(key, "***")
+        return f"{type(error).__name__}: {said}" if said else type(error).__name__

@@ -50,8 +50,13 @@ async def read(response: httpx.Response, largest: int) -> bytes:
     return bytes(content[:most])
 
 
-def video(content: bytes, seed: int) -> Reply:
+def video(content: bytes, seed: int, key: str | None = None) -> Reply:
     """The video of an answer, and what else it says.
+
+    Args:
+        content: of the answer.
+        seed: that was asked for.
+        key: never to appear in a message.
 
     Raises:
         RenderError: there is none; names what came instead.
@@ -59,14 +64,15 @@ def video(content: bytes, seed: int) -> Reply:
     try:
         found = json.loads(content)
     except ValueError as error:
-        start = " ".join(content[:80].decode(errors="replace").split())
+        start = " ".join(content[:LARGEST_ERROR].decode(errors="replace").split())
+        start = (start.replace(key, "***") if key else start)[:80]
         raise _useless(f"{len(content)} bytes that are no JSON, beginning {start!r}") from error
     if not isinstance(found, dict):
         raise _useless(f"a JSON {type(found).__name__} instead of an object")
     text = found.get("b64_video")
     if not isinstance(text, str) or not text.strip():
         kind = "an empty text" if isinstance(text, str) else f"{type(text).__name__}"
-        said = f", and says: {words(content)}" if "error" in found or "detail" in found else ""
+        said = f", and says: {words(content, key)}" if "error" in found or "detail" in found else ""
         names = ", ".join(sorted(str(name) for name in found)[:10]) or "none"
         raise _useless(f"b64_video {kind if 'b64_video' in found else 'missing'} (fields: {names}){said}")
     try:

@@ -48,6 +48,13 @@ def test_doctor_says_all_is_well(tmp_path: Path) -> None:
     assert "animatic/" in done.out
 
 
+def test_doctor_says_what_the_run_must_be_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAL_KEY", "hush")
+    done = retake("doctor", QUICKSTART.parent / "fal.yaml", "-s", f"output.dir={tmp_path}")
+    assert done.code == 0, done.out
+    assert "All is well, once the run is given an image (--image)." in done.out
+
+
 def test_doctor_names_the_cure(tmp_path: Path) -> None:
     done = retake("doctor", QUICKSTART, "-s", "output.dir=/proc/x", "-s", f"request.image={tmp_path / 'nowhere.png'}")
     assert done.code == 2

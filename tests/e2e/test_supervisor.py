@@ -193,7 +193,9 @@ async def test_another_model_on_the_port_is_named(fake: Path, port: int, tmp_pat
     log = tmp_path / "server.log"
     async with httpx.AsyncClient() as client, served(config(fake, port), None, client, log, nothing):
         wanted = ServeConfig(model="b/model", port=port, executable=str(fake))
-        with pytest.raises(ServingError, match=r"already serves served, not b/model; choose another serve\.port"):
+        with pytest.raises(
+            ServingError, match=r"already serves served, not b/model; choose another reasoner\.serve\.port"
+        ):
             async with served(wanted, None, client, log, nothing):
                 pass
 

@@ -195,6 +195,12 @@ def test_backends_are_told_apart_in_words() -> None:
     assert fault("reasoner.backend=openai", "reasoner.serve.modl=1").startswith("-s reasoner.serve.modl: unknown key")
 
 
+def test_one_server_is_a_list_too() -> None:
+    said = fault("generator.backend=vllm_omni", "generator.endpoints=http://127.0.0.1:8000")
+    assert said == "-s generator.endpoints: must be a list, such as [http://127.0.0.1:8000]"
+    assert "hush" not in fault("generator.backend=vllm_omni", "generator.endpoints=[http://me:hush@host]")
+
+
 @pytest.mark.parametrize(
     "override",
     ["reasoner.api_key_env=sk-hush-hush", "reasoner.base_url=http://me:hush@host", "reasoner.base_url=hush"],

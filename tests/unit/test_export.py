@@ -102,6 +102,9 @@ def test_each_format_is_what_its_name_says(
         assert (context.name, context.profile, context.pix_fmt) == (codec, profile, pixels)
         assert (context.colorspace, context.color_range) == (BT709, LIMITED_RANGE)
         assert (context.color_primaries, context.color_trc) == (BT709, BT709)
+        for frame in file.decode(video=0):  # ProRes says it in each of them
+            assert (frame.colorspace, frame.color_range) == (BT709, LIMITED_RANGE)
+            assert (frame.color_primaries, frame.color_trc) == (BT709, BT709)
     assert found.effective.model_dump() == {
         "width": 96,
         "height": 64,
@@ -171,11 +174,14 @@ def test_colours_of_a_gif_and_of_frames_made_by_flow_survive(tmp_path: Path) -> 
     assert all(np.abs(patches(p) - CARD).max() <= 6 for p in pictures(flow.path))
 
 
-def test_primaries_that_a_clip_states_are_kept(tmp_path: Path) -> None:
+@pytest.mark.parametrize("container", ["mp4", "webm", "mov"])
+def test_primaries_that_a_clip_states_are_kept(tmp_path: Path, container: str) -> None:
     clip = write_movie(tmp_path / "clip.mp4", moving(3), tags={"color_primaries": 9, "color_trc": 13})
-    with av.open(str(made(clip, quality="low").path)) as file:
+    with av.open(str(made(clip, format=container, quality="low", export_fps=48, interpolation="flow").path)) as file:
         context = file.streams.video[0].codec_context
         assert (context.color_primaries, context.color_trc, context.colorspace) == (9, 13, BT709)
+        for frame in file.decode(video=0):
+            assert (frame.color_primaries, frame.color_trc, frame.colorspace) == (9, 13, BT709)
 
 
 # frames and times

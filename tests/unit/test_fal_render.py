@@ -4,7 +4,6 @@ import asyncio
 import base64
 import io
 import logging
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -372,18 +371,6 @@ def test_an_unusable_proxy_is_named_without_its_address(monkeypatch: pytest.Monk
     with pytest.raises(BackendError, match="Check the proxy variables") as caught:
         Fal(FalConfig(), KEY)
     assert "password" not in str(caught.value)
-
-
-async def test_a_full_disk_is_an_os_error_and_leaves_nothing(spec: RenderSpec, tmp_path: Path) -> None:
-    async with FalDouble():
-        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
-        try:
-            with pytest.raises(OSError, match=r"too large.*clip\.mp4"):
-                await render(spec, tmp_path / "clip.mp4")
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_it_is_a_generator() -> None:

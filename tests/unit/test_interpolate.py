@@ -1,5 +1,7 @@
 """Frames between frames: better than blending where something moves, and none across a cut."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -45,6 +47,54 @@ def test_no_picture_is_made_across_a_cut(seed: int) -> None:
     assert between.cut
     assert np.array_equal(between.at(0.25), before)
     assert np.array_equal(between.at(0.75), after)
+
+
+def filled(*colour: int) -> Picture:
+    return np.full((64, 96, 3), colour, np.uint8)
+
+
+def titled() -> Picture:
+    card = filled(10, 10, 40)
+    card[24:40:4, 20:76] = (240, 230, 210)
+    return card
+
+
+FLAT = {
+    "black": filled(0, 0, 0),
+    "white": filled(255, 255, 255),
+    "grey": filled(90, 90, 90),
+    "navy": filled(20, 20, 120),
+}
+STILLS = {**FLAT, "card": titled(), "scene": view(world(6), 20)}
+
+
+@pytest.mark.parametrize(("first", "second"), [(a, b) for a in STILLS for b in STILLS if a != b])
+def test_a_cut_to_or_from_a_flat_picture_is_one(first: str, second: str) -> None:
+    # what a codec leaves in a flat picture is no structure
+    left = np.random.default_rng(2).integers(0, 2, (64, 96, 1), dtype=np.uint8)
+    before, after = STILLS[first], STILLS[second]
+    for between in (Between(before, after), Between(before - left * (before > 0), after + left * (after < 255))):
+        assert between.cut
+        assert between.at(0.25) is between.before
+        assert between.at(0.75) is between.after
+
+
+@pytest.mark.parametrize("level", [0, 255])
+@pytest.mark.parametrize("what", ["scene", "navy", "card"])
+def test_a_fade_is_carried_to_its_end(what: str, level: int) -> None:
+    share = np.arange(13)[:, None, None, None] / 12
+    frames = np.rint(STILLS[what] * (1 - share) + level * share).astype(np.uint8)
+    for before, after in pairwise(frames):
+        for between in (Between(before, after), Between(after, before)):
+            assert not between.cut
+            if not between.still:
+                assert np.abs(between.at(0.5).astype(float) - (before / 2 + after / 2)).mean() < 2
+
+
+def test_flat_grain_is_no_cut() -> None:
+    dice = np.random.default_rng(8)
+    before, after = (np.clip(dice.normal(90, 4, (64, 96, 3)), 0, 255).astype(np.uint8) for _ in range(2))
+    assert not Between(before, after).cut
 
 
 def test_a_change_of_light_is_no_cut() -> None:

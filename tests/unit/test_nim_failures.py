@@ -1,5 +1,6 @@
 """What every error of a NIM becomes, what is sent again, and what is not."""
 
+import json
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -66,6 +67,7 @@ ANSWERS: list[tuple[Answer, type[Exception], str]] = [
     (envelope(422, "Guardrail check failed: unsafe prompt", "guardrail_violation"), BlockedError, "Change the prompt"),
     (Answer(400, {"detail": "Unsafe content detected in the input image"}), BlockedError, "Unsafe content"),
     (envelope(422, "Output rejected by content safety"), BlockedError, "content safety"),
+    (envelope(422, "The input violates our usage policy", "guardrail_violation"), BlockedError, "usage policy"),
     # the deployment
     (Answer(401, {"detail": "Unauthorized"}), BackendError, r"answered 401: Unauthorized\. .* generator\.api_key_env"),
     (Answer(403, b""), BackendError, r"answered 403: nothing\. .* generator\.api_key_env"),
@@ -73,18 +75,12 @@ ANSWERS: list[tuple[Answer, type[Exception], str]] = [
     (envelope(405, "Method Not Allowed"), BackendError, r"answered 405.*generator\.dialect"),
     (Answer(302, b"", {"Location": "http://127.0.0.1:1/"}), BackendError, "answered 302"),
     # the moment
-    (Answer(408, b""), BackendError, "answered 408.*raise that time limit"),
-    (envelope(500, "CUDA out of memory", "internal_error"), BackendError, r"answered 500: CUDA out of memory\. Look"),
-    (Answer(500, "Internal Server Error"), BackendError, "Internal Server Error"),
-    (Answer(502, "<html>Bad Gateway"), BackendError, "answered 502"),
-    (envelope(503, "The model is loading"), BackendError, "answered 503: The model is loading"),
-    (Answer(504, b""), BackendError, "answered 504.*raise that time limit"),
-    (envelope(500, BLOCKED), BackendError, "answered 500"),
+    (Answer(507, b"no room"), BackendError, r"answered 507: no room\. Look into its log"),
 ]
 
 
 @pytest.mark.parametrize(("answer", "kind", "said"), ANSWERS, ids=lambda value: str(getattr(value, "body", value))[:50])
-async def test_every_error_says_what_it_is_and_is_not_sent_again(
+async def test_errors_of_the_request_and_the_deployment_are_not_sent_again(
     answer: Answer,
     kind: type[Exception],
     said: str,
@@ -119,7 +115,8 @@ async def test_dialects_refuse_one_another_and_the_setting_is_named(
 @pytest.mark.parametrize(
     "said",
     ["prompt: Field required; steps: Input should be a valid integer", "image cannot be decoded",
-     "guidance_scale: Input should be less than or equal to 7"],
+     "guidance_scale: Input should be less than or equal to 7", "num_frames: unexpected value 27, must be 1+4k",
+     "steps: field required to be at most 100", "Unsupported parameter value for steps: 200"],
 )  # fmt: skip
 def test_an_error_of_the_request_is_not_taken_for_another_dialect(said: str) -> None:
     assert type(failure(422, said.encode(), {}, "http://x")) is RenderError
@@ -140,6 +137,71 @@ def test_words_of_an_error_are_short() -> None:
     assert len(words(b"x" * 10_000)) == 401
     many = [{"loc": ["body", f"f{n}"], "msg": "bad"} for n in range(100)]
     assert words(str({"detail": many}).replace("'", '"').encode()) == "f0: bad; f1: bad; f2: bad; f3: bad; f4: bad"
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        {"error": {"message": "Request rejected.", "type": "GuardrailError", "code": 422}},
+        {
+            "error": {
+                "message": "Request rejected.",
+                "type": "invalid_request_error",
+                "code": "content_policy_violation",
+            }
+        },
+        {
+            "error": {
+                "message": "no",
+                "details": [{"loc": ["body", "prompt"], "msg": "no", "type": "moderation_blocked"}],
+            }
+        },
+        {"detail": [{"loc": ["body", "prompt"], "msg": "not accepted", "type": "safety_violation"}]},
+        {"detail": "Prompt did not pass the guardrails"},
+        {"detail": "Guardrail check: content not allowed"},
+    ],
+)
+def test_guardrails_are_told_by_the_type_of_an_error_and_else_by_its_words(found: dict[str, Any]) -> None:
+    assert type(failure(422, json.dumps(found).encode(), {}, "http://x")) is BlockedError
+
+
+@pytest.mark.parametrize(
+    ("message", "field", "kind", "expected"),
+    [
+        ("Extra inputs are not permitted", "num_frames", "extra_forbidden", BackendError),
+        ("Field required", "model_mode", "missing", BackendError),
+        ("extra fields not permitted", "steps", "value_error.extra", BackendError),
+        ("a parameter that is new to it", "steps", "extra_forbidden", BackendError),
+        ("Field required", "prompt", "missing", RenderError),
+        ("unexpected field, Field required", "num_frames", "value_error", RenderError),
+    ],
+)
+def test_another_dialect_is_told_by_type_and_place_where_there_are_any(
+    message: str, field: str, kind: str, expected: type[Exception]
+) -> None:
+    found = {"detail": [{"loc": ["body", field], "msg": message, "type": kind}]}
+    assert type(failure(422, json.dumps(found).encode(), {}, "http://x")) is expected
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["num_output_frames: Extra inputs are not permitted", "Unexpected keyword argument 'num_frames'",
+     "model_mode is required", "video_params: field required", "unknown request field: steps"],
+)  # fmt: skip
+def test_another_dialect_is_told_by_words_where_there_are_no_types(said: str) -> None:
+    found = {"error": {"message": said, "type": "invalid_request_error", "code": 422}}
+    assert type(failure(422, json.dumps(found).encode(), {}, "http://x")) is BackendError
+
+
+def test_a_key_is_taken_out_before_a_message_is_cut() -> None:
+    key = "nvapi-" + "K" * 60
+    said = str(failure(500, f"{'x' * 380} bad key {key}".encode(), {}, "http://x", key))
+    assert "KK" not in said
+    assert "bad key ***" in said
+
+
+def test_an_error_nested_without_end_is_read_to_some_depth() -> None:
+    assert words(b'{"error":' * 500 + b"1" + b"}" * 500) == "nothing"
 
 
 @pytest.mark.parametrize("status", [429, 503])
@@ -227,6 +289,60 @@ async def test_a_lost_render_that_is_not_sent_again_is_an_error(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("status", [500, 502, 503])
+async def test_a_server_that_failed_is_set_aside_and_its_render_sent_elsewhere(
+    status: int, client: httpx.AsyncClient, told: list[Progress], tmp_path: Path
+) -> None:
+    async with NIMServer("v1") as a, NIMServer("v1") as b:
+        nim = await connected(client, told, a, b)
+        a.script(envelope(status, "dying"))
+        clip = await nim.render("a boat", SPEC, seed=3, to=tmp_path / "clip.mp4")
+        assert (clip.rendering.endpoint, clip.rendering.attempts) == (b.url, 2)
+        assert clip.rendering.lost_seconds > 0
+    assert [each.stage for each in told] == ["queued", "rendering", "resubmitted", "queued", "rendering", "delivering"]
+    assert told[2].note == f"The NIM at {a.url} answered {status}: dying. Look into its log."
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (envelope(500, "CUDA out of memory", "internal_error"), r"answered 500: CUDA out of memory\. Look"),
+        (Answer(502, "<html>Bad Gateway"), "answered 502: <html>Bad Gateway"),
+        (envelope(503, "The model is loading"), "answered 503: The model is loading"),
+        (envelope(500, BLOCKED), "answered 500: The prompt was blocked"),
+    ],
+)
+async def test_one_that_fails_every_time_is_asked_as_often_as_configured(
+    answer: Answer, said: str, server: NIMServer, client: httpx.AsyncClient, told: list[Progress], tmp_path: Path
+) -> None:
+    nim = await connected(client, told, server, resubmit=1)
+    server.script(answer, answer)
+    with pytest.raises(BackendError, match=said):
+        await nim.render("a boat", SPEC, seed=3, to=tmp_path / "clip.mp4")
+    assert len(server.asked) == 2
+    assert [each.stage for each in told][2:] == ["resubmitted", "queued", "rendering", "abandoned"]
+    assert told[-1].seconds > 0
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("status", [408, 504])
+async def test_a_render_that_a_proxy_gave_up_is_told_and_counted_as_load(
+    status: int, server: NIMServer, client: httpx.AsyncClient, told: list[Progress], tmp_path: Path
+) -> None:
+    nim = await connected(client, told, server, resubmit=2)
+    server.script(Answer(status, b"", delay=0.1))
+    with pytest.raises(BackendError, match=f"answered {status}.*raise that time limit"):
+        await nim.render("a boat", SPEC, seed=3, to=tmp_path / "clip.mp4")
+    assert len(server.asked) == 1
+    assert [each.stage for each in told] == ["queued", "rendering", "abandoned"]
+    assert told[-1].seconds >= 0.1
+    assert list(tmp_path.iterdir()) == []
+    # it is taken to be half-way: the next one waits for as long again
+    clip = await nim.render("a boat", SPEC, seed=3, to=tmp_path / "clip.mp4")
+    assert clip.rendering.attempts == 1
+    assert clip.rendering.queue_seconds > 0.08
+
+
 async def test_a_lost_render_goes_to_another_server(
     client: httpx.AsyncClient, told: list[Progress], tmp_path: Path
 ) -> None:
@@ -260,7 +376,7 @@ async def test_a_server_that_came_back_with_another_model_gets_no_render(
     client: httpx.AsyncClient, told: list[Progress], tmp_path: Path
 ) -> None:
     async with NIMServer("v1") as server:
-        nim = await connected(client, told, server)
+        nim = await connected(client, told, server, resubmit=0)
         server.script(envelope(500, "dying"))
         with pytest.raises(BackendError, match="dying"):
             await nim.render("a boat", SPEC, seed=3, to=tmp_path / "clip.mp4")

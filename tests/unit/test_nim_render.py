@@ -19,7 +19,7 @@ from PIL import Image
 from generator.config import NIMConfig
 from generator.nim import NIM
 from generator.nim.dialect import Dialect
-from generator.types import Control, Progress, RenderError, RenderSpec
+from generator.types import BackendError, Control, Progress, RenderError, RenderSpec
 from tests.nim import GONE, NIMServer, generator
 from tests.nim_forms import Made, Maker
 from tests.wire import DROP, Answer
@@ -274,6 +274,15 @@ async def test_the_key_is_sent_and_never_shown(client: httpx.AsyncClient, tmp_pa
         server.script(Answer(422, {"detail": "who sends very-secret here"}))
         with pytest.raises(RenderError, match=r"who sends \*\*\* here"):
             await nim.render("a boat", SPEC, seed=1, to=tmp_path / "b.mp4")
+        for body in ("x" * 70 + " very-secret", {"detail": "x" * 390 + " very-secret"}):
+            server.script(Answer(200, body))  # a 200 without a video is quoted as well
+            with pytest.raises(RenderError, match="without a video") as caught:
+                await nim.render("a boat", SPEC, seed=1, to=tmp_path / "b.mp4")
+            assert "very" not in str(caught.value)
+        broken = NIM(NIMConfig(), client, [server.url], "very-secret\n")  # a header that cannot be sent is quoted
+        with pytest.raises(BackendError, match=r"Bearer \*\*\*") as unsent:
+            await broken.connect()
+        assert "very-secret" not in str(unsent.value)
     assert "very-secret" not in f"{clip!r} {nim!r} {nim.id}"
 
 

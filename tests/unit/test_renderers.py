@@ -47,6 +47,17 @@ async def test_a_renderer_that_runs(omni: Wire, client: httpx.AsyncClient) -> No
     assert look == (True, f"tiny at {root(omni)}; version 0.30.0", "")
 
 
+async def test_servers_of_different_models_are_named_as_the_run_would(omni: Wire, client: httpx.AsyncClient) -> None:
+    async with Wire() as other:
+        other.served, other.paths[VIDEOS] = {"large": "/models/large"}, Answer(body={"data": []})
+        urls = (root(omni), root(other))
+        looks = [look async for _, look in renderers.omni(VLLMOmniConfig(), urls, None, client)]
+        assert [look.good for look in looks] == [True, True, False]
+        assert "do not serve one model" in looks[-1].found
+        chosen = [look.good async for _, look in renderers.omni(VLLMOmniConfig(model="tiny"), urls, None, client)]
+        assert chosen == [True, False]
+
+
 @pytest.mark.parametrize(
     ("path", "answer", "found", "cure"),
     [

@@ -292,7 +292,7 @@ def test_an_argument_cut_short_cannot_hide_what_it_is(short: str, whole: str) ->
 
 
 def test_what_is_launched_is_said_as_a_person_would() -> None:
-    assert (REASONER.what, REASONER.key) == ("vllm serve nvidia/Cosmos3-Nano", "serve")
+    assert (REASONER.what, REASONER.key) == ("vllm serve nvidia/Cosmos3-Nano", "reasoner.serve")
     assert (RENDERER.what, RENDERER.key) == ("vllm serve nvidia/Cosmos3-Nano --omni", "generator.serve")
 
 
@@ -349,10 +349,10 @@ def smi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ("config", "good", "words"),
     [
         (ServeConfig(gpus=(0,)), True, "0: NVIDIA H100, 78 of 80 GiB free"),
-        (ServeConfig(gpus=(1,)), False, "lower serve.gpu_memory_utilization"),
+        (ServeConfig(gpus=(1,)), False, "lower reasoner.serve.gpu_memory_utilization"),
         (ServeConfig(gpus=(1,), gpu_memory_utilization=0.1), True, "9 of 80 GiB free"),
         (ServeConfig(gpus=(4,)), False, "choose among 0, 1"),
-        (ServeConfig(gpus=(0,), tensor_parallel_size=2), False, "lower serve.tensor_parallel_size"),
+        (ServeConfig(gpus=(0,), tensor_parallel_size=2), False, "lower reasoner.serve.tensor_parallel_size"),
         (ServeConfig(gpu_memory_utilization=None), True, "CPU server"),
     ],
 )
