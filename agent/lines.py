@@ -57,7 +57,7 @@ def progress_words(told: Progress) -> str:
     where = f" at {told.endpoint}" if told.endpoint else ""
     match told.stage:
         case "queued":
-            return f"queued{where}, {span(told.seconds)}"
+            return f"queued{where}, {span(told.seconds)}{f': {told.note}' if told.note else ''}"
         case "rendering" if told.step is not None and told.steps:
             return f"step {told.step} of {told.steps}{where}, {span(told.seconds)}"
         case "rendering":

@@ -50,6 +50,13 @@ def export(clip: Path, to: Path, form: OutputForm, check: Check = lambda: None) 
         if isinstance(error, OSError):
             raise
         raise ExportError(f"{clip.name} could not be written as {form.format} ({error.strerror}).") from error
+    measured = work.pace.held_out.decibels
+    flow, blend, repeat = (measured[f"{how}_psnr_db"] for how in ("interpolation", "blend", "repeat"))
+    if flow is not None and blend is not None and repeat is not None and flow < max(blend, repeat):
+        work.notes.append(
+            f"Optical flow does not follow this clip: frames made by it come to {flow:.1f} dB of real ones, blended "
+            f"neighbours to {blend:.1f} dB, repeated frames to {repeat:.1f} dB."
+        )
     seconds = round(time.perf_counter() - begun, 3)
     log.info("export %s to=%s %.2fs", "copied" if work.copied else "encoded", to, seconds)
     return Exported(
@@ -63,7 +70,7 @@ def export(clip: Path, to: Path, form: OutputForm, check: Check = lambda: None) 
         interpolated_frames=work.pace.interpolated,
         notes=tuple(work.notes),
         seconds=seconds,
-        **work.pace.held_out.decibels,
+        **measured,
     )
 
 

@@ -61,7 +61,8 @@ class Fal:
             from generator.fal.queue import Queue  # noqa: PLC0415 - an extra: prices are known without it
         except ModuleNotFoundError as missing:
             raise BackendError(
-                f"The backend fal needs fal's client ({missing}). pip install 'cosmos-retake[fal]'"
+                f"The backend fal needs fal's client ({missing}). pip install '.[fal]' in Retake's folder, or "
+                "fal-client."
             ) from missing
         key = key.strip()
         if not key or not key.isascii() or not key.isprintable() or " " in key:

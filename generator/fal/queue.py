@@ -82,6 +82,8 @@ class Queue:
                 job = await self._submitted(submission)
                 return (await job.answer())._replace(lost=lost)
         except TimeoutError:
+            if submission.refused is not None:  # that is what used the time up
+                raise submission.refused from None
             raise BackendError(
                 f"{self._model} did not finish within {self._seconds:g} s, the wait in fal's queue included. Raise "
                 "generator.timeout_seconds, or try later."
@@ -89,13 +91,20 @@ class Queue:
 
     async def _submitted(self, submission: Submission) -> Job:
         """Submit, again only where fal surely took nothing: no connection, or no room."""
-        pause, until = self._pace.first_pause, time.monotonic() + self._pace.patience
+        began = time.monotonic()
+        pause, until = self._pace.first_pause, began + self._pace.patience
         while True:
             try:
-                return await self._kept(submission)
+                job = await self._kept(submission)
             except _NotTakenError as nothing:
-                if time.monotonic() + pause > until:
-                    raise nothing.failure from None
+                failure = nothing.failure
+            else:
+                submission.refused = None
+                return job
+            if time.monotonic() + pause > until:
+                raise failure
+            submission.told("queued", time.monotonic() - began, f"{failure} It is tried again.")
+            submission.refused = failure
             await asyncio.sleep(pause)
             pause = min(pause * 2, _MOST_PAUSE_SECONDS)
 

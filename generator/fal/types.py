@@ -68,6 +68,8 @@ class Submission:
     """The clip's place."""
     begun: float = 0.0
     """When it was last posted, by the monotonic clock."""
+    refused: Exception | None = None
+    """Why fal did not take it, while it is not taken."""
 
     def abandoned(self, why: str) -> None:
         """Nobody knows whether fal renders it."""

@@ -1,6 +1,7 @@
 """A clip in another form: colours, sound, times and frames survive, and what cannot be had is said."""
 
 import errno
+import re
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -228,6 +229,14 @@ def test_flow_makes_the_frames_between_and_measures_how_well(tmp_path: Path) -> 
     assert found.repeat_psnr_db is not None
     assert found.blend_psnr_db is not None
     assert found.interpolation_psnr_db > found.blend_psnr_db > found.repeat_psnr_db
+
+
+def test_a_clip_that_flow_does_not_follow_is_said(tmp_path: Path) -> None:
+    dice, still = np.random.default_rng(3), moving(1)[0]
+    jittering = [np.roll(still, int(dice.integers(-3, 4)), 1) for _ in range(12)]
+    clip = write_movie(tmp_path / "clip.mp4", jittering)
+    (note,) = made(clip, quality="maximum", export_fps=48, interpolation="flow").notes
+    assert re.match(r"Optical flow does not follow this clip: .* \d+\.\d dB of real ones, blended", note)
 
 
 def test_flow_makes_nothing_across_a_cut(tmp_path: Path) -> None:

@@ -202,6 +202,17 @@ async def test_no_room_is_waited_for(spec: RenderSpec, tmp_path: Path) -> None:
     assert clip.rendering.attempts == 1
 
 
+async def test_a_fal_that_takes_nothing_is_told_and_named_when_the_time_is_over(
+    spec: RenderSpec, tmp_path: Path
+) -> None:
+    told = list[Progress]()
+    async with FalDouble() as server:
+        server.script("submit", *[refusal(429, "too many", "concurrent_requests_limit")] * 200)
+        with pytest.raises(BackendError, match="account's limit of requests at once is reached"):
+            await render(spec, tmp_path / "clip.mp4", tell=told.append, timeout_seconds=1.0)
+    assert "limit of requests at once" in next(p.note for p in told if p.stage == "queued" and p.note)
+
+
 async def test_a_submission_whose_connection_breaks_is_not_sent_twice(spec: RenderSpec, tmp_path: Path) -> None:
     async with FalDouble() as server:
         server.script("submit", DROP)
@@ -363,7 +374,7 @@ except BackendError as error:
     print(error)
 """
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60).stdout
-    assert "pip install 'cosmos-retake[fal]'" in said
+    assert "pip install '.[fal]'" in said
 
 
 def test_an_unusable_proxy_is_named_without_its_address(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -135,7 +135,7 @@ def test_what_fal_costs_is_said_and_no_key(monkeypatch: pytest.MonkeyPatch) -> N
         if look.good:
             assert price in look.found
         else:
-            assert look.cure == "pip install 'cosmos-retake[fal]'"
+            assert look.cure == "pip install '.[fal]' in Retake's folder, or pip install fal-client"
 
 
 @pytest.fixture
