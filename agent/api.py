@@ -10,13 +10,14 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from agent import export, journal
+from agent import export, forecasting, journal
 from agent.building import build, endpoints, rubric_file
 from agent.config import RunConfig
 from agent.controller import Controller, Lost
 from agent.errors import ConfigError, NoCandidateError, RunFolderError, ServingError
 from agent.events import Emit, Event
 from agent.files import file_hash
+from agent.forecast import Forecast
 from agent.journal import Journal
 from agent.memory import Memory, RememberedCritic, RememberedGenerator, RememberedReasoner
 from agent.reading import check, expand, load_config
@@ -225,6 +226,7 @@ async def _carry(settings: RunConfig, run: Run, on_event: Emit | None, lost: Los
             generator=RememberedGenerator(parts.generator, memory),
             critic=RememberedCritic(parts.critic, memory),
             emit=emit,
+            forecast=_forecast(settings, run, parts.generator.id),
         )
         run = _chosen(await controller.refine(run, seconds_spent=spent, lost=lost))
     return await export.exported(run, settings.output.form, emit)
@@ -238,6 +240,24 @@ def _told_of(folder: Path) -> Iterator[None]:
     except ServingError as error:
         error.folder = folder
         raise
+
+
+def _forecast(settings: RunConfig, run: Run, generator: str) -> Forecast | None:
+    """What the run will take, by its own renders, else by earlier runs beside it, else by what is published.
+
+    None: it has its forecast already. It is a service: whatever goes wrong with it costs the run nothing.
+    """
+    if run.forecast is not None:
+        return None
+    wanted = forecasting.wanted(settings, generator)
+    try:
+        seen = forecasting.own(run, wanted)
+        if not seen.renders:
+            seen = forecasting.history(run.folder.parent, wanted, leave_out=run.folder.name)
+        return forecasting.forecast(settings, run.request, seen)
+    except Exception:
+        log.exception("no forecast could be made; the run goes on")
+        return None
 
 
 def _forgiving(listener: Emit) -> Emit:

@@ -21,6 +21,20 @@ EXAMPLES = """examples:
 """
 
 
+PLAN_EXAMPLES = """Seconds come from the finished runs in the output folder that the same generator rendered at the same
+address; without any, from published latencies, brought to your size, length and number of steps. "expected" is
+the full schedule until enough runs tell how often one is accepted early; "at worst" uses every iteration at the
+slowest pace known. What is assumed and where each figure comes from is printed below the figures.
+
+examples:
+  retake plan configs/cosmos3-nano.yaml
+  retake plan configs/cosmos3-nano.yaml --hardware h100 -s request.size=1280x720
+  retake plan configs/fal.yaml -s budget.max_iterations=3 --json | jq .worst.price_usd
+
+exit codes: 0 told; 2 the config, the input or the hardware's name is wrong, and the message names the cure
+"""
+
+
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
     top = argparse.ArgumentParser(
@@ -57,6 +71,23 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--json", action="store_true", help="print nothing but one JSON object at the end")
     run.add_argument("-q", "--quiet", action="store_true", help="print only the verdict")
     run.add_argument("-v", "--verbose", action="store_true", help="log each step to standard error")
+
+    plan = _command(
+        commands,
+        "plan",
+        "tell what a config will cost, without running it",
+        PLAN_EXAMPLES,
+        "Tell what a run of CONFIG is expected to cost, and what it may cost: captions, renders, questions, seconds, "
+        "price.\nNothing is run, started, downloaded or asked.",
+    )
+    plan.add_argument("config", nargs="?", metavar="CONFIG", help="a YAML file; without one, the embedded defaults")
+    plan.add_argument(
+        "--hardware",
+        metavar="GPU",
+        help="what renders, e.g. h100: only its published latency is used, and no earlier run's renders",
+    )
+    _override(plan)
+    plan.add_argument("--json", action="store_true", help="print nothing but one JSON object")
 
     report = _command(
         commands,

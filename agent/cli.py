@@ -31,6 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")  # a folder's name may hold what the terminal cannot show
     commands = {
         "run": _run,
+        "plan": _plan,
         "report": _report,
         "config": _config,
         "schema": _schema,
@@ -153,6 +154,19 @@ def summary(run: "Run | None", error: str = "", folder: Path | None = None) -> d
         "prompt": run.prompt,
     }
     return {**facts, "error": error} if error else facts
+
+
+def _plan(args: argparse.Namespace) -> int:
+    from agent import plan  # noqa: PLC0415 - as above
+    from agent.reading import load_config  # noqa: PLC0415 - as above
+
+    settings = load_config(args.config, args.overrides)
+    request, made = plan.plan(settings, args.hardware)
+    if args.json:
+        print(json.dumps(plan.facts(settings, request, made)))
+    else:
+        print(plan.told(settings, request, made), end="")
+    return CHOSEN
 
 
 def _report(args: argparse.Namespace) -> int:

@@ -19,12 +19,14 @@ from agent.events import (
     CaptionStarted,
     Emit,
     Event,
+    ForecastMade,
     RenderFinished,
     RenderStarted,
     RunFinished,
     RunStarted,
     after,
 )
+from agent.forecast import Forecast
 from agent.run import Run
 from agent.stopping import stop_reason
 from agent.types import Candidate, Ending, Failure, Step, StopReason
@@ -44,6 +46,8 @@ class Controller:
     generator: Generator
     critic: Critic
     emit: Emit
+    forecast: Forecast | None = None
+    """Told as the run starts, unless it has one."""
     run: Run = field(init=False)
     """The run so far. It grows by the events told, and by nothing else."""
 
@@ -64,6 +68,8 @@ class Controller:
         reason: StopReason | None
         try:
             self.tell(RunStarted(run=run))
+            if self.forecast and not run.forecast:
+                self.tell(ForecastMade(forecast=self.forecast))
             for index, seed in lost:
                 await self.attempt(index, seed)
             async with asyncio.timeout(None if limit is None else limit - seconds_spent):

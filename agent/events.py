@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from agent.forecast import Forecast
 from agent.run import Run
 from agent.types import Candidate, Ending, Export, Failure, Step
 from generator.export.types import OutputForm
@@ -56,6 +57,13 @@ class RunStarted(_Event):
 
     type: Literal["run_started"] = "run_started"
     run: Run
+
+
+class ForecastMade(_Event):
+    """What the run is expected to take. Told once, right after `RunStarted`; again where the budget was changed."""
+
+    type: Literal["forecast_made"] = "forecast_made"
+    forecast: Forecast
 
 
 class CaptionStarted(_Event):
@@ -153,6 +161,7 @@ Event = Annotated[
     ServerWaiting
     | ServerReady
     | RunStarted
+    | ForecastMade
     | CaptionStarted
     | CaptionReady
     | RenderStarted
@@ -180,6 +189,8 @@ def after(run: Run, event: Event) -> Run:
     match event:
         case RunStarted(run=started):
             run = started
+        case ForecastMade(forecast=forecast):
+            run = run.with_forecast(forecast)
         case CaptionReady(caption=caption, seeds=seeds):
             run = run.with_caption(caption, seeds)
         case RenderProgressed(progress=told) if told.stage in {"resubmitted", "abandoned"}:

@@ -1,9 +1,10 @@
 """One fact of a run in one line, as a terminal shows it."""
 
 from agent.events import ServerReady, ServerWaiting
+from agent.forecast import Bounds, Forecast
 from agent.ledger import fallback, ledger
 from agent.run import Run
-from agent.types import Candidate, Iteration
+from agent.types import Candidate, Iteration, Step
 from generator.types import Progress
 
 
@@ -25,6 +26,51 @@ def span(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def amount(value: float) -> str:
+    """A count, or the mean of several: 4, 1,024, 3.5."""
+    return f"{value:,.0f}" if value == round(value) else f"{value:,.1f}"
+
+
+def reach(found: tuple[Bounds, Bounds] | None, *, worst: bool = False) -> str:
+    """Seconds over all hardware that a forecast knows: "9.4 s", "3:12 to 10:34"; "" where they are not known."""
+    if found is None:
+        return ""
+    low, high = (span(b.worst if worst else b.expected) for b in found)
+    return low if low == high else f"{low} to {high}"
+
+
+def forecast_line(made: Forecast) -> str:
+    """What a run is expected to take, and at worst, in one line."""
+    renders = made.steps["render"].count
+    return f"{_taking(made, renders.expected)}; at worst {_taking(made, renders.worst, worst=True)}"
+
+
+def _taking(made: Forecast, renders: float, *, worst: bool = False) -> str:
+    price = made.price_usd and (made.price_usd.worst if worst else made.price_usd.expected)
+    rendering, whole = reach(made.seconds("render"), worst=worst), reach(made.wall, worst=worst)
+    facts = [
+        f"{amount(renders)} render{'' if renders == 1 else 's'}",
+        rendering and f"{rendering} of rendering",
+        whole and f"{whole} in all",
+        price is not None and f"${price:,.2f}",
+    ]
+    return ", ".join(fact for fact in facts if fact)
+
+
+def spent(run: Run) -> str:
+    """What each step took beside what was forecast, in one line; "" where nothing was."""
+    made, took = run.forecast, ledger(run)
+    if made is None:
+        return ""
+    parts = []
+    names: dict[Step, str] = {"caption": "captions", "render": "renders", "judge": "critiques"}
+    for step, name in names.items():
+        known = reach(made.seconds(step))
+        beside = f"{amount(made.steps[step].count.expected)}{f', {known}' if known else ''}"
+        parts.append(f"{name} {took.steps[step].count:,}, {span(took.steps[step].seconds)} (forecast {beside})")
+    return "; ".join(parts)
 
 
 def heading(iteration: Iteration, number: int, run: Run) -> str:

@@ -26,7 +26,7 @@ async def exact(wish: RequestConfig, able: Capabilities) -> tuple[Request, dict[
         ConfigError: a key is wrong; names it and the cure.
         IntakeError: an image or video cannot be used.
     """
-    _able(wish, able)
+    possible(wish, able)
     data = None if wish.image is None else await intake.take_image(wish.image, rules=wish.image_fetch)
     request = plain(wish, able, None if data is None else intake.image_size(data))
     spec, notes = request.spec, list(request.notes)
@@ -226,7 +226,7 @@ def _within(key: str, wish: Figure | None, allowed: Range, otherwise: Figure, ab
     return wish
 
 
-def _able(wish: RequestConfig, able: Capabilities) -> None:
+def possible(wish: RequestConfig, able: Capabilities) -> None:
     """Hold what the wish is made from against what the backend can do.
 
     Raises:

@@ -8,6 +8,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from agent.forecast import Forecast
 from agent.types import Budget, Candidate, Ending, Export, Failure, Iteration, Request, Step, StopReason
 from generator.types import Clip
 from reasoner.types import Caption, Revision
@@ -34,6 +35,8 @@ class Run(BaseModel):
     """Why the chosen clip could not be exported."""
     lost_seconds: float = Field(default=0.0, ge=0)
     """Seconds of the generator's time that went into renders nobody could use: cancelled while they ran, or lost."""
+    forecast: Forecast | None = None
+    """What it was expected to take before its first render."""
     versions: dict[str, str] = {}
     """Of Retake, Python and what decides the pixels."""
 
@@ -192,6 +195,10 @@ class Run(BaseModel):
         ]
         return self._with(iterations=tuple(iterations), ending=None, export_failure="")
 
+    def with_forecast(self, forecast: Forecast) -> Self:
+        """This run with what it is expected to take."""
+        return self._with(forecast=forecast)
+
     def stopped(self, ending: Ending) -> Self:
         """This run at its end."""
         return self._with(ending=ending)
@@ -206,7 +213,8 @@ class Run(BaseModel):
 
     def within(self, budget: Budget, accept_at: float | None) -> Self:
         """This run under another budget. A last iteration that the old one cut short gets what the new allows."""
-        run = self._with(budget=budget, accept_at=accept_at)
+        same = (budget, accept_at) == (self.budget, self.accept_at)
+        run = self._with(budget=budget, accept_at=accept_at, forecast=self.forecast if same else None)
         if not run.iterations or (budget.early_stop and run.accepted):
             return run
         last = run.iterations[-1]

@@ -32,8 +32,20 @@ from agent.events import (
     VideoExported,
     after,
 )
+from agent.forecast import Forecast
 from agent.ledger import fallback, fallbacks
-from agent.lines import candidate_line, cost, forecast, heading, progress_words, server_line, span, tokens
+from agent.lines import (
+    candidate_line,
+    cost,
+    forecast,
+    forecast_line,
+    heading,
+    progress_words,
+    server_line,
+    span,
+    spent,
+    tokens,
+)
 from agent.run import Run
 from agent.stopping import sentence
 from generator.export.types import OutputForm
@@ -86,10 +98,12 @@ def verdict(run: Run) -> list[str]:
         threshold = "no threshold" if run.accept_at is None else f"threshold {run.accept_at:.2f}, uncalibrated"
         lines.append(f"score    {run.best.score:.2f}  ({mark}; {threshold}; seed {run.best.seed})")
         lines.append(f"video    {run.video}")
-    if spent := cost(run):
-        lines.append(f"cost     {spent}")
-    if spent := tokens(run):
-        lines.append(f"tokens   {spent}")
+    if beside := spent(run):
+        lines.append(f"spent    {beside}")
+    if costs := cost(run):
+        lines.append(f"cost     {costs}")
+    if read := tokens(run):
+        lines.append(f"tokens   {read}")
     lines.append(f"report   {run.folder / 'report.html'}")
     return lines
 
@@ -105,6 +119,7 @@ class Plain(Witness):
         super().__init__()
         self.out = out or sys.stdout
         self.noted: set[str] = set()
+        self.foretold: Forecast | None = None
         self.waited: dict[str, float] = {}
         """Seconds waited for the server of a part when that was last said."""
         self.progressed: dict[int, tuple[str, datetime]] = {}
@@ -139,6 +154,9 @@ class Plain(Witness):
         self._say_notes(run)
 
     def _say_notes(self, run: Run) -> None:
+        if run.forecast is not None and run.forecast != self.foretold:
+            self.foretold = run.forecast
+            self._say(f"Forecast: {forecast_line(run.forecast)}")
         for note in run.notes:
             if note not in self.noted:
                 self.noted.add(note)
@@ -235,6 +253,8 @@ class Lively(Witness):
         if run is None:
             return Group(*servers) if servers else Text("Starting …")
         parts: list[Text | Table] = [Text(f"Run {printable(str(run.folder))}", style="dim"), *servers]
+        if run.forecast:
+            parts.append(Text(f"Forecast: {printable(forecast_line(run.forecast))}", style="dim"))
         parts += [Text(f"Note: {printable(note)}", style="yellow") for note in run.notes]
         for index, iteration in enumerate(run.iterations):
             parts.append(Text(heading(iteration, index + 1, run), style="bold"))

@@ -41,6 +41,7 @@ def render(run: Run) -> str:
             advice=advice(run),
             retry=f"retake run --resume {shlex.quote(run.folder.name)} --retry-failed",
             ledger=ledger(run),
+            forecast=run.forecast,
             fallbacks=fallbacks(run),
             strip=strip(run),
             scales=charts.scales(run),
@@ -168,6 +169,8 @@ def _environment() -> Environment:
     environment.globals.update(
         count=wording.count,
         span=wording.span,
+        foreseen=wording.foreseen,
+        foreseen_seconds=wording.foreseen_seconds,
         since_first=changes.since_first,
         shortened=changes.shortened,
         word_diff=changes.word_diff,

@@ -1,5 +1,6 @@
 """How figures and field names are written for people."""
 
+from agent.forecast import Bounds
 from reasoner.caption import clock
 
 MINUS = "\N{MINUS SIGN}"
@@ -90,3 +91,21 @@ def number(value: int) -> str:
 def percent(share: float | None) -> str:
     """A share in [0, 1] as '83 %'; a dash for none."""
     return "\N{EN DASH}" if share is None else f"{100 * share:.0f} %"
+
+
+def foreseen(bounds: Bounds) -> str:
+    """A count as it was forecast: '4', '2.5, at worst 4'."""
+    expected, worst = figure(bounds.expected), figure(bounds.worst)
+    return expected if expected == worst else f"{expected}, at worst {worst}"
+
+
+def foreseen_seconds(found: tuple[Bounds, Bounds] | None) -> str:
+    """Seconds as they were forecast over all hardware that was thought of; a dash where they were not known."""
+    if found is None:
+        return "\N{EN DASH}"
+    expected, worst = _reach(*(b.expected for b in found)), _reach(*(b.worst for b in found))
+    return expected if expected == worst else f"{expected}, at worst {worst}"
+
+
+def _reach(low: float, high: float) -> str:
+    return seconds(low) if seconds(low) == seconds(high) else f"{low:,.1f}\N{EN DASH}{seconds(high)}"

@@ -11,7 +11,7 @@ import yaml
 from tests.e2e.process import SMALL, command, environment, retake
 
 QUICKSTART = Path(__file__).parents[2] / "configs" / "quickstart.yaml"
-COMMANDS = ["run", "report", "config", "schema", "doctor"]
+COMMANDS = ["run", "plan", "report", "config", "schema", "doctor"]
 
 
 @pytest.mark.parametrize("args", [["--help"], *([c, "--help"] for c in COMMANDS)])

@@ -6,6 +6,7 @@ import shlex
 import signal
 import subprocess
 from pathlib import Path
+from statistics import median
 
 import av
 import pytest
@@ -37,13 +38,21 @@ def test_the_main_job(tmp_path: Path) -> None:
     assert all(c["critique"]["scores"] for i in run["iterations"] for c in i["candidates"])
     assert max(c["critique"]["overall"] for i in run["iterations"] for c in i["candidates"]) == facts["score"]
     events = [json.loads(line) for line in (tmp_path / "run" / "events.jsonl").read_text().splitlines()]
-    assert events[0]["type"] == "run_started"
+    assert [event["type"] for event in events[:2]] == ["run_started", "forecast_made"]
+    assert events[1]["forecast"] == run["forecast"]
     assert [event["type"] for event in events[-3:]] == ["run_finished", "export_started", "video_exported"]
     files = leaves(tmp_path / "run")
     assert {"config.yaml", "run.json", "events.jsonl", "report.html"} <= set(files)
     assert {"video.mp4", "poster.jpg", "thumbnail.jpg"} <= set(files)
     assert len([f for f in files if f.startswith("clips/") and f.endswith(".mp4")]) == 4
     assert not [f for f in files if "unremembered" in f or f.endswith(".tmp")]
+
+    planned = retake("plan", QUICKSTART, *SMALL, "-s", f"output.dir={tmp_path}", "--json")
+    (place,) = json.loads(planned.out)["places"]
+    took = [c["clip"]["seconds"] for i in run["iterations"] for c in i["candidates"]]
+    assert place["seconds_per_render"] == {"expected": pytest.approx(median(took)), "worst": max(took)}
+    assert place["basis"] == "4 renders of earlier runs by animatic/1"
+    assert run["forecast"]["places"][0]["basis"] == "measured by the benchmark"
 
 
 def test_plain_lines_where_there_is_no_terminal(tmp_path: Path) -> None:
@@ -65,14 +74,16 @@ def test_plain_lines_where_there_is_no_terminal(tmp_path: Path) -> None:
     assert any(line.startswith("Iteration 1 of 1") for line in lines)
     assert sum("lowest:" in line for line in lines) == 2
     assert lines[-1].startswith("report ")
-    assert lines[-2].startswith("video ")
-    assert "uncalibrated" in lines[-3]
+    assert sum(line.startswith("Forecast: 2 renders, ") for line in lines[:4]) == 1
+    assert lines[-2].startswith("spent ")
+    assert lines[-3].startswith("video ")
+    assert "uncalibrated" in lines[-4]
     assert "\x1b" not in done.out
 
 
 def test_quiet_says_only_the_verdict(tmp_path: Path) -> None:
     done = retake("run", QUICKSTART, *SMALL, "-s", "budget.max_iterations=1", "--out", tmp_path / "run", "--quiet")
-    assert [line.split()[0] for line in done.out.splitlines()[1:]] == ["score", "video", "report"]
+    assert [line.split()[0] for line in done.out.splitlines()[1:]] == ["score", "video", "spent", "report"]
 
 
 def test_an_image_starts_the_clip_and_the_folder_keeps_it(tmp_path: Path) -> None:

@@ -1,0 +1,8 @@
+"""What a run will cost, before its first render: published latencies, replaced by the endpoint's own history."""
+
+from agent.forecasting.history import History, history, own
+from agent.forecasting.making import forecast
+from agent.forecasting.places import known
+from agent.forecasting.planned import wanted
+
+__all__ = ["History", "forecast", "history", "known", "own", "wanted"]

@@ -1,0 +1,200 @@
+"""What finished runs in the same folder took: plain facts out of their run.json, those that cannot be read left out."""
+
+import json
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from agent.run import Run
+
+RUNS = 20
+"""Latest runs that are read."""
+BYTES = 32 << 20
+"""Of all run.json together: a forecast must not keep a run waiting."""
+KEPT = 64
+"""Latest renders that count."""
+FEWEST_ACCEPTED = 5
+"""Finished runs from which a rate of acceptance is known well enough to be counted on."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A render that was made."""
+
+    width: int
+    height: int
+    num_frames: int
+    steps: int
+    guidance_scale: float
+    mode: str
+    seconds: float
+    generator: str
+    endpoint: str
+
+    @property
+    def volume(self) -> float:
+        """Pixels x frames."""
+        return float(self.width * self.height * self.num_frames)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a caption or a critique took."""
+
+    seconds: float
+    requests: int
+    tokens: int
+    volume: float = 0.0
+    """Pixels x frames of the clip that was judged."""
+
+
+@dataclass
+class History:
+    """What earlier runs took. The latest come first."""
+
+    renders: list[Seen] = field(default_factory=list)
+    captions: list[Asked] = field(default_factory=list)
+    critiques: list[Asked] = field(default_factory=list)
+    accepted: list[tuple[int, bool]] = field(default_factory=list)
+    """Of each run that might have stopped early: its iterations, and whether the last was accepted."""
+    own: bool = False
+    """These are the run's own renders."""
+
+    @property
+    def acceptance(self) -> float | None:
+        """How likely one iteration is accepted, by these runs. None: too few, or none could be."""
+        if len(self.accepted) < FEWEST_ACCEPTED:
+            return None
+        return sum(ok for _, ok in self.accepted) / sum(count for count, _ in self.accepted)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which earlier work tells something of what is planned."""
+
+    generator: Callable[[str], bool]
+    """Whether a generator's id is the one that will render, as far as it is known."""
+    endpoints: Collection[str]
+    """Addresses that it will render at; empty: in this process, or hosted."""
+    reasoner: str
+    """How the id of the reasoner begins."""
+    critic: Callable[[str], bool]
+    """Whether a critic's id is of the kind that will judge."""
+    accept_at: float | None
+
+
+def history(folder: Path, wanted: Wanted, *, leave_out: str = "") -> History:
+    """What the latest finished runs in a folder took, those that `wanted` is about.
+
+    Of several versions of a generator only the latest run's counts. `leave_out`: name of a run's folder.
+    """
+    found = History()
+    for run in _finished(folder, leave_out):
+        _add(found, run, wanted)
+    if found.renders:
+        latest = found.renders[0].generator
+        found.renders = [seen for seen in found.renders if seen.generator == latest][:KEPT]
+    return found
+
+
+def own(run: Run, wanted: Wanted) -> History:
+    """What a run itself took so far."""
+    found = History(own=True)
+    _add(found, json.loads(run.model_dump_json()), wanted)
+    found.accepted.clear()
+    return found
+
+
+def _finished(folder: Path, leave_out: str) -> Iterator[dict[str, Any]]:
+    try:
+        files = [place / "run.json" for place in folder.iterdir() if place.name != leave_out]
+        dated = sorted(((p.stat().st_mtime, p) for p in files if p.is_file()), reverse=True)
+    except OSError:
+        return
+    left = BYTES
+    for _, path in dated[:RUNS]:
+        try:
+            left -= path.stat().st_size
+            if left < 0:
+                return
+            run = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
+            continue
+        if isinstance(run, dict) and isinstance(run.get("ending"), dict):
+            yield run
+
+
+def _add(found: History, run: dict[str, Any], wanted: Wanted) -> None:
+    """Take one run in, all of it or, where it is not built as a run is, nothing."""
+    try:
+        renders = [seen for seen in _renders(run) if _renders_there(seen, wanted)]
+        if not renders:
+            return
+        captions = [
+            _asked(i["caption"])
+            for i in run["iterations"]
+            if str(i["caption"]["reasoner"]).startswith(wanted.reasoner) and not i["caption"].get("reseed")
+        ]
+        candidates = [c for i in run["iterations"] for c in i["candidates"]]
+        judged = [
+            _asked(c["critique"], c["clip"]["spec"]) for c in candidates if wanted.critic(str(c["critique"]["judge"]))
+        ]
+        ended = _ended(run, wanted) if len(judged) == len(candidates) else None
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return
+    found.renders += renders
+    found.captions += captions
+    found.critiques += judged
+    found.accepted += [] if ended is None else [ended]
+
+
+def _renders(run: dict[str, Any]) -> Iterable[Seen]:
+    for iteration in run["iterations"]:
+        failed = [f["clip"] for f in iteration["failures"] if f.get("clip")]
+        for clip in [*(c["clip"] for c in iteration["candidates"]), *failed]:
+            spec, how = clip["spec"], clip["rendering"]
+            seconds = how["render_seconds"] if how["render_seconds"] is not None or how["endpoint"] else clip["seconds"]
+            if seconds:
+                yield Seen(
+                    width=int(spec["width"]),
+                    height=int(spec["height"]),
+                    num_frames=int(spec["num_frames"]),
+                    steps=int(spec["num_inference_steps"]),
+                    guidance_scale=float(spec["guidance_scale"]),
+                    mode=_mode(spec),
+                    seconds=float(seconds),
+                    generator=str(clip["generator"]),
+                    endpoint=str(how["endpoint"]),
+                )
+
+
+def _mode(spec: dict[str, Any]) -> str:
+    if spec["controls"]:
+        return "transfer"
+    if spec["source_video"]:
+        return "video2video"
+    return "image2video" if spec["first_frame"] else "text2video"
+
+
+def _renders_there(seen: Seen, wanted: Wanted) -> bool:
+    return wanted.generator(seen.generator) and (not wanted.endpoints or seen.endpoint in wanted.endpoints)
+
+
+def _asked(taken: dict[str, Any], spec: dict[str, Any] | None = None) -> Asked:
+    usage = taken["usage"]
+    return Asked(
+        seconds=float(taken["seconds"]),
+        requests=int(usage["calls"]),
+        tokens=int(usage["prompt_tokens"]) + int(usage["completion_tokens"]),
+        volume=float(spec["width"] * spec["height"] * spec["num_frames"]) if spec else 0.0,
+    )
+
+
+def _ended(run: dict[str, Any], wanted: Wanted) -> tuple[int, bool] | None:
+    """Iterations of a run that stopped where this one would, and whether it was accepted; None: it tells nothing."""
+    reason = run["ending"]["reason"]
+    same = run["budget"]["early_stop"] and run["accept_at"] == wanted.accept_at and wanted.accept_at is not None
+    if not same or reason not in {"accepted", "iterations", "budget"} or not run["iterations"]:
+        return None
+    return len(run["iterations"]), reason == "accepted"
