@@ -254,7 +254,7 @@ def _forecast(settings: RunConfig, run: Run, generator: str) -> Forecast | None:
         seen = forecasting.own(run, wanted)
         if not seen.renders:
             seen = forecasting.history(run.folder.parent, wanted, leave_out=run.folder.name)
-        return forecasting.forecast(settings, run.request, seen)
+        return forecasting.forecast(settings, run.request, seen, generator=generator)
     except Exception:
         log.exception("no forecast could be made; the run goes on")
         return None

@@ -1,5 +1,6 @@
 """What a run is expected to cost, and what it may cost: the values that a forecast is made of."""
 
+from collections.abc import Sequence
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -78,10 +79,15 @@ class Forecast(_Value):
         found = [place.seconds[step] for place in self.places if step in place.seconds]
         if not found or len(found) < len(self.places):
             return None
-        return min(found, key=lambda b: b.expected), max(found, key=lambda b: b.worst)
+        return _ends(found)
 
     @property
     def wall(self) -> tuple[Bounds, Bounds] | None:
         """The least and the most wall seconds over all places. None: not known."""
-        found = [place.wall for place in self.places]
-        return (min(found, key=lambda b: b.expected), max(found, key=lambda b: b.worst)) if found else None
+        return _ends([place.wall for place in self.places]) if self.places else None
+
+
+def _ends(found: Sequence[Bounds]) -> tuple[Bounds, Bounds]:
+    """The least and the most of each end."""
+    expected, worst = [b.expected for b in found], [b.worst for b in found]
+    return Bounds(expected=min(expected), worst=min(worst)), Bounds(expected=max(expected), worst=max(worst))

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -92,9 +93,7 @@ def history(folder: Path, wanted: Wanted, *, leave_out: str = "") -> History:
     found = History()
     for run in _finished(folder, leave_out):
         _add(found, run, wanted)
-    if found.renders:
-        latest = found.renders[0].generator
-        found.renders = [seen for seen in found.renders if seen.generator == latest][:KEPT]
+    del found.renders[KEPT:]
     return found
 
 
@@ -107,13 +106,14 @@ def own(run: Run, wanted: Wanted) -> History:
 
 
 def _finished(folder: Path, leave_out: str) -> Iterator[dict[str, Any]]:
-    try:
-        files = [place / "run.json" for place in folder.iterdir() if place.name != leave_out]
-        dated = sorted(((p.stat().st_mtime, p) for p in files if p.is_file()), reverse=True)
-    except OSError:
-        return
+    dated: list[tuple[float, Path]] = []
+    with suppress(OSError):
+        for place in folder.iterdir():
+            with suppress(OSError):
+                if place.name != leave_out:
+                    dated.append(((place / "run.json").stat().st_mtime, place / "run.json"))
     left = BYTES
-    for _, path in dated[:RUNS]:
+    for _, path in sorted(dated, reverse=True)[:RUNS]:
         try:
             left -= path.stat().st_size
             if left < 0:
@@ -129,7 +129,7 @@ def _add(found: History, run: dict[str, Any], wanted: Wanted) -> None:
     """Take one run in, all of it or, where it is not built as a run is, nothing."""
     try:
         renders = [seen for seen in _renders(run) if _renders_there(seen, wanted)]
-        if not renders:
+        if not renders or renders[0].generator != (found.renders or renders)[0].generator:
             return
         captions = [
             _asked(i["caption"])

@@ -18,7 +18,9 @@ from generator.config import FalConfig
 from reasoner.config import RulesConfig
 
 
-def forecast(config: RunConfig, request: Request, seen: History, hardware: str | None = None) -> Forecast:
+def forecast(
+    config: RunConfig, request: Request, seen: History, hardware: str | None = None, generator: str = ""
+) -> Forecast:
     """What a run is expected to cost, and what it may cost.
 
     Args:
@@ -26,11 +28,12 @@ def forecast(config: RunConfig, request: Request, seen: History, hardware: str |
         request: made exact.
         seen: what earlier runs took.
         hardware: a published name; None: not known. Named, it stands before the history of renders.
+        generator: its id, where it is known already.
 
     Raises:
         ConfigError: nothing is published for that hardware, or the rubric file cannot be used.
     """
-    plan, counts = planned(config.generator), renders(config.budget)
+    plan, counts = planned(config.generator, generator), renders(config.budget)
     stops = config.budget.early_stop and config.critic.accept_at is not None
     acceptance = seen.acceptance if stops else None
     reach = reached(len(counts), acceptance or 0.0)

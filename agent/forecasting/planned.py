@@ -43,8 +43,8 @@ class Planned:
     """As configured; "" where it is not."""
 
 
-def planned(config: GeneratorConfig) -> Planned:
-    """What a generator's config tells. Asks no server."""
+def planned(config: GeneratorConfig, generator: str = "") -> Planned:
+    """What a generator's config tells. Asks no server. `generator`: its id, where that is known and names its model."""
     match config:
         case AnimaticConfig():
             return Planned("animatic", ("animatic",), 0, min(config.concurrency, cores()), (), "")
@@ -55,7 +55,9 @@ def planned(config: GeneratorConfig) -> Planned:
             return Planned("vllm_omni", _published(serve.model), gpus, 1, (url,), name)
         case VLLMOmniConfig():
             urls = config.endpoints or (OMNI_URL,)
-            return Planned("vllm_omni", _published(config.model), 0, len(urls), urls, config.model or "")
+            return Planned(
+                "vllm_omni", _published(config.model or generator or None), 0, len(urls), urls, config.model or ""
+            )
         case NIMConfig():
             urls = config.endpoints or (NIM_URL,)
             return Planned("nim", (), 0, len(urls), urls, "")

@@ -115,6 +115,12 @@ def test_a_model_that_only_its_server_knows_may_be_any_published_one() -> None:
     ]
 
 
+def test_a_run_knows_the_model_by_its_generators_id() -> None:
+    config = settings(generator__serve=None)
+    request = plain(config.request, capabilities(config.generator))
+    assert {p.model for p in forecast(config, request, History(), generator=ID).places} == {"Cosmos3-Nano"}
+
+
 @pytest.mark.parametrize(
     ("name", "more"),
     [

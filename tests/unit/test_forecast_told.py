@@ -156,3 +156,9 @@ def test_a_forecast_that_cannot_be_made_costs_a_run_nothing(tmp_path: Path, capl
 def test_the_event_is_read_back() -> None:
     event = ForecastMade(forecast=made(place("here", 3.0)))
     assert ForecastMade.model_validate_json(event.model_dump_json()) == event
+
+
+def test_the_ends_of_several_places_are_each_the_least_and_the_most() -> None:
+    steady = place("steady", 5.0).model_copy(update={"wall": Bounds.sure(5)})
+    wild = place("wild", 3.0).model_copy(update={"wall": Bounds(expected=3, worst=9)})
+    assert made(steady, wild).wall == (Bounds(expected=3, worst=5), Bounds(expected=5, worst=9))
