@@ -332,6 +332,11 @@ def test_a_wrong_plan_is_one_sentence(args: list[str], words: str, capsys: pytes
     assert len(told.err.splitlines()) == 1
 
 
+def test_the_readme_shows_what_the_command_prints(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", str(CONFIGS / "cosmos3-nano.yaml"), "-s", f"output.dir={tmp_path}"]) == 0
+    assert capsys.readouterr().out in (CONFIGS.parent / "README.md").read_text()
+
+
 def test_a_plan_fetches_no_image(tmp_path: Path) -> None:
     config = settings(request__image="http://127.0.0.1:1/x.png", request__size="auto")
     request, found = plan(config)

@@ -143,7 +143,7 @@ async def test_the_report_shows_it_beside_what_was_spent(tmp_path: Path) -> None
     assert f"Renders 4 4 2.0 s 12.0{dash}240.0 s, at worst 24.0{dash}480.0 s" in shown.said
     assert "Critiques 4 4 1.0 s 2.0 s" in shown.said
     assert "Price: $1.25, at worst $1.25." in shown.said
-    assert "a: a render in 3.0 s, as scripted." in shown.said
+    assert "A render on a: 3.0 s." in shown.said
     assert "Everything is <assumed>." in shown.said
 
 
