@@ -29,7 +29,7 @@ slowest pace known. What is assumed and where each figure comes from is printed 
 examples:
   retake plan configs/cosmos3-nano.yaml
   retake plan configs/cosmos3-nano.yaml --hardware h100 -s request.size=1280x720
-  retake plan configs/fal.yaml -s budget.max_iterations=3 --json | jq .worst.price_usd
+  retake plan configs/fal.yaml -s budget.max_renders=2 --json | jq .worst.price_usd
 
 exit codes: 0 told; 2 the config, the input or the hardware's name is wrong, and the message names the cure
 """

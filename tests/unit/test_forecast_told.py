@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from agent import api, journal
 from agent.controller import Controller
@@ -16,7 +17,7 @@ from agent.lines import forecast_line, spent
 from agent.reading import check
 from agent.report.page import render
 from agent.run import Run
-from agent.terminal import Plain, verdict
+from agent.terminal import Lively, Plain, verdict
 from agent.types import Ending
 from tests.pages import page
 from tests.parts import Recorder, ScriptedCritic, ScriptedGenerator, ScriptedReasoner, make_run
@@ -134,6 +135,15 @@ async def test_the_terminal_tells_it_first_and_holds_it_against_what_was_spent(t
         "spent    captions 2, 0.0 s (forecast 2, 0.0 s); renders 4, 2.0 s (forecast 4, 12.0 s); "
         "critiques 4, 1.0 s (forecast 4)"
     ) in verdict(done)
+
+
+async def test_the_live_view_shows_it(tmp_path: Path) -> None:
+    console = Console(file=io.StringIO(), force_terminal=True, width=120, color_system=None)
+    view = Lively(console)
+    await carried(make_run(tmp_path), made(place("here", 3.0)), view)
+    with console.capture() as capture:
+        console.print(view)
+    assert capture.get().count("Forecast: 4 renders, 12.0 s of rendering") == 1
 
 
 async def test_the_report_shows_it_beside_what_was_spent(tmp_path: Path) -> None:
