@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from pydantic import BaseModel, ValidationError
 
@@ -18,6 +18,7 @@ from agent.events import Emit, StepRecalled
 from agent.files import file_hash, write_atomically
 from agent.types import Step
 from critic.types import Critic, Critique, JudgeError, RubricWriter, WrittenRubric
+from generator import job_slip
 from generator.delivery import delivered, slip_path
 from generator.types import BlockedError, Clip, Generator, RenderError, RenderSpec
 from reasoner.chat.types import Usage
@@ -110,8 +111,9 @@ class Memory:
 
     def clean(self) -> None:
         """Remove what killed sessions left half-written. The run's lock must be held."""
-        for litter in self.folder.rglob(".*.tmp"):
-            litter.unlink(missing_ok=True)
+        for pattern in (".*.tmp", ".*.part"):
+            for litter in self.folder.rglob(pattern):
+                litter.unlink(missing_ok=True)
 
     def forget_failures(self) -> int:
         """Drop the remembered failures, so that a resumed run tries them again. Returns how many there were."""
@@ -205,6 +207,15 @@ class RememberedReasoner:
         return caption.model_copy(update={"seconds": round(time.perf_counter() - begun, 3)})
 
 
+@runtime_checkable
+class Settling(Protocol):
+    """A generator that keeps a slip beside a clip's place while a server renders it (`generator.job_slip`)."""
+
+    def settle(self, to: Path) -> None:
+        """The clip `to` was delivered, and a kill left its slip: remove that, and have the job deleted some time."""
+        ...
+
+
 @dataclass(frozen=True)
 class RememberedGenerator:
     """A generator that renders each clip once."""
@@ -225,6 +236,10 @@ class RememberedGenerator:
             clip = delivered(aside(to), prompt, spec, seed, self.id)
             if clip is None:
                 clip = await self.inner.render(prompt, spec, seed=seed, to=aside(to))
+            elif isinstance(self.inner, Settling):
+                self.inner.settle(aside(to))
+            else:
+                job_slip.remove(aside(to))
             return clip.model_copy(update={"path": to})
 
         return await self.memory.remember("render", inputs, Clip, render)

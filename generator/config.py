@@ -121,7 +121,7 @@ class OmniParams(Section):
     guidance_interval: tuple[float, float] | None = Field(default=None, strict=False)
     """Noise levels (0-1000) between which guidance acts. null: everywhere."""
     condition_video_keep: Literal["first", "last"] | None = None
-    """Which end of a source video the clip goes on from. null: the server's, first."""
+    """Which end of a source video the clip goes on from. null: last."""
     control_guidance: float | None = Field(default=None, ge=0, le=20)
     """Guidance by the controls of a transfer. null: the server's."""
 

@@ -32,7 +32,8 @@ class _Endpoint:
     since: float = 0.0
     probe_at: float = 0.0
     pause: float = FIRST_PROBE_SECONDS
-    probing: bool = False
+    probe: asyncio.Task[None] | None = None
+    """Asks whether it is well again."""
 
     def load(self, now: float) -> int:
         self.busy_until = [end for end in self.busy_until if end > now]
@@ -49,8 +50,8 @@ class _Waiter:
 class Pool:
     """Hands out turns at endpoints: the least loaded first, first come first served, `in_flight` at each at once.
 
-    An endpoint that fails is `set_aside` and asked again by those who wait: no task runs when nobody does. Belongs to
-    one event loop::
+    An endpoint that fails is `set_aside` and asked again while somebody waits: no task runs when nobody does. Belongs
+    to one event loop::
 
         pool = Pool(urls, in_flight=1, healthy=healthy)
         async with pool.turn() as url:
@@ -141,17 +142,19 @@ class Pool:
     async def _take(self, avoid: frozenset[str]) -> _Endpoint:
         waiter = _Waiter(avoid)
         self._waiters.append(waiter)
+        last_look: list[asyncio.Task[None]] | None = None
         try:
             self._hand_out()
             while waiter.endpoint is None:
-                await self._probe()
-                self._raise_if_hopeless()
-                if waiter.endpoint is None:
-                    with suppress(TimeoutError):
-                        async with asyncio.timeout(self._until_something()):
-                            await waiter.woken.wait()
-                    waiter.woken.clear()
-                    self._hand_out()
+                hopeless = self._all_aside() and time.monotonic() >= self._hopeless_at()
+                asked = self._probe(everyone=hopeless and last_look is None)
+                last_look = (last_look or asked) if hopeless else None
+                self._raise_after(last_look)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self._until_something()):
+                        await waiter.woken.wait()
+                waiter.woken.clear()
+                self._hand_out()
         except BaseException:
             if waiter.endpoint is not None:  # it came in the moment of the cancellation
                 waiter.endpoint.taken -= 1
@@ -160,6 +163,8 @@ class Pool:
         finally:
             with suppress(ValueError):
                 self._waiters.remove(waiter)
+            if not self._waiters:
+                self._stop_asking()
         return waiter.endpoint
 
     def _stir(self) -> None:
@@ -188,38 +193,46 @@ class Pool:
         """Seconds until an endpoint may have come free, or may be asked again. None: only a turn that ends helps."""
         now = time.monotonic()
         moments = [end for endpoint in self._endpoints.values() for end in endpoint.busy_until]
-        moments += [each.probe_at for each in self._endpoints.values() if each.why and not each.probing]
-        if self._all_aside():
+        moments += [each.probe_at for each in self._endpoints.values() if each.why and each.probe is None]
+        if self._all_aside() and self._hopeless_at() > now:
             moments.append(self._hopeless_at())
         return max(0.0, min(moments) - now) + 0.001 if moments else None
 
-    async def _probe(self) -> None:
-        """Ask every endpoint set aside whose time has come, and is not being asked."""
+    def _probe(self, *, everyone: bool) -> list[asyncio.Task[None]]:
+        """See that every endpoint set aside whose time has come, or everyone, is being asked.
+
+        Nobody waits for the answers: another endpoint may come free before one that hangs has been given up.
+
+        Returns:
+            What asks now.
+        """
         now = time.monotonic()
-        late = self._all_aside() and now >= self._hopeless_at()  # one last look before giving up
-        due = [
-            endpoint
-            for endpoint in self._endpoints.values()
-            if endpoint.why and not endpoint.probing and (late or endpoint.probe_at <= now)
-        ]
-        await asyncio.gather(*(self._ask(endpoint) for endpoint in due))
+        for endpoint in self._endpoints.values():
+            if endpoint.why and endpoint.probe is None and (everyone or endpoint.probe_at <= now):
+                endpoint.probe = asyncio.create_task(self._ask(endpoint))
+        return [endpoint.probe for endpoint in self._endpoints.values() if endpoint.probe is not None]
 
     async def _ask(self, endpoint: _Endpoint) -> None:
-        endpoint.probing = True
         well = False
         try:
             async with asyncio.timeout(PROBE_TIMEOUT_SECONDS):
                 well = await self._healthy(endpoint.url)
         except Exception:  # noqa: BLE001 - however it fails to answer, it is not healthy
             well = False
-        finally:  # whoever asks may be cancelled over it: another one does then
-            endpoint.probing = False
-            if well:
-                endpoint.why = ""
-            else:
-                endpoint.probe_at = time.monotonic() + endpoint.pause
-                endpoint.pause = min(endpoint.pause * 2, LONGEST_PROBE_SECONDS)
-            self._stir()
+        endpoint.probe = None
+        if well:
+            endpoint.why = ""
+        else:
+            endpoint.probe_at = time.monotonic() + endpoint.pause
+            endpoint.pause = min(endpoint.pause * 2, LONGEST_PROBE_SECONDS)
+        self._stir()
+
+    def _stop_asking(self) -> None:
+        """Nobody waits any more: whoever does next asks anew."""
+        for endpoint in self._endpoints.values():
+            if endpoint.probe is not None:
+                endpoint.probe.cancel()
+                endpoint.probe = None
 
     def _all_aside(self) -> bool:
         return all(endpoint.why for endpoint in self._endpoints.values())
@@ -227,8 +240,8 @@ class Pool:
     def _hopeless_at(self) -> float:
         return max(endpoint.since for endpoint in self._endpoints.values()) + self._patience
 
-    def _raise_if_hopeless(self) -> None:
-        if not self._all_aside() or time.monotonic() < self._hopeless_at():
+    def _raise_after(self, last_look: list[asyncio.Task[None]] | None) -> None:
+        if last_look is None or not all(task.done() for task in last_look):
             return
         each = "; ".join(f"{url}: {why}" for url, why in self.aside.items())
         raise BackendError(

@@ -73,7 +73,8 @@ class QueueWatch:
     stall_seconds: float
     """A queue in which nothing changed for so long, while a job runs at its head, stands still."""
     idle_seconds: float
-    """The same where no job is seen to run: a render that somebody abandoned runs on unseen, others are soon begun."""
+    """The same where no job is seen to run: a render that was deleted runs on unseen. It may be another client's, of
+    which nothing is known, so this is no shorter than `stall_seconds` unless it is known to be ours."""
     _seen: tuple[frozenset[str], int] | None = None
     _since: float = 0.0
 

@@ -21,7 +21,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, Self, cast
 
@@ -40,7 +40,7 @@ MODEL = "tiny-cosmos3"
 JOBS = "/v1/videos"
 HINTS = ("edge", "blur", "depth", "seg", "wsm")
 QUICK = Limits(
-    ask=2.0, silent=0.2, submit=5.0, download=10.0, cleanup=2.0, shortest_pause=0.005, longest_pause=0.02,
+    ask=2.0, silent=0.2, away=0.15, submit=5.0, download=10.0, cleanup=2.0, shortest_pause=0.005, longest_pause=0.02,
     queue_look=0.01, patience=2.0, first_probe=0.01,
 )  # fmt: skip
 """Time limits for tests."""
@@ -111,6 +111,8 @@ class Faults:
     """To the next downloads."""
     silent: bool = False
     """Questions after jobs are never answered, until it is set back."""
+    slow_submissions: float = 0.0
+    """Seconds that a submission's answer takes, once it has been taken."""
 
 
 class Omni(Wire):
@@ -180,6 +182,18 @@ class Omni(Wire):
         """Stop listening, drop every connection, and lose every job."""
         await self.__aexit__()
         self.forget()
+
+    async def hide(self) -> None:
+        """Be out of reach, while its jobs live on."""
+        assert self._server is not None
+        self._server.close()
+        for connection in tuple(self._connections):
+            connection.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
+
+    async def show(self) -> None:
+        """Be within reach again, on the same port."""
+        await Wire.__aenter__(self)
 
     async def rise(self) -> None:
         """Listen again, on the same port."""
@@ -259,7 +273,8 @@ class Omni(Wire):
         if self.key and heard.headers.get("authorization") != f"Bearer {self.key}":
             return Answer(401, {"error": "Unauthorized"})
         if heard.method == "POST":
-            return self._submitted(heard) if path == JOBS else Answer(405, {"detail": "Method Not Allowed"})
+            answer = self._submitted(heard) if path == JOBS else Answer(405, {"detail": "Method Not Allowed"})
+            return replace(answer, delay=answer.delay or self.faults.slow_submissions)
         if self.faults.silent:
             await asyncio.Event().wait()
         return self._listed(heard.path) if path == JOBS else self._of_one(heard, path)

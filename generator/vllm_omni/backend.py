@@ -5,6 +5,7 @@ import hashlib
 import logging
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -14,15 +15,16 @@ from generator.capabilities import family
 from generator.config import DiffusersConfig, VLLMOmniConfig
 from generator.delivery import deliver, taken_back, written_aside
 from generator.pool import Pool
-from generator.probe import probe, verify
-from generator.types import BackendError, Clip, Effective, Progress, Rendering, RenderSpec, Tell
+from generator.types import BackendError, Clip, Effective, Progress, RenderError, Rendering, RenderSpec, Tell
 from generator.vllm_omni import slip
 from generator.vllm_omni.cleaning import bounded
-from generator.vllm_omni.course import Course, Shared
+from generator.vllm_omni.course import Course
 from generator.vllm_omni.failures import SilentError
 from generator.vllm_omni.limits import Limits
 from generator.vllm_omni.request import Request, build, check
+from generator.vllm_omni.shared import Shared
 from generator.vllm_omni.telling import Telling
+from generator.vllm_omni.verifying import verified
 from generator.vllm_omni.wire import Wire
 from generator.watchdog import Watchdog
 
@@ -124,10 +126,17 @@ class VLLMOmni:
             self._shared.pool.set_aside(url, why)
 
     async def close(self) -> None:
-        """Delete the jobs that stalled: nobody will ask for them again."""
-        stalled, self._shared.stalled = self._shared.stalled, {}
-        for url, job in stalled.items():
-            await bounded(self._wire.delete(url, job), self._limits.cleanup)
+        """Delete our jobs that could not be deleted before: nobody will ask for them again."""
+        await bounded(self._shared.close(), 2 * self._limits.cleanup)
+        for job in self._shared.unwanted:
+            log.warning("%s has not confirmed that it deleted the job %s", job.url, job.id)
+
+    def settle(self, to: Path) -> None:
+        """A killed session delivered the clip `to`, and left its job: have that deleted at the next chance."""
+        job = slip.read(to)
+        if job is not None and job.url in self._shared.pool.urls:
+            self._shared.unwanted.append(job)
+        slip.remove(to)
 
     async def render(self, prompt: str, spec: RenderSpec, *, seed: int, to: Path) -> Clip:
         """Render one clip into the file `to`, which appears only when it is finished.
@@ -146,15 +155,20 @@ class VLLMOmni:
         log.info("render start seed=%d to=%s", seed, to)
         with written_aside(to) as part:
             part.touch()  # a folder that cannot be written to shall not cost a render
-            course = Course(self._shared, request, to, Telling(self._tell, seed))
+            course, keep = Course(self._shared, request, to, Telling(self._tell, seed)), False
             try:
                 clip = await self._made(course, request, spec, seed, to, part, started)
                 deliver(part, clip, prompt)
+            except (BackendError, OSError):
+                keep = course.unfinished  # the next session finds the job by its slip
+                raise
             finally:
-                slip.remove(to)
-                unwanted = await bounded(course.forget(), self._limits.cleanup)
+                if not keep:
+                    slip.remove(to)
+                unwanted = await bounded(course.forget(keep=keep), self._limits.cleanup)
             if unwanted:  # cancelled when all was done: nobody has heard of the clip
                 taken_back(to)
+                course.spoilt("Cancelled in the moment that it was delivered.")
                 raise asyncio.CancelledError
         log.info("render done seed=%d to=%s %.2fs", seed, to, clip.seconds)
         return clip
@@ -165,8 +179,16 @@ class VLLMOmni:
         multiplier = 2**self._config.rife
         most = spec.width * spec.height * 3 * spec.num_frames * multiplier + HEADER_BYTES
         job, record = await course.download(part, most)
-        effective, interpolation = await asyncio.to_thread(_verified, part, spec, multiplier)
-        notes = (*request.notes, *interpolation, *self._remarks(spec, effective))
+        try:
+            effective, interpolation = await asyncio.to_thread(verified, part, spec, multiplier)
+            version = await self._version(job.url)
+        except asyncio.CancelledError:
+            await bounded(course.abandon(), self._limits.cleanup)
+            raise
+        except RenderError as error:
+            course.spoilt(f"It gave no clip: {error}")
+            raise
+        notes = (*request.notes, *interpolation, *self._remarks(spec, effective, course))
         return Clip(
             path=to,
             seed=seed,
@@ -176,7 +198,7 @@ class VLLMOmni:
             generator=self.id,
             rendering=Rendering(
                 model=record.model or self._model or "",
-                version=f"vllm-omni {self._versions.get(job.url, '')}".rstrip(),
+                version=f"vllm-omni {version}".rstrip(),
                 endpoint=job.url,
                 job=job.id,
                 guardrails=self._guardrails if spec.guardrails else "off",
@@ -188,8 +210,20 @@ class VLLMOmni:
             notes=notes,
         )
 
-    def _remarks(self, spec: RenderSpec, effective: Effective) -> list[str]:
+    async def _version(self, url: str) -> str:
+        """As it is now: a server that has been restarted may be another one. As it last was where it says nothing."""
+        with suppress(SilentError, TimeoutError):
+            async with asyncio.timeout(self._limits.cleanup):
+                self._versions[url] = await self._wire.version(url)
+        return self._versions.get(url, "")
+
+    def _remarks(self, spec: RenderSpec, effective: Effective, course: Course) -> list[str]:
         notes = []
+        if course.attempts > 1:
+            notes.append(
+                f"It was sent {course.attempts} times, as servers failed or lost it: {course.lost_seconds:.0f} s of "
+                "their work gave nothing. A budget of renders does not count these (generator.resubmit)."
+            )
         if spec.guardrails and self._guardrails == "off":
             notes.append("Safety checks were asked for, but the server was started without them: none acted.")
         if spec.sound and not effective.audio:
@@ -213,22 +247,8 @@ class VLLMOmni:
         if isinstance(names, str) or self._model not in names:
             return False
         if (stalled := self._shared.stalled.get(url)) is not None:
-            record = await self._wire.record(url, stalled)
-            if record is not None and record.status == "in_progress":
+            record = await self._wire.record(url, stalled.id)
+            if record is not None and record.status == stalled.status:
                 return False  # it answers, and renders nothing
             self._shared.stalled.pop(url, None)
         return True
-
-
-def _verified(part: Path, spec: RenderSpec, multiplier: int) -> tuple[Effective, list[str]]:
-    """Hold the file against what was asked for; RIFE adds frames between the rendered ones, where the server has it."""
-    if multiplier == 1:
-        return verify(part, spec), []
-    # vllm_omni/diffusion/postprocess/rife_interpolator.py: 2^n - 1 frames between every two
-    more = spec.model_copy(update={"num_frames": (spec.num_frames - 1) * multiplier + 1, "fps": spec.fps * multiplier})
-    if probe(part).num_frames == spec.num_frames:  # vLLM-Omni 0.30 ignores it for Cosmos3
-        note = f"The server did not interpolate: {multiplier} times the frames were asked for (generator.rife)."
-        return verify(part, spec), [note]
-    effective = verify(part, more)
-    note = f"The server interpolated by RIFE: {more.num_frames} frames at {more.fps} fps of {spec.num_frames} rendered."
-    return effective, [note]

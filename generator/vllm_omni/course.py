@@ -3,43 +3,27 @@
 import asyncio
 import logging
 import time
-from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from generator.pool import Pool
-from generator.types import BackendError
+from generator.types import BackendError, RenderError
 from generator.vllm_omni import slip
 from generator.vllm_omni.cleaning import bounded
-from generator.vllm_omni.failures import BusyError, LostError, SilentError, failure
-from generator.vllm_omni.following import Following
-from generator.vllm_omni.limits import Limits
+from generator.vllm_omni.failures import BusyError, FaultError, LostError, failure
+from generator.vllm_omni.following import Following, Patience
+from generator.vllm_omni.leaving import Leaving
 from generator.vllm_omni.request import Request
+from generator.vllm_omni.shared import Shared
 from generator.vllm_omni.slip import Job
 from generator.vllm_omni.telling import Telling
-from generator.vllm_omni.wire import Record, Wire
-from generator.watchdog import Watchdog
+from generator.vllm_omni.wire import Record
+
+RETURNS = 2
+"""How often a render goes back to a job that it had to wait for; then the job is given up."""
 
 log = logging.getLogger("generator.vllm_omni")
 
 
-@dataclass
-class Shared:
-    """What all renders of a backend have in common."""
-
-    wire: Wire
-    pool: Pool
-    watchdog: Watchdog
-    limits: Limits
-    resubmit: int
-    """How often a lost render is sent again."""
-    served: dict[str, list[str]] = field(default_factory=dict)
-    """By endpoint, the names of what it serves."""
-    stalled: dict[str, str] = field(default_factory=dict)
-    """By endpoint, the job that stands still there: the endpoint is well again once it has ended."""
-
-
-class Course:
+class Course(Leaving):
     """One render, from its first submission to the file.
 
     Args:
@@ -50,17 +34,13 @@ class Course:
     """
 
     def __init__(self, shared: Shared, request: Request, to: Path, telling: Telling) -> None:
-        self._shared, self._request, self._to, self._telling = shared, request, to, telling
-        self._job: Job | None = None
-        self._following: Following | None = None
-        self._submitting: tuple[str, asyncio.Task[Record]] | None = None
-        self._left: list[Job] = []
+        super().__init__(shared, request, to, telling)
         self._refused_since: float | None = None
+        self._faulty: set[str] = set()
+        self._returns = 0
         self._resubmissions = 0
         self._inherited = False
-        self._stall_seconds = 0.0
         self.attempts = 0
-        self.lost_seconds = 0.0
         self.queue_seconds = 0.0
         self.render_seconds: float | None = None
 
@@ -73,17 +53,14 @@ class Course:
             OSError: the disk failed.
         """
         pending = slip.read(self._to, self._request.hash)
-        self._job = pending if pending is not None and pending.url in self._shared.pool.urls else None
-        self._inherited = self._job is not None
-        self.attempts = 1 if self._job else 0
-        # back to where the job is, if that server is there at all
-        avoid = [url for url in self._shared.pool.urls if self._job and url != self._job.url]
+        if pending is not None and pending.url in self._shared.pool.urls:
+            self._kept, self._inherited, self.attempts = (pending, 0.0), True, 1
         url = ""
         while True:
             asked = time.monotonic()
             self._telling.queued(self.queue_seconds)
             try:
-                async with self._shared.pool.turn(avoid=avoid) as url:
+                async with self._shared.pool.turn(avoid=self._avoided(url)) as url:
                     self.queue_seconds += time.monotonic() - asked
                     job, record = await self._held(url)
                 # the server is free for the next one meanwhile
@@ -91,70 +68,102 @@ class Course:
                 await self._shared.wire.download(url, job.id, part, most_bytes)
             except BusyError as busy:
                 self._refused(url, busy)
-                avoid = [url]
             except LostError as lost:
-                self._lost(url, lost)
-                avoid = [url]
+                self._on_lost(url, lost)
+            except FaultError as fault:
+                self._on_fault(url, fault)
+            except RenderError as error:
+                self.spoilt(f"It gave no clip: {error}")
+                raise
             except asyncio.CancelledError:
-                await bounded(self._abandon(), self._shared.limits.cleanup)
+                await bounded(self.abandon(), self._shared.limits.cleanup)
                 raise
             else:
                 return job, record
+
+    def _avoided(self, last: str) -> set[str]:
+        """Where it is rendered only if every other endpoint is set aside; `last`: where it was tried last."""
+        if self._kept is not None:  # back to where its job is, once that server is well
+            return set(self._shared.pool.urls) - {self._kept[0].url}
+        return {last, *self._faulty}
 
     async def _held(self, url: str) -> tuple[Job, Record]:
         """Render at `url` while its turn is ours; what is left there when we are cancelled still counts as load."""
         try:
             return await self._at(url)
         except asyncio.CancelledError:
-            await bounded(self._abandon(), self._shared.limits.cleanup)
+            await bounded(self.abandon(), self._shared.limits.cleanup)
             raise
 
     async def _at(self, url: str) -> tuple[Job, Record]:
-        shared = self._shared
-        adopted = self._job is not None and self._job.url == url
-        if self._job is None or not adopted:
-            self._job = await self._submit(url)
-        job = self._job
+        shared, cost = self._shared, self._request.cost
+        taken_up = self._take_up(url)
+        adopted, job = taken_up is not None, taken_up or await self._submit(url)
         following = self._following = Following(
-            shared.wire, job, self._request.cost, shared.watchdog, shared.limits, self._telling, adopted=adopted
+            shared.wire, job, cost, shared.watchdog, shared.limits, self._telling, self._patience(url), adopted=adopted
         )
         try:
             record = await following.to_end()
         finally:
             self.queue_seconds += following.queue_seconds
+        shared.unseen.pop(url, None)  # it came first
         if record.status == "failed":
-            error = failure(url, *((record.error.code, record.error.message) if record.error else ("", "")))
-            if isinstance(error, BackendError):
-                shared.pool.set_aside(url, "it ran out of memory")
-            raise error
-        if adopted:  # what it seemed to have lost, it has not
-            self.lost_seconds -= self._stall_seconds
+            self._drop()
+            raise failure(url, *((record.error.code, record.error.message) if record.error else ("", "")))
         self.render_seconds = following.render_seconds
         if self.render_seconds is not None:
-            shared.watchdog.ended(url, self._request.cost, self.render_seconds)
+            shared.watchdog.ended(url, cost, self.render_seconds)
         return job, record
 
+    def _patience(self, url: str) -> Patience:
+        shared, watchdog = self._shared, self._shared.watchdog
+        idle, alone = watchdog.stall_seconds, not self._again or len(shared.pool.urls) == 1
+        if (unseen := shared.unseen.get(url)) is not None:
+            idle = watchdog.limit(url, max(unseen, self._request.cost))
+        return Patience(
+            away=shared.limits.patience if alone else shared.limits.away,
+            idle=idle,
+            on_away=lambda why: shared.pool.set_aside(url, why),
+        )
+
     async def _submit(self, url: str) -> Job:
-        if self._job is not None:  # its server is away: it is told to stop when it can be
-            self._left.append(self._job)
-            self._job = None
-        self._following = None
-        task = asyncio.create_task(self._shared.wire.submit(url, self._request))
+        shared = self._shared
+        if self._kept is not None and not self._again:
+            raise BackendError(
+                f"{self._kept[0].url} has not ended the render, and it may not be sent once more (generator.resubmit). "
+                "Its job may still end there: a resumed run asks for it."
+            )
+        await shared.tidy(url)
+        task = asyncio.create_task(shared.wire.submit(url, self._request))
         self._submitting = url, task
         self.attempts += 1
         try:
             record = await asyncio.shield(task)
-        except BusyError:
-            self.attempts -= 1
+        except Exception as error:
+            self._submitting = None
+            self.attempts -= isinstance(error, BusyError)
             raise
-        self._submitting, self._refused_since = None, None
+        self._submitting = self._refused_since = None
+        if self._kept is not None:
+            self._leave(f"{url} renders it instead.")
+            self._count()
         job = self._job = Job(url=url, id=record.id, request=self._request.hash)
         slip.write(self._to, job)
-        if record.model is not None and record.model not in self._shared.served.get(url, [record.model]):
+        if record.model is not None and record.model not in shared.served.get(url, [record.model]):
+            self._drop()
             why = f"it serves {record.model} now"
-            self._shared.pool.set_aside(url, why)
-            raise BackendError(f"{url} was restarted: {why}. Start it with the run's model, or take it out.")
+            raise FaultError(f"{url} was restarted: {why}. Start it with the run's model, or take it out.", why)
         return job
+
+    @property
+    def _again(self) -> bool:
+        """Whether it may be sent once more."""
+        return self._inherited or self._resubmissions < self._shared.resubmit
+
+    def _count(self) -> None:
+        """It is sent once more. In place of a job that a killed session left that is free: this one has sent none."""
+        self._resubmissions += not self._inherited
+        self._inherited = False
 
     def _refused(self, url: str, busy: BusyError) -> None:
         now, patience = time.monotonic(), self._shared.limits.patience
@@ -166,66 +175,42 @@ class Course:
                 "Start more servers, or ask for less at once."
             ) from busy
 
-    def _lost(self, url: str, lost: LostError) -> None:
-        shared, job = self._shared, self._job
-        seconds = self._following.worked_seconds if self._following else 0.0
-        self.lost_seconds += seconds
-        shared.pool.set_aside(url, str(lost))
-        if lost.stalled and job is not None and self._following is not None:
-            shared.stalled[url] = self._following.blocking or job.id
-        keeps = job is not None and shared.stalled.get(url) == job.id
-        self._stall_seconds = seconds if keeps else 0.0
-        if job is not None and not keeps:
-            self._left.append(job)
-            self._job = None
-        # a job that a killed session left costs no resubmission: this one has not submitted any
-        inherited, self._inherited = self._inherited, False
-        if self._resubmissions >= shared.resubmit and not inherited:
-            raise BackendError(
-                f"{url} lost the render: {lost}. It was sent {self.attempts} time(s); more are allowed by "
-                "generator.resubmit. Restart the server if it does not recover."
-            ) from lost
-        self._resubmissions += not inherited
-        log.warning("render lost at %s: %s; it is sent again", url, lost)
-        self._telling.resubmitted(seconds, url, f"{url} lost the render: {lost}. It is sent again.")
+    def _on_lost(self, url: str, lost: LostError) -> None:
+        self._shared.pool.set_aside(url, str(lost))
+        if lost.stalled and self._following is not None:
+            self._shared.stalled[url] = self._following.blocking
+        said = f"{url} lost the render: {lost}."
+        if self._job is not None and not lost.gone and self._returns < RETURNS:
+            self._returns += 1
+            self._keep()
+            log.warning("%s: %s; its job may still end there", url, lost)
+            if self._again:
+                self._telling.waiting(url, f"{url}: {lost}. The render goes to another server, or on there.")
+                return
+            said = f"{url}: {lost}. Its job may still end there: a resumed run asks for it."
+        else:
+            self._drop()
+            if self._again:
+                self._count()
+                self._lose(url, f"{said} It is sent again.", again=True)
+                return
+            self._lose(url, said, again=False)
+        raise BackendError(
+            f"{said} It was sent {self.attempts} time(s); more are allowed by generator.resubmit. "
+            "Restart the server if it does not recover."
+        ) from lost
 
-    async def _abandon(self) -> None:
-        """Say that nobody waits any more, and find out what that costs."""
-        shared, following = self._shared, self._following
-        if self._submitting is not None:
-            url, task = self._submitting
-            with suppress(Exception):  # what came of a submission that failed is no matter any more
-                self._job = Job(url=url, id=(await task).id, request=self._request.hash)
-            self._submitting = None
-        job, self._job = self._job, None
-        if job is None:
-            return
-        worked = following.worked_seconds if following else 0.0
-        status = "in_progress" if worked else "queued"  # as we saw it last, where the server says no more
-        with suppress(SilentError, BackendError, TimeoutError):
-            async with asyncio.timeout(shared.limits.cleanup / 2):
-                record = await shared.wire.record(job.url, job.id)
-                status = record.status if record else "failed"
-                await shared.wire.delete(job.url, job.id)
-        if status in ("queued", "failed"):
-            return
-        expected = shared.watchdog.expected(job.url, self._request.cost)
-        rest = 0.0
-        if status == "in_progress" and expected is not None:
-            rest = max(expected - worked, worked / 4)  # what took longer than expected still takes a while
-        shared.pool.occupied(job.url, rest)
-        more = f" for about {rest:.0f} s more" if rest else ""
-        note = f"Nobody waits for this render any more; {job.url} cannot stop it and goes on{more}."
-        if status == "completed":
-            note = f"Nobody waits for this render any more; {job.url} had just ended it."
-        self._telling.abandoned(worked, job.url, note)
-
-    async def forget(self) -> None:
-        """Delete at the servers what nobody will ask for again: the finished job, and those that were lost."""
-        jobs = [*self._left, *([self._job] if self._job else [])]
-        self._left, self._job = [], None
-        await asyncio.gather(*(self._delete(job) for job in jobs if self._shared.stalled.get(job.url) != job.id))
-
-    async def _delete(self, job: Job) -> None:
-        with suppress(SilentError):
-            await self._shared.wire.delete(job.url, job.id)
+    def _on_fault(self, url: str, fault: FaultError) -> None:
+        """Another server may do better, once; where there is none, or not now, the fault is the answer."""
+        pool = self._shared.pool
+        pool.set_aside(url, fault.why)
+        self._faulty.add(url)
+        if self._job is not None:  # it is still there, and does not answer us
+            self._keep()
+        others = set(pool.urls) - set(pool.aside) - self._faulty
+        if not others or not self._again:
+            self._lose(url, str(fault), again=False)
+            raise fault
+        if self._kept is None:
+            self._count()
+        self._lose(url, f"{fault} Another server is tried.", again=True)

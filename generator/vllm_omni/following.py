@@ -2,13 +2,28 @@
 
 import asyncio
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from generator.vllm_omni.failures import LostError, SilentError
 from generator.vllm_omni.limits import Limits
+from generator.vllm_omni.shared import Watched
 from generator.vllm_omni.slip import Job
 from generator.vllm_omni.telling import Telling
 from generator.vllm_omni.wire import Record, Wire
 from generator.watchdog import QueueWatch, Watchdog
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How much a job's server is put up with."""
+
+    away: float
+    """Seconds that it may be silent, before the job is given up."""
+    idle: float
+    """Seconds that a queue may stand still in which nothing is seen to run."""
+    on_away: Callable[[str], None]
+    """Hears why, whenever the server turns out to be silent: nothing more shall be sent there meanwhile."""
 
 
 class Following:
@@ -19,27 +34,36 @@ class Following:
         job: the job.
         cost: its render's `watchdog.work`.
         watchdog: says when it has stalled.
-        limits: how often and how patiently it is asked after.
+        limits: how often it is asked after.
         telling: hears of it.
-        adopted: it was submitted by a killed session: when it began is not known.
+        patience: with its server.
+        adopted: it is not followed from its submission: when it began is not known.
     """
 
     def __init__(
-        self, wire: Wire, job: Job, cost: float, watchdog: Watchdog, limits: Limits, telling: Telling, *, adopted: bool
+        self,
+        wire: Wire,
+        job: Job,
+        cost: float,
+        watchdog: Watchdog,
+        limits: Limits,
+        telling: Telling,
+        patience: Patience,
+        *,
+        adopted: bool,
     ) -> None:
         self.job = job
         self._wire, self._cost, self._watchdog = wire, cost, watchdog
-        self._limits, self._telling = limits, telling
+        self._limits, self._telling, self._patience = limits, telling, patience
         self._start = time.monotonic()
         self._last_queued = None if adopted else self._start
         self._first_working: float | None = None
         self._end: float | None = None
         self._silent_since: float | None = None
         self._looked = self._start
-        limit = watchdog.limit(job.url, cost)
-        self.blocking = ""
-        """The job at the head of a queue that stands still."""
-        self._queue = QueueWatch(stall_seconds=watchdog.stall_seconds, idle_seconds=limit)
+        self.blocking = Watched(job.id, "in_progress")
+        """What the server stands still over, once it does."""
+        self._queue = QueueWatch(stall_seconds=watchdog.stall_seconds, idle_seconds=patience.idle)
 
     @property
     def queue_seconds(self) -> float:
@@ -68,8 +92,8 @@ class Following:
         """Wait until the job is completed or failed.
 
         Raises:
-            LostError: the server died or forgot it, it stalled, or the queue before it stands still.
-            BackendError: the server wants another key.
+            LostError: the server is away or forgot it, it stalled, or the queue before it stands still.
+            FaultError: the server wants another key.
         """
         while True:
             record = await self._look()
@@ -88,8 +112,11 @@ class Following:
         except SilentError as error:
             now = time.monotonic()
             self._silent_since = self._silent_since or now
-            if error.dead or now - self._silent_since > self._limits.silent:
-                raise LostError(f"the server died: {error}") from error
+            silent = now - self._silent_since
+            if error.dead or silent > self._limits.silent:
+                self._patience.on_away(str(error))
+                if silent > self._patience.away:
+                    raise LostError(f"it has not answered for {silent:.0f} s: {error}", gone=False) from error
             return None
         self._silent_since = None
         if record is None:
@@ -111,6 +138,7 @@ class Following:
         if self.worked_seconds > limit:
             raise LostError(
                 f"the render did not end within {limit:.0f} s; out of memory, a server leaves jobs so for ever",
+                gone=False,
                 stalled=True,
             )
 
@@ -124,5 +152,5 @@ class Following:
         ahead = before.index(self.job.id) if self.job.id in before else 0
         still = self._queue.still(running, ahead, time.monotonic())
         if still is not None:
-            self.blocking = running[0] if running else ""
-            raise LostError(f"its queue has stood still for {still:.0f} s", stalled=True)
+            self.blocking = Watched(running[0], "in_progress") if running else Watched(self.job.id, "queued")
+            raise LostError(f"its queue has stood still for {still:.0f} s", gone=False, stalled=True)

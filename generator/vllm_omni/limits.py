@@ -13,6 +13,10 @@ class Limits:
     """For a question: health, a job's record, the list. The server answers in milliseconds, also while it renders."""
     silent: float = 90.0
     """A server whose jobs cannot be asked after for so long is dead, even if it takes connections."""
+    away: float = 60.0
+    """A job whose server does not answer is left to another one only after so long: the line may have failed, and not
+    the server. A finished clip that it does not hand over is asked for as long. Where no other server may have the
+    job, `patience` counts."""
     submit: float = 300.0
     """For a submission, its files included."""
     download: float = 600.0

@@ -121,6 +121,8 @@ def build(prompt: str, spec: RenderSpec, seed: int, config: VLLMOmniConfig, mode
     extra: dict[str, Any] = config.extra_params.model_dump(exclude_none=True, mode="json")
     if not spec.controls:
         extra.pop("control_guidance", None)  # without a control the server answers it with an error
+    if spec.source_video is not None and not spec.controls:
+        extra.setdefault("condition_video_keep", "last")  # the server's own choice would go on from the start
     extra["guardrails"] = spec.guardrails  # true as well: the server's own defaults for requests may say otherwise
     fields = {
         "prompt": prompt,

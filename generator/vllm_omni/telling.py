@@ -23,6 +23,11 @@ class Telling:
         """The server works on it."""
         self._now_and_then(Progress(seed=self._seed, stage="rendering", seconds=seconds, endpoint=endpoint))
 
+    def waiting(self, endpoint: str, note: str) -> None:
+        """Its server has a trouble that may pass: nothing is lost yet."""
+        self._last = "", ""
+        self._tell(Progress(seed=self._seed, stage="queued", endpoint=endpoint, note=note))
+
     def delivering(self, endpoint: str) -> None:
         """It is fetched."""
         self._now_and_then(Progress(seed=self._seed, stage="delivering", endpoint=endpoint))
@@ -32,7 +37,7 @@ class Telling:
         self._tell(Progress(seed=self._seed, stage="resubmitted", seconds=round(lost, 3), endpoint=endpoint, note=note))
 
     def abandoned(self, lost: float, endpoint: str, note: str) -> None:
-        """Nobody waits any more for what the server has worked on for `lost` seconds."""
+        """What the server has worked on for `lost` seconds is of no use to anybody."""
         self._tell(Progress(seed=self._seed, stage="abandoned", seconds=round(lost, 3), endpoint=endpoint, note=note))
 
     def _now_and_then(self, progress: Progress) -> None:

@@ -1,6 +1,8 @@
 """The calls to a vLLM-Omni server: each with its time limit, each failure with a name."""
 
 import asyncio
+import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -10,13 +12,15 @@ import httpx
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from generator.types import BackendError, RenderError
-from generator.vllm_omni.failures import BusyError, LostError, SilentError, refusal, unauthorized
+from generator.vllm_omni.failures import BusyError, FaultError, LostError, SilentError, refusal, unauthorized
 from generator.vllm_omni.limits import Limits
 from generator.vllm_omni.request import Request
 
 JOBS = "/v1/videos"
 DOWNLOADS = 3
-"""Tries to fetch a finished clip."""
+"""Tries at least to fetch a finished clip."""
+LONGEST_PAUSE_SECONDS = 10.0
+"""Between two of them."""
 
 
 class Fault(BaseModel):
@@ -67,6 +71,7 @@ class Wire:
     def __init__(self, client: httpx.AsyncClient, key: str | None, limits: Limits) -> None:
         self._client, self._limits = client, limits
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._key = (key or "").encode()
 
     async def health(self, url: str) -> None:
         """Ask whether the model is loaded.
@@ -111,7 +116,7 @@ class Wire:
             BusyError: nothing was taken.
             LostError: it may have been taken, and nobody can tell.
             RenderError: it was refused.
-            BackendError: the server is the wrong one, or broken.
+            FaultError: the server is the wrong one, or broken.
         """
         parts = [(name, (None, value.encode())) for name, value in request.fields.items()]
         files = [(up.name, (up.file_name, up.content, up.content_type)) for up in request.uploads]
@@ -127,20 +132,20 @@ class Wire:
             raise LostError(f"it did not answer the submission ({_said(error)})") from error
         if response.status_code in (200, 201, 202):
             with suppress(ValidationError):
-                return Record.model_validate_json(response.content)
-            raise BackendError(f"{url} did not answer the submission with a job. Is it vLLM-Omni?")
-        raise refusal(url, response.status_code, _message(response))
+                return Record.model_validate_json(self._told(response))
+            raise FaultError(f"{url} did not answer the submission with a job. Is it vLLM-Omni?", "it gave no job")
+        raise refusal(url, response.status_code, _message(self._told(response)))
 
     async def record(self, url: str, job: str) -> Record | None:
         """What became of a job; None: the server does not know it. The record counts, whatever its HTTP status.
 
         Raises:
             SilentError: no answer, or none that can be read.
-            BackendError: it wants another key.
+            FaultError: it wants another key.
         """
         response = await self._ask("GET", url, f"{JOBS}/{job}")
         with suppress(ValidationError):
-            return Record.model_validate_json(response.content)
+            return Record.model_validate_json(self._told(response))
         if response.status_code == 404:
             return None
         if response.status_code in (401, 403):
@@ -163,20 +168,23 @@ class Wire:
         """Delete a job: one that waits never runs, one that runs goes on unseen, a finished one's file goes.
 
         Raises:
-            SilentError: no answer.
+            SilentError: nobody says that it is gone.
         """
-        await self._ask("DELETE", url, f"{JOBS}/{job}")
+        response = await self._ask("DELETE", url, f"{JOBS}/{job}")
+        if response.status_code not in (200, 202, 204, 404, 410):
+            raise SilentError(f"it answers HTTP {response.status_code} when told to delete a job")
 
     async def download(self, url: str, job: str, to: Path, most_bytes: int) -> None:
-        """Write a finished job's clip to `to`.
+        """Write a finished job's clip to `to`, however often the connection breaks within `Limits.away`.
 
         Raises:
-            LostError: the server no longer has it, or does not hand it over.
+            LostError: the server no longer has it (gone), or does not hand it over.
             RenderError: it is larger than it can be.
             OSError: the disk failed.
         """
-        why = ""
-        for _ in range(DOWNLOADS):
+        started, pause, tries = time.monotonic(), self._limits.first_probe, 0
+        while True:
+            tries += 1
             try:
                 async with (
                     asyncio.timeout(self._limits.download),
@@ -185,11 +193,14 @@ class Wire:
                     if response.status_code == 200:
                         return await _write(response, to, most_bytes)
                     why = f"HTTP {response.status_code}"
-                    if response.status_code < 500:
-                        break
+                    if response.status_code in (404, 410, 422):
+                        raise LostError(f"it no longer has the finished clip ({why})")
             except (httpx.HTTPError, TimeoutError) as error:
                 why = _said(error)
-        raise LostError(f"it did not hand over the finished clip ({why})")
+            if tries >= DOWNLOADS and time.monotonic() - started > self._limits.away:
+                raise LostError(f"it did not hand over the finished clip ({why})", gone=False)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
     @asynccontextmanager
     async def _stream(self, url: str, path: str) -> AsyncIterator[httpx.Response]:
@@ -206,6 +217,10 @@ class Wire:
             raise SilentError(f"it cannot be reached ({_said(error)})", dead=True) from error
         except (httpx.HTTPError, TimeoutError) as error:
             raise SilentError(f"it does not answer ({_said(error)})") from error
+
+    def _told(self, response: httpx.Response) -> bytes:
+        """What a server says, without the key: an error may quote what it was sent."""
+        return response.content.replace(self._key, b"***") if self._key else response.content
 
     def _times(self, limit: float) -> httpx.Timeout:
         return httpx.Timeout(limit, connect=min(10.0, limit))
@@ -224,12 +239,12 @@ async def _write(response: httpx.Response, to: Path, most_bytes: int) -> None:
             file.write(chunk)
 
 
-def _message(response: httpx.Response) -> str:
+def _message(content: bytes) -> str:
     """The error's words: vLLM-Omni has several forms."""
     try:
-        body = response.json()
+        body = json.loads(content)
     except ValueError:
-        return response.text
+        return content.decode(errors="replace")
     found = body.get("error", body.get("detail", "")) if isinstance(body, dict) else body
     return str(found.get("message", found)) if isinstance(found, dict) else str(found)
 

@@ -92,6 +92,15 @@ def test_a_server_that_renders_nothing_is_said_at_once(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("runs/*/clips/*"))
 
 
+def test_a_run_whose_servers_are_not_there_says_where_it_lies_and_goes_on(tmp_path: Path) -> None:
+    with Omni() as server:
+        config = write_config(tmp_path, {"endpoints": [server.url]})
+    done = retake("run", config, "--json")  # it has gone
+    assert done.code == 1
+    assert json.loads(done.out)["run_dir"] == str(the_run(tmp_path))
+    assert f"To go on: retake run --resume {the_run(tmp_path)}" in done.err.replace("\n", " ")
+
+
 def test_a_missing_key_is_said_before_anything_is_written(tmp_path: Path) -> None:
     config = write_config(tmp_path, {"endpoints": ["http://127.0.0.1:1"], "api_key_env": "RETAKE_NO_SUCH_KEY"})
     done = retake("run", config)
@@ -113,23 +122,45 @@ def test_a_key_reaches_the_server_and_no_file(tmp_path: Path, monkeypatch: pytes
         assert b"hush-hush" not in file.read_bytes(), file
 
 
-def test_after_kill_9_no_finished_render_is_asked_for_again(tmp_path: Path) -> None:
+def test_after_kill_9_no_render_is_asked_for_twice(tmp_path: Path) -> None:
     with Omni(seconds=0.15) as server:
         process = start("run", write_config(tmp_path, {"endpoints": [server.url]}), log=tmp_path / "log")
         end = time.monotonic() + 60
-        while len(finished := sorted(tmp_path.glob("runs/*/clips/[!.]*.mp4"))) < 2:
+
+        def waiting() -> None:
             assert process.poll() is None, (tmp_path / "log").read_text()
             assert time.monotonic() < end
             time.sleep(0.005)
+
+        while len(list(tmp_path.glob("runs/*/clips/[!.]*.mp4"))) < 2:
+            waiting()
+        server.hold()
+        while not (slips := slips_of(tmp_path, server)):
+            waiting()
         stop(process, signal.SIGKILL)
+        assert slips_of(tmp_path, server) == slips
         finished = sorted(tmp_path.glob("runs/*/clips/[!.]*.mp4"))
         before, kept = server.submits, {clip: clip.read_bytes() for clip in finished}
-        assert len(finished) <= before < 6
+        assert len(finished) < before < 6
+        server.release()
         done = retake("run", "--resume", the_run(tmp_path))
         assert done.code == 0, done.err
-        assert server.submits - before <= 6 - len(finished)
+        assert server.submits == 6  # the one in flight is found again
+        assert server.jobs == {}
     assert len(clips(tmp_path)) == 6
+    assert not list(tmp_path.glob("runs/*/clips/.*"))
     assert all(clip.read_bytes() == content for clip, content in kept.items())
+
+
+def slips_of(folder: Path, server: Omni) -> list[Path]:
+    """The slips of the jobs that the server is rendering."""
+    running = [job.id for job in server.running()]
+    found = []
+    for path in folder.glob("runs/*/clips/.*.job"):
+        with suppress(FileNotFoundError):  # it may just have been delivered
+            if json.loads(path.read_text())["id"] in running:
+                found.append(path)
+    return found
 
 
 # Either server, as `vllm` would be: on a GPU that holds one at a time if its lock is asked for.

@@ -24,7 +24,7 @@ PROMPT = "A red ball rolls over a table."
 SPEC = RenderSpec(width=96, height=64, num_frames=9, fps=24, num_inference_steps=2)
 LONG = RenderSpec(width=256, height=192, num_frames=61, fps=24, num_inference_steps=60)
 """Two seconds or more."""
-IMPATIENT = Limits(patience=2.0)
+IMPATIENT = Limits(patience=2.0, away=1.0)
 
 
 def exact(clip: Clip) -> bool:
@@ -202,7 +202,7 @@ async def test_a_cancelled_queued_render_never_runs_and_a_running_one_goes_on(om
         running.cancel()
         cancelled = time.monotonic()
         await asyncio.gather(running, return_exceptions=True)
-        assert time.monotonic() - cancelled < 1
+        assert time.monotonic() - cancelled < 3  # the processor that answers is the one that renders
         (told,) = (progress for progress in heard if progress.stage == "abandoned")
         assert (told.seed, told.endpoint) == (4, omni.url)
         assert omni.ask("GET", "/v1/videos").json()["data"] == []  # forgotten over there

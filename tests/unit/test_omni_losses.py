@@ -19,6 +19,10 @@ SPEC = RenderSpec(width=64, height=48, num_frames=5, fps=24)
 IMPATIENT = dataclasses.replace(QUICK, patience=0.1)
 
 
+def lost(heard: list[Progress]) -> list[Progress]:
+    return [progress for progress in heard if progress.stage in ("resubmitted", "abandoned")]
+
+
 def job_files(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
@@ -119,10 +123,11 @@ async def test_a_render_that_was_only_slow_is_not_done_twice(tmp_path: Path) -> 
     async with Omni() as server, connected(server, stall_seconds=0.1, tell=heard.append) as omni:
         server.hold()
         work = asyncio.create_task(omni.render(PROMPT, SPEC, seed=3, to=tmp_path / "clip.mp4"))
-        await until(lambda: any(progress.stage == "resubmitted" for progress in heard))
+        await until(lambda: any("did not end within" in progress.note for progress in heard))
         server.release()
         clip = await work
     assert (server.submits, clip.rendering.attempts, clip.rendering.lost_seconds) == (1, 1, 0)
+    assert lost(heard) == []
     assert clip.rendering.render_seconds is None  # its last part was seen only
 
 
@@ -131,6 +136,8 @@ async def test_a_server_that_stands_still_for_good_is_named(tmp_path: Path) -> N
         server.hold()
         with pytest.raises(BackendError, match=r"the render did not end within 0 s; out of memory"):
             await omni.render(PROMPT, SPEC, seed=3, to=tmp_path / "clip.mp4")
+    assert server.deletes == 0  # the next session looks whether it has ended
+    assert job_files(tmp_path) == [".clip.mp4.job"]
 
 
 async def test_a_queue_that_stands_still_is_left_and_time_in_one_that_moves_is_no_fault(tmp_path: Path) -> None:
@@ -204,6 +211,7 @@ async def test_a_dead_engine_is_a_lost_job(tmp_path: Path) -> None:
         server.faults.failures.append(("EngineDeadError", "EngineCore encountered an issue."))
         clip = await omni.render(PROMPT, SPEC, seed=3, to=tmp_path / "clip.mp4")
     assert clip.rendering.attempts == 2
+    assert clip.notes[0].startswith("It was sent 2 times, as servers failed or lost it: 0 s of their work gave")
 
 
 async def test_out_of_memory_is_not_sent_again_and_the_server_is_asked_first(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ async def test_a_shift_that_nobody_chose_is_left_to_the_server(tmp_path: Path) -
     async with Omni() as server, connected(server) as omni:
         await omni.render(PROMPT, SPEC, seed=7, to=tmp_path / "clip.mp4")
     assert "flow_shift" not in server.forms[0].form
-    assert "extra_params" not in server.forms[0].form
+    assert server.forms[0].extra == {"guardrails": True}
 
 
 async def test_settings_of_the_config_are_sent_with_every_render(tmp_path: Path) -> None:
@@ -98,7 +98,9 @@ async def test_a_control_goes_along_with_its_size_named_as_a_tier(tmp_path: Path
         clip = await omni.render(PROMPT, asked, seed=7, to=tmp_path / "clip.mp4")
     job = server.forms[0]
     assert (job.text("control_type"), job.form["control_reference"].content) == ("edge", edge.read_bytes())
-    assert job.extra == {"resolution": "256", "edge": {"control_weight": 0.5}, "control_guidance": 2.0}
+    assert job.extra == {
+        "resolution": "256", "edge": {"control_weight": 0.5}, "control_guidance": 2.0, "guardrails": True,
+    }  # fmt: skip
     assert "input_reference" not in job.form
     assert (clip.effective.width, clip.effective.height) == (192, 320)
     assert [note.partition(":")[0] for note in clip.notes] == [
@@ -323,6 +325,14 @@ async def test_a_refused_submission_is_not_repeated(
             await omni.render(PROMPT, SPEC, seed=1, to=tmp_path / "clip.mp4")
         assert sum(heard.method == "POST" for heard in server.heard) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_key_that_the_server_repeats_is_not(tmp_path: Path) -> None:
+    async with Omni(key="hush-hush") as server, connected(server, key="hush-hush") as omni:
+        server.faults.answers.append(error(400, f"{'x' * 380} Bearer hush-hush is no field"))
+        with pytest.raises(RenderError) as caught:
+            await omni.render(PROMPT, SPEC, seed=1, to=tmp_path / "clip.mp4")
+    assert "hus" not in str(caught.value)
 
 
 async def test_a_missing_folder_costs_no_render(tmp_path: Path) -> None:

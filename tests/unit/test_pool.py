@@ -227,15 +227,13 @@ async def test_a_turn_given_in_the_moment_of_a_cancellation_goes_to_the_next() -
     await second
 
 
-async def test_who_asks_and_is_cancelled_leaves_the_asking_to_the_others() -> None:
-    health = Health()
+async def test_who_waits_no_longer_leaves_the_answer_to_the_others() -> None:
     slow = asyncio.Event()
     asked: list[str] = []
 
     async def probe(url: str) -> bool:
         asked.append(url)
-        if len(asked) == 1:
-            await slow.wait()
+        await slow.wait()
         return True
 
     urls = Pool([A], 1, probe, patience=5, first_probe=0.01)
@@ -247,12 +245,52 @@ async def test_who_asks_and_is_cancelled_leaves_the_asking_to_the_others() -> No
     await settle()
     first.cancel()
     await asyncio.gather(first, return_exceptions=True)
+    slow.set()
     async with asyncio.timeout(1):
         while not given:
             await asyncio.sleep(0.005)
-    assert (asked, health.asked) == ([A, A], [])
+    assert asked == [A]
     done.set()
     await second
+
+
+async def test_an_endpoint_that_hangs_keeps_nobody_from_one_that_is_free() -> None:
+    asked: list[str] = []
+
+    async def hangs(url: str) -> bool:
+        asked.append(url)
+        await asyncio.Event().wait()
+        return True
+
+    urls = Pool([A, B], 1, hangs, patience=5, first_probe=0.001)
+    given, done = list[str](), asyncio.Event()
+    async with urls.turn(avoid=[A]) as url:
+        assert url == B
+        urls.set_aside(A, "it died")
+        await asyncio.sleep(0.002)
+        waiting = asyncio.create_task(taken(urls, done, given))
+        while not asked:
+            await asyncio.sleep(0.001)
+    await settle()
+    assert (given, asked) == ([B], [A])
+    done.set()
+    await waiting
+    await settle()
+    assert asyncio.all_tasks() == {asyncio.current_task()}  # nobody waits, so nobody asks
+    async with asyncio.timeout(1), urls.turn() as url:
+        assert url == B
+
+
+async def test_who_has_given_up_asks_everybody_a_last_time() -> None:
+    health = Health()
+    urls = pool(A, B, health=health, patience=0.05)
+    urls._endpoints[A].pause = 60.0  # its next look would come too late
+    urls.set_aside(A, "it died")
+    urls.set_aside(B, "it died")
+    health.well.add(A)
+    async with asyncio.timeout(1), urls.turn() as url:
+        assert url == A
+    assert health.asked.count(A) == 1
 
 
 async def test_an_endpoint_at_abandoned_work_is_busy_for_that_time() -> None:
