@@ -2,31 +2,36 @@
 
 python -m benchmarks.diffusers --tiny            # tiny random Cosmos3 on whatever torch finds; under a minute on a CPU
 python -m benchmarks.diffusers --tiny --write    # and into docs/diffusers-benchmark.md
+python -m benchmarks.diffusers --random-nano     # Cosmos3-Nano's real size with random weights: a GPU of 80 GB
 python -m benchmarks.diffusers --model FOLDER    # a real checkpoint
 
-Runs where torch and Diffusers are: for --tiny, in the environment that tests/real/provision.py builds.
+Runs where torch and Diffusers are: in the environment that tests/real/provision.py builds, or, for a GPU, where
+torch and the extra `bench` are installed.
 """
 
 import argparse
 import asyncio
 import importlib
+import multiprocessing
 import os
-import shlex
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import fmean, median
+from statistics import fmean
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import psutil
 
+from benchmarks import random_nano
+from benchmarks.diffusers_page import PAGE, Side, page
 from generator.config import DiffusersConfig
 from generator.diffusers import Diffusers
 from generator.diffusers.torch_pipeline import TorchPipeline
@@ -37,23 +42,25 @@ from tests.real.provision import QUIET, provide
 PROMPT = "A sailing boat on a lake at dawn, mountains behind. The camera pushes in."
 TINY = {"width": 192, "height": 128, "num_frames": 25, "num_inference_steps": 4}
 REAL = {"width": 832, "height": 480, "num_frames": 189, "num_inference_steps": 35}
-PAGE = Path(__file__).parents[1] / "docs" / "diffusers-benchmark.md"
+
+
+Name = Literal["bare", "ours"]
+SIDES: tuple[Name, Name] = ("bare", "ours")
 
 
 @dataclass(frozen=True)
-class Side:
-    """One way of doing the work, once."""
+class Work:
+    """What both sides do."""
 
-    wall: float
-    """Seconds for all clips, files included."""
-    memory: float
-    """Peak MiB: of the GPU's tensors, or of the process on a CPU."""
-    idle: float | None
-    """Share of the time in which the GPU ran nothing; None on a CPU, or without NVML."""
-    cpu: float
-    """Processor seconds of this process: unlike wall seconds, hardly touched by what else runs."""
-    encoding: float = 0.0
-    """Seconds of it in which only the encoder worked."""
+    model: Path | None
+    """Folder of a checkpoint. None: `random_nano`."""
+    spec: RenderSpec
+    clips: int
+
+    @property
+    def seeds(self) -> range:
+        """Of the clips."""
+        return range(1, self.clips + 1)
 
 
 class Sampler:
@@ -104,7 +111,7 @@ class Sampler:
 
 
 @contextmanager
-def shared(model: Path, spec: RenderSpec) -> Iterator[tuple[Any, Any, Any, Diffusers]]:
+def shared(work: Work) -> Iterator[tuple[Any, Any, Any, Diffusers]]:
     """torch, the device, the bare pipeline, and our backend over the very same one."""
     os.environ.update(QUIET)
     torch, library = importlib.import_module("torch"), importlib.import_module("diffusers")
@@ -112,16 +119,22 @@ def shared(model: Path, spec: RenderSpec) -> Iterator[tuple[Any, Any, Any, Diffu
     place = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if place.type == "cpu":  # else its threads wait for one another whenever the encoder has the core of one of them
         torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) - 1))
-    base = library.Cosmos3OmniPipeline.from_pretrained(
-        str(model),
-        dtype=torch.bfloat16 if place.type == "cuda" else torch.float32,
-        local_files_only=True,
-        enable_safety_checker=False,
-    ).to(place)
+    if work.model is None:
+        if place.type == "cpu":
+            raise SystemExit("--random-nano needs a GPU: 32 GB of weights. Use --tiny here.")
+        base = random_nano.build(torch, library, place)
+    else:
+        base = library.Cosmos3OmniPipeline.from_pretrained(
+            str(work.model),
+            dtype=torch.bfloat16 if place.type == "cuda" else torch.float32,
+            local_files_only=True,
+            enable_safety_checker=False,
+        ).to(place)
     pipeline = TorchPipeline(torch, library, base, place, "cosmos3", None)
-    backend = Diffusers(DiffusersConfig(model=str(model)), load_pipeline=lambda *_: pipeline)
+    config = DiffusersConfig(model=str(work.model or random_nano.NAME), family="cosmos3")
+    backend = Diffusers(config, load_pipeline=lambda *_: pipeline)
     with tempfile.TemporaryDirectory() as scratch:
-        bare(torch, base, spec, [0], Path(scratch))  # the first render of a process is slower
+        bare(torch, base, work.spec, [0], Path(scratch))  # the first render of a process is slower
     yield torch, place, base, backend
 
 
@@ -153,35 +166,58 @@ async def ours(backend: Diffusers, spec: RenderSpec, seeds: Sequence[int], folde
     await asyncio.gather(*(backend.render(PROMPT, spec, seed=seed, to=folder / f"{seed}.mp4") for seed in seeds))
 
 
-async def measure(model: Path, spec: RenderSpec, clips: int, rounds: int) -> tuple[list[Side], list[Side], str]:
+async def measure(work: Work, rounds: int) -> tuple[list[Side], list[Side], str]:
     """Both sides in turn, the first of a round changing; and what they ran on."""
-    seeds, load = range(1, clips + 1), os.getloadavg()[0]
-    sides: dict[str, list[Side]] = {"bare": [], "ours": []}
-    with shared(model, spec) as (torch, place, base, backend), tempfile.TemporaryDirectory() as scratch:
+    load = os.getloadavg()[0]
+    sides: dict[Name, list[Side]] = {"bare": [], "ours": []}
+    with shared(work) as (torch, place, base, backend), tempfile.TemporaryDirectory() as scratch:
         await backend.load()
         for turn in range(rounds):
-            folders = {name: Path(scratch) / f"{name}-{turn}" for name in sides}
-            for name in sorted(sides, reverse=bool(turn % 2)):
+            folders = {name: Path(scratch) / f"{name}-{turn}" for name in SIDES}
+            for name in SIDES[:: -1 if turn % 2 == 0 else 1]:
                 folders[name].mkdir()
-                encoding = 0.0
-                with Sampler(torch, place) as sampler:
-                    begun, used = time.perf_counter(), time.process_time()
-                    if name == "bare":
-                        encoding = await asyncio.to_thread(bare, torch, base, spec, seeds, folders[name])
-                    else:
-                        await ours(backend, spec, seeds, folders[name])
-                    wall, used = time.perf_counter() - begun, time.process_time() - used
-                sides[name].append(Side(wall, sampler.memory, sampler.idle, used, encoding))
-                print(f"round {turn + 1} {name}: {wall:.2f} s", file=sys.stderr)
-            for seed in seeds:
-                a, b = (folders[name] / f"{seed}.mp4" for name in sides)
+                sides[name].append(await once(name, torch, place, base, backend, work, folders[name]))
+                print(f"round {turn + 1} {name}: {sides[name][-1].wall:.2f} s", file=sys.stderr)
+            for seed in work.seeds:
+                a, b = (folders[name] / f"{seed}.mp4" for name in SIDES)
                 if a.read_bytes() != b.read_bytes():
                     raise RuntimeError(f"seed {seed}: the two sides gave different files, so they did different work")
         device = torch.cuda.get_device_name(place) if place.type == "cuda" else processor()
         versions = f"diffusers {importlib.import_module('diffusers').__version__}, torch {torch.__version__}"
         await backend.close()
+    if place.type == "cpu":  # this process has done both by now: its memory says nothing about either
+        for name in SIDES:
+            with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+                memory = await asyncio.wrap_future(process.submit(alone, name, work))
+            sides[name] = [replace(side, memory=memory) for side in sides[name]]
     machine = f"{device}; {versions}, Python {sys.version.split()[0]}; load average before it {load:.1f}"
     return sides["bare"], sides["ours"], machine
+
+
+async def once(name: Name, torch: Any, place: Any, base: Any, backend: Diffusers, work: Work, folder: Path) -> Side:
+    """One side does the work."""
+    encoding = 0.0
+    with Sampler(torch, place) as sampler:
+        begun, used = time.perf_counter(), time.process_time()
+        if name == "bare":
+            encoding = await asyncio.to_thread(bare, torch, base, work.spec, work.seeds, folder)
+        else:
+            await ours(backend, work.spec, work.seeds, folder)
+        wall, used = time.perf_counter() - begun, time.process_time() - used
+    return Side(wall, sampler.memory, place.type == "cuda", sampler.idle, used, encoding)
+
+
+def alone(name: Name, work: Work) -> float:
+    """Peak MiB of a process that does one side's work, and nothing else. For a process of its own."""
+
+    async def run() -> float:
+        with shared(work) as (torch, place, base, backend), tempfile.TemporaryDirectory() as scratch:
+            await backend.load()
+            side = await once(name, torch, place, base, backend, work, Path(scratch))
+            await backend.close()
+        return side.memory
+
+    return asyncio.run(run())
 
 
 def processor() -> str:
@@ -191,82 +227,26 @@ def processor() -> str:
     return f"{names[0] if names else 'CPU'}, {len(os.sched_getaffinity(0))} cores"
 
 
-TEXT = """# The in-process backend beside the bare pipeline
-
-Made by `{command}` on {machine}.
-
-{clips} clips of {width}x{height}, {frames} frames, {steps} steps, from {what}; {rounds} rounds, the two sides in turn.
-Both use the very same loaded pipeline and the same H.264 encoder, and gave byte-for-byte the same files.
-
-* *bare*: a script that calls the pipeline and then encodes, one clip after the other.
-* *ours*: the backend `diffusers`, asked for all clips at once: a clip is encoded while the next one renders, and the
-  checks of every finished file (decodable, frames, size, rate) are made as well.
-
-| | wall, median (min-max) | a clip | processor time | peak memory ({memory}) | GPU idle |
-|---|---|---|---|---|---|
-{rows}
-
-**Wall ratio ours / bare: {ratio:.2f}** (median of the rounds' own ratios: {ratios}). The encoder took {encode:.1%} of
-the bare side's time, so {bound:.2f} is the best that hiding it behind the next render could give. What
-the ratio of a round differs by, and whatever lies under that, is what else the machine was doing.
-{remark}"""
-ON_A_CPU = """
-On a CPU there is no device to keep busy: torch was given all cores but one, which is left to the encoder on both sides.
-The tiny model's rendering time says nothing about a real checkpoint's.
-"""
-
-
-def page(args: argparse.Namespace, spec: RenderSpec, bare_: list[Side], ours_: list[Side], machine: str) -> str:
-    """The page, as Markdown."""
-    ratios = [b.wall / a.wall for a, b in zip(bare_, ours_, strict=True)]
-    encode = median(side.encoding / side.wall for side in bare_)
-    on_gpu = bare_[0].idle is not None
-
-    def row(name: str, sides: list[Side]) -> str:
-        walls = sorted(side.wall for side in sides)
-        idle = f"{fmean(side.idle or 0 for side in sides):.0%}" if on_gpu else "-"
-        return (
-            f"| {name} | {median(walls):.2f} s ({walls[0]:.2f}-{walls[-1]:.2f}) | {median(walls) / args.clips:.2f} s "
-            f"| {median(side.cpu for side in sides):.2f} s "
-            f"| {max(side.memory for side in sides):.0f} MiB | {idle} |"
-        )
-
-    return TEXT.format(
-        command=shlex.join(["python", "-m", "benchmarks.diffusers", *args.shown]),
-        machine=machine,
-        clips=args.clips,
-        width=spec.width,
-        height=spec.height,
-        frames=spec.num_frames,
-        steps=spec.num_inference_steps,
-        what="a tiny random Cosmos3" if args.tiny else args.model.name,
-        rounds=args.rounds,
-        rows=f"{row('bare', bare_)}\n{row('ours', ours_)}",
-        memory="the GPU's tensors" if on_gpu else "the process",
-        ratio=median(ratios),
-        ratios=", ".join(f"{ratio:.2f}" for ratio in ratios),
-        encode=encode,
-        bound=1 - encode * (args.clips - 1) / args.clips,
-        remark="" if on_gpu else ON_A_CPU,
-    )
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.diffusers", description=__doc__.splitlines()[0])
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--tiny", action="store_true", help="the tiny random Cosmos3 of tests/real")
+    which.add_argument("--random-nano", action="store_true", help=f"{random_nano.NAME}, on a GPU")
     which.add_argument("--model", type=Path, help="folder of a Cosmos3 checkpoint")
     parser.add_argument("--clips", type=int, default=4, help="clips a round (default: 4)")
     parser.add_argument("--rounds", type=int, default=3, help="rounds (default: 3)")
+    parser.add_argument("--steps", type=int, help="denoising steps (default: 4 for --tiny, else 35)")
     parser.add_argument("--write", action="store_true", help="write docs/diffusers-benchmark.md")
     args = parser.parse_args(argv)
     args.shown = list(argv if argv is not None else sys.argv[1:])
     if args.model is not None:
         args.shown = [word if word != str(args.model) else args.model.name for word in args.shown]
     model = provide().models / "cosmos3" if args.tiny else args.model
-    spec = RenderSpec.model_validate({"fps": 24, "guardrails": False, **(TINY if args.tiny else REAL)})
-    text = page(args, spec, *asyncio.run(measure(model, spec, args.clips, args.rounds)))
+    size = TINY if args.tiny else REAL
+    steps = {} if args.steps is None else {"num_inference_steps": args.steps}
+    spec = RenderSpec.model_validate({"fps": 24, "guardrails": False, **size, **steps})
+    text = page(args, spec, *asyncio.run(measure(Work(model, spec, args.clips), args.rounds)))
     if args.write:
         PAGE.write_text(text, encoding="utf-8")
     print(text)

@@ -46,8 +46,11 @@ class Script:
     """What pipelines do, and a record of what was asked of them. Shared by all devices of a backend."""
 
     step_seconds: float = 0.0
+    load_gate: threading.Event | None = None
+    """A load waits until it is set."""
     fits_with: Offload = "none"
     """The weakest offload under which a render fits into memory."""
+    offload_failure: Exception | None = None
     fixed_steps: int | None = None
     makes_sound: bool = False
     guardrails: Literal["on", "off", "none"] | None = None
@@ -64,6 +67,9 @@ class Script:
     watched: list[Watched] = field(default_factory=list)
     """Frames that an encoder waits at."""
     loaded: list[str | None] = field(default_factory=list)
+    """Devices that a load began for."""
+    loads_ended: threading.Event = field(default_factory=threading.Event)
+    """A load ended, however."""
     renders: list[tuple[str | None, int, str]] = field(default_factory=list)
     """Device, seed and thread of each render that began."""
     steps: dict[int, int] = field(default_factory=dict)
@@ -76,6 +82,11 @@ class Script:
     def load(self, config: DiffusersConfig, _family: Family, device: str | None) -> "Scripted":
         """A `LoadPipeline`."""
         self.loaded.append(device)
+        try:
+            while self.load_gate is not None and not self.load_gate.is_set():
+                time.sleep(0.002)
+        finally:
+            self.loads_ended.set()
         return Scripted(self, device, config.offload)
 
 
@@ -124,6 +135,8 @@ class Scripted:
         return Film(frames, spec.num_inference_steps, guardrails, sound)
 
     def offload(self, how: Offload) -> None:
+        if self.script.offload_failure is not None:
+            raise self.script.offload_failure
         self.offloaded = how
         self.script.offloads.append(how)
 

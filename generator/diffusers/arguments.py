@@ -11,7 +11,7 @@ from generator.types import RenderError, RenderSpec
 PIXELS = {"cosmos3": 16, "cosmos3_distilled": 16, "predict2.5": 16, "cogvideox": 8}
 """What width and height are multiples of."""
 CONDITIONING_FRAMES = 5
-"""Of a source video: two latent frames, as the pipelines take them by default."""
+"""Of a source video, from its end: two latent frames, as many as the pipelines take by default."""
 
 
 def check(able: Capabilities, family: Family, spec: RenderSpec) -> None:
@@ -78,6 +78,8 @@ def call(family: Family, prompt: str, spec: RenderSpec) -> tuple[dict[str, Any],
         "guidance_scale": spec.guidance_scale,
     }
     notes: list[str] = []
+    if spec.source_video is not None:
+        notes.append(f"The clip starts with the last {CONDITIONING_FRAMES} frames of {spec.source_video.name}.")
     if family in {"cosmos3", "cosmos3_distilled"}:
         caption = stamped(prompt, spec)
         # beside a JSON caption the pipeline's English sentences on size and duration would stand behind its last brace
@@ -88,8 +90,6 @@ def call(family: Family, prompt: str, spec: RenderSpec) -> tuple[dict[str, Any],
             "add_resolution_template": templates,
             "add_duration_template": templates,
         }
-        if spec.source_video is not None:
-            notes.append(f"The clip starts with the first {CONDITIONING_FRAMES} frames of {spec.source_video.name}.")
     match family:
         case "cosmos3":
             given |= {
@@ -104,8 +104,6 @@ def call(family: Family, prompt: str, spec: RenderSpec) -> tuple[dict[str, Any],
         case "predict2.5":
             # the pipeline puts its own negative prompt where it is given None
             given |= {"negative_prompt": spec.negative_prompt, "num_latent_conditional_frames": 2}
-            if spec.source_video is not None:
-                notes.append(f"The clip starts with the last {CONDITIONING_FRAMES} frames of {spec.source_video.name}.")
         case "cogvideox":
             given["negative_prompt"] = spec.negative_prompt
     return given, tuple(notes)

@@ -16,7 +16,7 @@ from generator.config import DiffusersConfig
 from generator.delivery import STORAGE_ERRORS, deliver, taken_back, written_aside
 from generator.diffusers import film, loading, source
 from generator.diffusers.arguments import check
-from generator.diffusers.device import Device, Listener, Rendered
+from generator.diffusers.device import CLOSED, Device, Listener, Rendered
 from generator.diffusers.film import StoppedError
 from generator.diffusers.pipeline import LoadPipeline
 from generator.probe import verify
@@ -24,7 +24,6 @@ from generator.types import BackendError, Clip, Progress, RenderError, Rendering
 
 DIFFUSERS_VERSION = 1
 """Goes up with every change that changes pixels: finished renders are remembered under it."""
-CLOSED = "The Diffusers backend is closed. Make a new one to render again."
 
 log = logging.getLogger("generator.diffusers")
 
@@ -58,7 +57,7 @@ class Diffusers:
         self._config, self._tell, self._load_pipeline = config, tell, load_pipeline
         self._family = family(config)
         self._able: Capabilities = capabilities(config)
-        self._loading = asyncio.Lock()
+        self._loading: asyncio.Task[None] | None = None
         self._devices: list[Device] = []
         self._is_closed = False
         self._free: asyncio.Queue[Device] = asyncio.Queue()
@@ -75,40 +74,60 @@ class Diffusers:
     async def load(self, *, guardrails: bool = False) -> None:
         """Load the checkpoint onto every device, once. A render loads it as well, where this was not called.
 
+        Whoever is cancelled here waits no longer; the load goes on for the others and the next, until `close`.
+
         Args:
             guardrails: load the safety checks too, so that missing ones are found out now.
 
         Raises:
             BackendError: Diffusers, torch, the checkpoint or the checks are missing; names the cure.
         """
-        async with self._loading:
-            if self._is_closed:
-                raise BackendError(CLOSED)
-            if not self._devices:
-                devices = [
-                    Device(name, self._config, self._family, self._load_pipeline)
-                    for name in self._config.devices or (None,)
-                ]
-                try:
-                    for device in devices:  # one after the other: loading patches torch for the whole process
-                        await device.load()
-                except BaseException:
-                    await _closed(devices)
-                    raise
-                self._devices = devices
-                for device in devices:
-                    self._free.put_nowait(device)
-        if guardrails and self._able.guardrails != "none":
-            for device in self._devices:
-                await device.guard()
+        if self._is_closed:
+            raise BackendError(CLOSED)
+        if self._loading is None:
+            self._loading = asyncio.create_task(self._load_devices())
+            self._loading.add_done_callback(self._load_ended)
+        try:
+            await asyncio.shield(self._loading)
+            if guardrails and self._able.guardrails != "none":
+                for device in self._devices:
+                    await device.guard()
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if self._is_closed and not (task and task.cancelling()):  # the load was cancelled, by `close`
+                raise BackendError(CLOSED) from None
+            log.info("cancelled: %s goes on loading, for the next render or until it is dropped", self._config.model)
+            raise
 
     async def close(self) -> None:
-        """Wait for what cannot be stopped, drop the models and give their memory back. Renders no more."""
-        async with self._loading:
-            self._is_closed = True
-            devices, self._devices = self._devices, []
+        """Wait for what cannot be stopped, drop the models and give their memory back. Renders no more.
+
+        A load is not waited for: it goes on, and what comes of it is dropped in its thread.
+        """
+        self._is_closed = True
+        if self._loading is not None and not self._loading.done():
+            self._loading.cancel()
+            await asyncio.wait([self._loading])
+        devices, self._devices = self._devices, []
+        await _closed(devices)
+        await asyncio.to_thread(self._encoders.shutdown)
+
+    async def _load_devices(self) -> None:
+        devices: list[Device] = []
+        try:
+            for name in self._config.devices or (None,):
+                devices.append(Device(name, self._config, self._family, self._load_pipeline))
+                await devices[-1].load()  # one after the other: loading patches torch for the whole process
+        except BaseException:
             await _closed(devices)
-            await asyncio.to_thread(self._encoders.shutdown)
+            raise
+        self._devices = devices
+        for device in devices:
+            self._free.put_nowait(device)
+
+    def _load_ended(self, loading: "asyncio.Task[None]") -> None:
+        if loading.cancelled() or loading.exception() is not None:  # nobody may be left to ask it
+            self._loading = None  # the next one tries again
 
     async def render(self, prompt: str, spec: RenderSpec, *, seed: int, to: Path) -> Clip:
         """Render one clip into the file `to`, which appears only when it is finished.
@@ -126,7 +145,13 @@ class Diffusers:
             part.touch()  # a folder that is missing or read-only is found out before a render is spent on it
             if not self._devices:
                 self._tell(Progress(seed=seed, stage="queued", note="the checkpoint is being loaded"))
-            await self.load()
+            try:
+                await self.load()
+            except asyncio.CancelledError:
+                if not self._is_closed:
+                    note = "cancelled; the checkpoint goes on loading, which cannot be stopped"
+                    self._tell(Progress(seed=seed, stage="queued", note=note))
+                raise
             listener = Listener(seed, self._tell)
             asked = time.perf_counter()
             if self._in_memory.locked() or self._free.empty():
@@ -220,7 +245,7 @@ def _check(able: Capabilities, kind: Family, spec: RenderSpec) -> None:
     if spec.first_frame is not None:
         first_frame.load(spec.first_frame, spec.width, spec.height)
     if spec.source_video is not None:
-        source.load(spec.source_video, spec.width, spec.height, last=kind == "predict2.5")
+        source.load(spec.source_video, spec.width, spec.height)
 
 
 def _encoded(finish: Callable[[], Clip], spec: RenderSpec) -> Clip:
@@ -238,5 +263,4 @@ def _encoded(finish: Callable[[], Clip], spec: RenderSpec) -> Clip:
 
 
 async def _closed(devices: Sequence[Device]) -> None:
-    for device in devices:
-        await device.close()
+    await asyncio.gather(*(device.close() for device in devices))

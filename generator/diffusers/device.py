@@ -1,26 +1,31 @@
 """One device: a pipeline, the one thread that works it, and what becomes of a render that does not fit."""
 
 import asyncio
+import logging
 import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
 from generator.capabilities import Family
 from generator.config import DiffusersConfig
 from generator.diffusers.arguments import check_checkpoint
-from generator.diffusers.failures import is_out_of_memory, not_loaded, of_render, out_of_memory
+from generator.diffusers.failures import Shortage, not_loaded, of_render, out_of_memory, shortage
 from generator.diffusers.film import StoppedError
 from generator.diffusers.pipeline import Film, LoadPipeline, Offload, Pipeline
+from generator.diffusers.worker import HaltedError, Worker
 from generator.types import BackendError, Progress, RenderSpec, Tell
 
-STRONGER: dict[Offload, Offload] = {"none": "model", "model": "sequential"}
+CLOSED = "The Diffusers backend is closed. Make a new one to render again."
 TELL_SECONDS = 1.0
 """Between two words on the steps of one render."""
 
 T = TypeVar("T")
+
+log = logging.getLogger("generator.diffusers")
 
 
 class Listener:
@@ -97,47 +102,96 @@ class Device:
         self._name, self._config, self._family, self._load = name, config, family, load
         self._offload: Offload = config.offload
         self._pipeline: Pipeline | None = None
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"diffusers-{name or 'device'}")
+        self._thread = Worker(f"diffusers-{name or 'device'}")
+        self._lock = threading.Lock()
+        self._is_loading = self._is_dropped = False
 
     async def load(self) -> None:
-        """Load the checkpoint.
+        """Load the checkpoint. Whoever is cancelled here waits no longer; the thread goes on until `close`.
 
         Raises:
             BackendError: it cannot be loaded; names the cure.
         """
-        await self._run(self._loaded)
+        await asyncio.wrap_future(self._submit(self._loaded))
 
     async def guard(self) -> None:
-        """Load the safety checks.
+        """Load the safety checks. Cancelled as `load` is.
 
         Raises:
             BackendError: they cannot be loaded; names the cure.
         """
-        await self._run(lambda: self._loaded().guard())
+        await asyncio.wrap_future(self._submit(lambda: self._guarded(self._loaded())))
 
     def submit(self, prompt: str, spec: RenderSpec, listener: Listener) -> "Future[Rendered]":
         """Hand a render to the thread."""
-        return self._thread.submit(self._render, prompt, spec, listener)
+        return self._submit(lambda: self._render(prompt, spec, listener))
 
     async def close(self) -> None:
-        """Wait for the thread, drop the pipeline and give its memory back."""
-        try:
-            await self._run(self._drop)
-        finally:
-            await asyncio.to_thread(self._thread.shutdown)
+        """Wait for a render, drop the pipeline and give its memory back.
 
-    async def _run(self, work: Callable[[], T]) -> T:
-        return await asyncio.wrap_future(self._thread.submit(work))
+        A load is not waited for, which may be a long download or stuck: the thread drops what comes of it. Nor is a
+        render, once the waiting for it is cancelled.
+        """
+        with self._lock:
+            self._is_dropped = True
+            is_loading = self._is_loading
+        dropped = self._thread.submit(self._drop)
+        if is_loading:
+            log.info("closed while %s loads: that goes on, and is dropped when it ends", self._config.model)
+            self._thread.leave()
+            return
+        try:
+            await asyncio.wrap_future(dropped)
+        except asyncio.CancelledError:
+            self._thread.leave()
+            raise
+        self._thread.end()
+
+    def _submit(self, work: Callable[[], T]) -> "Future[T]":
+        if self._is_dropped:
+            raise BackendError(CLOSED)
+
+        def made() -> T:
+            try:
+                return work()
+            except HaltedError:
+                pass  # and not raised from here: its traceback holds what was half loaded
+            raise BackendError(CLOSED)
+
+        return self._thread.submit(made)
+
+    @contextmanager
+    def _loading(self) -> Iterator[None]:
+        """Around what `close` does not wait for.
+
+        Raises:
+            BackendError: the device is closed.
+        """
+        with self._lock:
+            if self._is_dropped:
+                raise BackendError(CLOSED)
+            self._is_loading = True
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._is_loading = False
 
     def _loaded(self) -> Pipeline:
         if self._pipeline is None:
-            try:
-                self._pipeline = self._load(self._config, self._family, self._name)
-            except BackendError:
-                raise
-            except Exception as error:
-                raise not_loaded(self._config, error) from error
+            with self._loading():
+                try:
+                    self._pipeline = self._load(self._config, self._family, self._name)
+                except BackendError:
+                    raise
+                except Exception as error:
+                    raise not_loaded(self._config, error) from error
+                self._offload = self._config.offload
         return self._pipeline
+
+    def _guarded(self, pipeline: Pipeline) -> None:
+        with self._loading():
+            pipeline.guard()
 
     def _drop(self) -> None:
         pipeline, self._pipeline = self._pipeline, None
@@ -148,35 +202,45 @@ class Device:
         listener.begin()
         pipeline = self._loaded()
         check_checkpoint(spec, self._config.model, pipeline.fixed_steps, makes_sound=pipeline.makes_sound)
+        if spec.guardrails:
+            self._guarded(pipeline)
         # a distilled pipeline calls nobody between its steps
         listener.interruptible = pipeline.fixed_steps is None
         lost, attempts = 0.0, 1
         notes: tuple[str, ...] = ()
         made = self._attempt(pipeline, prompt, spec, listener)
-        if isinstance(made, str):
-            stronger = STRONGER.get(self._offload)
+        if isinstance(made, Shortage):
+            stronger = made.stronger(self._offload)
             pipeline.free()
             if not self._config.offload_on_oom or stronger is None:
                 raise out_of_memory(spec, self._offload, made)
+            self._strengthen(pipeline, stronger, spec, made)
             lost, attempts = listener.seconds, 2
-            pipeline.offload(stronger)
-            self._offload = stronger
             notes = (f"Out of memory: rendered with offload {stronger}, which is kept from now on.",)
             listener.say(Progress(seed=listener.seed, stage="resubmitted", seconds=lost, note=notes[0]))
             made = self._attempt(pipeline, prompt, spec, listener)
-            if isinstance(made, str):
+            if isinstance(made, Shortage):
                 pipeline.free()
                 raise out_of_memory(spec, stronger, made)
         seconds = round(listener.seconds - lost, 3)
         return Rendered(made, pipeline.version, seconds, attempts, lost, notes)
 
-    def _attempt(self, pipeline: Pipeline, prompt: str, spec: RenderSpec, listener: Listener) -> Film | str:
-        """The film, or what was said where memory ran out. As a value: the error's traceback holds the tensors."""
+    def _strengthen(self, pipeline: Pipeline, stronger: Offload, spec: RenderSpec, short: Shortage) -> None:
+        try:
+            pipeline.offload(stronger)
+        except Exception as error:
+            self._drop()  # its models may lie half here and half there: the next render loads it anew
+            raise out_of_memory(spec, self._offload, short, error) from error
+        self._offload = stronger
+
+    def _attempt(self, pipeline: Pipeline, prompt: str, spec: RenderSpec, listener: Listener) -> Film | Shortage:
+        """The film, or what ran out."""
         try:
             return pipeline.render(prompt, spec, listener.seed, listener.step)
         except StoppedError:
             raise
         except Exception as error:
-            if is_out_of_memory(error):
-                return str(error) or type(error).__name__
-            raise of_render(spec, listener.seed, error) from error
+            short = shortage(error)
+            if short is None:
+                raise of_render(spec, listener.seed, error) from error
+            return short

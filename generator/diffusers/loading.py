@@ -1,15 +1,18 @@
 """A checkpoint becomes a pipeline: Diffusers and torch are imported here, and only when one is loaded."""
 
 import importlib
+import threading
 from collections.abc import Sequence
 from typing import Any
 
 from generator.capabilities import Family
 from generator.config import DiffusersConfig
+from generator.diffusers import download
 from generator.diffusers.failures import INSTALL, not_loaded
 from generator.diffusers.guardrails import Unchecked
 from generator.diffusers.pipeline import Offload, Pipeline
 from generator.diffusers.torch_pipeline import TorchPipeline
+from generator.diffusers.worker import held
 from generator.types import BackendError
 
 CLASSES: dict[Family, str] = {
@@ -19,6 +22,9 @@ CLASSES: dict[Family, str] = {
     "cogvideox": "CogVideoXImageToVideoPipeline",
 }
 
+ONE_AT_A_TIME = threading.Lock()
+"""Loading patches torch for the whole process, and a load that nobody waits for any more may still be at it."""
+
 
 def load(config: DiffusersConfig, family: Family, device: str | None) -> Pipeline:
     """Load a checkpoint onto a device.
@@ -26,7 +32,8 @@ def load(config: DiffusersConfig, family: Family, device: str | None) -> Pipelin
     Raises:
         BackendError: Diffusers, torch, the device or the checkpoint are missing; names the cure.
     """
-    torch, library = _libraries(family)
+    with held():  # torch halted in the midst of its import would abort the program
+        torch, library = _libraries(family)
     place = _place(torch, device, config.offload)
     dtype = config.dtype if config.dtype != "auto" else ("float32" if place.type == "cpu" else "bfloat16")
     for talkative in (library, importlib.import_module("transformers")):
@@ -37,10 +44,13 @@ def load(config: DiffusersConfig, family: Family, device: str | None) -> Pipelin
         unchecked = {"enable_safety_checker": False}
     elif family == "predict2.5":
         unchecked = {"safety_checker": Unchecked()}
+    if not config.local_files_only:
+        download.fetch(importlib.import_module("huggingface_hub"), CLASSES[family], config.model)
     try:
-        base = getattr(library, CLASSES[family]).from_pretrained(
-            config.model, dtype=getattr(torch, dtype), local_files_only=config.local_files_only, **unchecked
-        )
+        with ONE_AT_A_TIME:
+            base = getattr(library, CLASSES[family]).from_pretrained(
+                config.model, dtype=getattr(torch, dtype), local_files_only=config.local_files_only, **unchecked
+            )
     except Exception as error:
         raise not_loaded(config, error) from error
     sigmas = _distilled_sigmas(base, config, family)

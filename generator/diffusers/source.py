@@ -1,7 +1,6 @@
 """The frames of a source video that a clip goes on from."""
 
 from collections import deque
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,11 @@ from generator.diffusers.arguments import CONDITIONING_FRAMES
 from generator.types import RenderError
 
 
-def load(path: Path, width: int, height: int, *, last: bool) -> list[npt.NDArray[Any]]:
-    """The first or last frames, as many as the pipelines take: RGB, height x width x 3, uint8.
+def load(path: Path, width: int, height: int) -> list[npt.NDArray[Any]]:
+    """The last frames, as many as the pipelines take: RGB, height x width x 3, uint8.
+
+    Handed nothing else, every pipeline goes on from the video's end: Predict 2.5 takes the last frames of what it is
+    given, but Cosmos3 the first, if it is not told otherwise.
 
     Raises:
         RenderError: it is missing, unreadable, too short or of another size.
@@ -23,7 +25,7 @@ def load(path: Path, width: int, height: int, *, last: bool) -> list[npt.NDArray
     try:
         with av.open(str(path), options={"protocol_whitelist": "file"}) as container:
             frames = (frame.to_ndarray(format="rgb24") for frame in container.decode(video=0))
-            taken = list(deque(frames, CONDITIONING_FRAMES) if last else islice(frames, CONDITIONING_FRAMES))
+            taken = list(deque(frames, CONDITIONING_FRAMES))
     except (av.error.FFmpegError, OSError, ValueError, IndexError) as error:
         raise RenderError(f"The source video {path} cannot be read ({error}). Give a readable video.") from error
     if len(taken) < CONDITIONING_FRAMES:

@@ -182,7 +182,7 @@ class TorchPipeline:
     def _conditioning(self, spec: RenderSpec) -> dict[str, Any]:
         size = (spec.width, spec.height)
         if spec.source_video is not None:
-            frames = source.load(spec.source_video, *size, last=self._family == "predict2.5")
+            frames = source.load(spec.source_video, *size)
             return {"video": [Image.fromarray(frame) for frame in frames]}
         if spec.first_frame is not None:
             return {"image": Image.fromarray(first_frame.load(spec.first_frame, *size))}

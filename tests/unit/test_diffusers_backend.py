@@ -224,6 +224,29 @@ async def test_out_of_memory_is_tried_once_more_with_offload_which_is_kept(tmp_p
     assert again.seconds == first.rendering.lost_seconds
 
 
+@pytest.mark.parametrize("raised", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")])
+async def test_main_memory_that_ran_out_is_not_tried_again_with_offload(tmp_path: Path, raised: Exception) -> None:
+    script = Script(failure=raised)
+    async with running(script, config=DiffusersConfig(offload_on_oom=True)) as backend:
+        with pytest.raises(BackendError, match="a machine with more memory"):
+            await backend.render(PROMPT, spec(), seed=1, to=tmp_path / "a.mp4")
+    assert (script.offloads, len(script.renders)) == ([], 1)
+
+
+async def test_offload_that_fails_is_told_beside_what_it_was_tried_for(tmp_path: Path) -> None:
+    script = Script(fits_with="model", offload_failure=RuntimeError("enable_model_cpu_offload requires accelerator"))
+    async with running(script, config=DiffusersConfig(offload_on_oom=True)) as backend:
+        said = (
+            r"Out of memory .*\(CUDA out of memory.*Offload model was tried then, and .*accelerator\)\. Try a smaller"
+        )
+        with pytest.raises(BackendError, match=said):
+            await backend.render(PROMPT, spec(), seed=1, to=tmp_path / "a.mp4")
+        assert script.closed == [None], "a pipeline that is half offloaded is not used again"
+        script.fits_with = "none"
+        await backend.render(PROMPT, spec(), seed=1, to=tmp_path / "a.mp4")
+    assert script.loaded == [None, None]
+
+
 async def test_what_fits_under_no_offload_is_an_error_after_one_more_try(tmp_path: Path) -> None:
     script = Script(fits_with="sequential")
     async with running(script, config=DiffusersConfig(offload_on_oom=True)) as backend:
@@ -293,7 +316,7 @@ async def test_a_pipeline_that_gives_no_frame_is_found_out(tmp_path: Path) -> No
         (ValueError("height must be"), RenderError, r"seed 1 \(ValueError: height must be"),
         (OSError(2, "No such file"), RenderError, "No such file"),
         (OutOfMemoryError("CUDA out of memory"), BackendError, "Out of memory"),
-        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), BackendError, "Out of memory"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), BackendError, "Out of main memory"),
     ],
 )
 async def test_what_a_pipeline_raises_is_told_as_ours(

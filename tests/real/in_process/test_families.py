@@ -6,9 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
+from PIL import Image
 
+from generator.capabilities import Family
 from generator.config import DiffusersConfig
 from generator.diffusers import loading
 from generator.probe import probe
@@ -68,8 +71,6 @@ async def test_frames_are_byte_for_byte_those_of_the_bare_pipeline(
     model: str, models: Path, image: Callable[[str], Path]
 ) -> None:
     torch = pytest.importorskip("torch")
-    from PIL import Image
-
     first = image(model)
     asked = spec(model, **({"first_frame": first} if model == "cogvideox" else {}))
     config = DiffusersConfig(model=str(models / model), local_files_only=True)
@@ -86,6 +87,37 @@ async def test_frames_are_byte_for_byte_those_of_the_bare_pipeline(
     theirs = bare.video if model == "cosmos3" else bare.frames[0]
     assert len(ours) == len(theirs) == 9
     assert all(np.array_equal(a, np.asarray(b)) for a, b in zip(ours, theirs, strict=True))
+    pipeline.close()
+
+
+@pytest.mark.parametrize("model", ["cosmos3", "cosmos25"])
+def test_a_clip_goes_on_from_the_end_of_a_video(model: str, models: Path, tmp_path: Path) -> None:
+    """What the bare pipeline gives where it is told to take the end of the whole video, and not of its start."""
+    torch = pytest.importorskip("torch")
+    width, height = SIZES.get(model, (96, 64))
+    shape = RenderSpec(width=width, height=height, num_frames=21, fps=24)
+    video = write_clip(tmp_path / "source.mp4", shape).path
+    with av.open(str(video)) as container:
+        pictures = [Image.fromarray(frame.to_ndarray(format="rgb24")) for frame in container.decode(video=0)]
+    family: Family = "cosmos3" if model == "cosmos3" else "predict2.5"
+    pipeline: Any = loading.load(DiffusersConfig(model=str(models / model), local_files_only=True), family, None)
+    ours = pipeline.render(PROMPT, spec(model, source_video=video), 1, lambda _done, _total: None).frames
+
+    def bare(source: list[Any], **more: object) -> list[Any]:
+        made = pipeline._base(
+            prompt=PROMPT, negative_prompt="", width=width, height=height, num_frames=9, num_inference_steps=3,
+            guidance_scale=6.0, generator=torch.Generator().manual_seed(1), video=source, **more,
+        )  # fmt: skip
+        return [np.asarray(frame) for frame in (made.video if model == "cosmos3" else made.frames[0])]
+
+    assert len(pictures) == 21
+    if model == "cosmos3":
+        end = bare(pictures, condition_video_keep="last", fps=24.0, enable_safety_check=False)
+        start = bare(pictures, condition_video_keep="first", fps=24.0, enable_safety_check=False)
+    else:
+        end, start = bare(pictures), bare(pictures[:5])
+    assert np.array_equal(ours, end)
+    assert not np.array_equal(ours, start)
     pipeline.close()
 
 

@@ -2,15 +2,24 @@
 
 import asyncio
 import gc
+import signal
+import socket
+import subprocess
+import sys
 import time
 import weakref
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
 
+from generator.config import DiffusersConfig
+from generator.diffusers import Diffusers, download
+from generator.diffusers.worker import HaltedError, Worker
 from generator.types import BackendError, Progress
 from tests.real.in_process.conftest import Open, spec
+from tests.real.provision import QUIET
 
 PROMPT = "A red sailboat on the sea at sunset."
 
@@ -66,3 +75,78 @@ async def test_opening_and_closing_again_and_again_does_not_grow(opened: Open, t
         gc.collect()
         sizes.append(psutil.Process().memory_info().rss / 2**20)
     assert sizes[-1] - sizes[2] < 30, f"MiB resident after each turn: {[round(size) for size in sizes]}"
+
+
+PROGRAM = """
+import asyncio, torch
+from generator.config import DiffusersConfig
+from generator.diffusers import Diffusers, download
+from generator.diffusers.worker import HaltedError, Worker
+
+def load(*_):
+    print("loading", flush=True)
+    while True:
+        torch.randn(300, 300) @ torch.randn(300, 300)
+
+async def main():
+    backend = Diffusers(DiffusersConfig(), load_pipeline=load)
+    try:
+        await backend.load()
+    finally:
+        await backend.close()
+
+asyncio.run(main())
+"""
+
+
+def test_a_program_that_is_interrupted_while_torch_loads_ends_at_once_and_in_order() -> None:
+    """A thread that is in torch when the interpreter ends would abort the whole program."""
+    with subprocess.Popen([sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as program:
+        try:
+            assert program.stdout is not None
+            assert program.stderr is not None
+            assert program.stdout.readline() == b"loading\n"
+            program.send_signal(signal.SIGINT)
+            ended = program.wait(60)
+            said = program.stderr.read().decode()
+        finally:
+            program.kill()
+    assert ended == -signal.SIGINT, said
+
+
+async def test_closing_in_the_midst_of_a_load_and_loading_anew(models: Path, tmp_path: Path) -> None:
+    config = DiffusersConfig(model=str(models / "cosmos3"), local_files_only=True)
+    closed = Diffusers(config)
+    waiting = asyncio.create_task(closed.load())
+    await asyncio.sleep(0.01)
+    await asyncio.wait_for(closed.close(), 2)
+    with pytest.raises(BackendError, match="is closed"):
+        await waiting
+    backend = Diffusers(config)
+    clip = await backend.render(PROMPT, spec("cosmos3"), seed=1, to=tmp_path / "a.mp4")
+    await backend.close()
+    assert clip.effective.num_frames == 9
+
+
+def test_a_download_that_gets_no_answer_is_halted_and_its_process_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Hub that takes the request and answers nothing."""
+    for name in QUIET:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    nothing = SimpleNamespace(constants=SimpleNamespace(HF_HUB_OFFLINE=False), try_to_load_from_cache=lambda *_: None)
+    worker = Worker("downloading")
+    with socket.create_server(("127.0.0.1", 0)) as hub:
+        hub.settimeout(100)
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{hub.getsockname()[1]}")
+        done = worker.submit(lambda: download.fetch(nothing, "Cosmos3OmniPipeline", "nobody/nothing"))
+        connection, _ = hub.accept()
+        with connection:
+            connection.settimeout(20)
+            assert connection.recv(4096).startswith(b"GET /api/")
+            worker.halt()
+            with pytest.raises(HaltedError):
+                done.result(20)
+            assert connection.recv(4096) == b"", "whoever asked is gone"
+    worker.end()
