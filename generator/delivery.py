@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from generator.types import Clip, RenderSpec
+from generator.types import BackendError, Clip, RenderError, Rendering, RenderSpec
 
 STORAGE_ERRORS = frozenset(
     (
@@ -35,6 +35,16 @@ def written_aside(to: Path) -> Iterator[Path]:
         raise
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def after_rendering(rendering: Rendering) -> Iterator[None]:
+    """What fails in here fails after the backend's work: its time is spent and its price is due all the same."""
+    try:
+        yield
+    except (RenderError, BackendError) as error:
+        error.rendering = rendering
+        raise
 
 
 def taken_back(to: Path) -> None:

@@ -160,6 +160,8 @@ class Progress(BaseModel):
     endpoint: str = ""
     note: str = ""
     """In a sentence, where there is something to say."""
+    price_usd: float | None = Field(default=None, ge=0)
+    """For abandoned: what is billed for it, or may be. None: nothing, or not known."""
 
 
 Tell = Callable[[Progress], None]
@@ -190,6 +192,9 @@ class Clip(BaseModel):
 class RenderError(Exception):
     """A render that gave no usable clip, for good: asking the same again gives the same."""
 
+    rendering: Rendering | None = None
+    """What the backend did all the same. None: nothing, or not known."""
+
 
 class BlockedError(RenderError):
     """The backend's safety checks refused the prompt or the clip."""
@@ -197,6 +202,9 @@ class BlockedError(RenderError):
 
 class BackendError(Exception):
     """The backend does not work at the moment: dead, unreachable, full, out of memory. The same render may do later."""
+
+    rendering: Rendering | None = None
+    """As in `RenderError`."""
 
 
 class Generator(Protocol):

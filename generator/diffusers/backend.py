@@ -13,7 +13,7 @@ from pathlib import Path
 from generator import first_frame
 from generator.capabilities import Capabilities, Family, capabilities, family
 from generator.config import DiffusersConfig
-from generator.delivery import STORAGE_ERRORS, deliver, taken_back, written_aside
+from generator.delivery import STORAGE_ERRORS, after_rendering, deliver, taken_back, written_aside
 from generator.diffusers import film, loading, source
 from generator.diffusers.arguments import check
 from generator.diffusers.device import CLOSED, Device, Listener, Rendered
@@ -169,7 +169,10 @@ class Diffusers:
                     attempts=rendered.attempts,
                     lost_seconds=rendered.lost_seconds,
                 )
-                clip = await self._delivered(part, prompt, spec, rendered, rendering, seed=seed, to=to, started=started)
+                with after_rendering(rendering):
+                    clip = await self._delivered(
+                        part, prompt, spec, rendered, rendering, seed=seed, to=to, started=started
+                    )
         log.info("render done seed=%d to=%s %.2fs", seed, to, clip.seconds)
         return clip
 

@@ -109,17 +109,30 @@ class Fal:
             part.touch()  # a folder that cannot be written to is found out before a render is paid
             image = await asyncio.to_thread(_data_uri, spec)
             request = arguments(self._config, prompt, spec, seed, image)
-            teller = _Teller(self._tell, seed, self._queue.endpoint)
             cost = price(self._config, spec)
+            teller = _Teller(self._tell, seed, self._queue.endpoint, cost)
             bill = "" if cost is None else f" (${cost:.2f})"
             async with self._slots:
                 waited = time.monotonic() - started
                 done = await self._queue.answer(request, teller, bill, to)
-                answer = self._read(done, seed)
-                teller("delivering", 0.0, "")
+                rendering = Rendering(
+                    model=self._config.model,
+                    endpoint=self._queue.endpoint,
+                    job=done.job,
+                    guardrails=self._guardrails(spec),
+                    queue_seconds=round(waited + done.queue_seconds, 3),
+                    render_seconds=None if done.render_seconds is None else round(done.render_seconds, 3),
+                    attempts=1 + done.lost,
+                    price_usd=None if cost is None else round(cost * (1 + done.lost), 4),
+                )
                 try:
+                    answer = self._read(done, seed)
+                    teller("delivering", 0.0, "")
                     await download(self._files, answer.video.url, part, pause_seconds=self._pace.first_pause)
                     effective = await asyncio.to_thread(verify, part, spec)
+                except RenderError as error:
+                    error.rendering = rendering  # it is billed all the same
+                    raise
                 except (asyncio.CancelledError, BackendError, OSError) as error:
                     teller("abandoned", done.render_seconds or 0.0, f"fal had rendered it already. It is billed{bill}.")
                     if isinstance(error, BackendError):
@@ -132,16 +145,7 @@ class Fal:
                 effective=effective,
                 seconds=round(time.monotonic() - started, 3),
                 generator=self.id,
-                rendering=Rendering(
-                    model=self._config.model,
-                    endpoint=self._queue.endpoint,
-                    job=done.job,
-                    guardrails=self._guardrails(spec),
-                    queue_seconds=round(waited + done.queue_seconds, 3),
-                    render_seconds=None if done.render_seconds is None else round(done.render_seconds, 3),
-                    attempts=1 + done.lost,
-                    price_usd=None if cost is None else round(cost * (1 + done.lost), 4),
-                ),
+                rendering=rendering,
                 notes=(*notes(self._config, spec), *_said(done, answer)),
             )
             return deliver(part, clip, prompt)
@@ -167,8 +171,8 @@ class Fal:
 class _Teller:
     """Tells where one render stands: each new stage at once, the same one about once a second."""
 
-    def __init__(self, tell: Tell, seed: int, endpoint: str) -> None:
-        self._tell, self._seed, self._endpoint = tell, seed, endpoint
+    def __init__(self, tell: Tell, seed: int, endpoint: str, cost: float | None) -> None:
+        self._tell, self._seed, self._endpoint, self._cost = tell, seed, endpoint, cost
         self._last: tuple[str, float] = "", 0.0
 
     def __call__(self, stage: Stage, seconds: float, note: str) -> None:
@@ -176,7 +180,11 @@ class _Teller:
         now = time.monotonic()
         if stage != last or now - at >= TELL_SECONDS:
             self._last = stage, now
-            self._tell(Progress(seed=self._seed, stage=stage, seconds=seconds, endpoint=self._endpoint, note=note))
+            cost = self._cost if stage == "abandoned" else None  # fal does not say; a limit shall hold all the same
+            where = self._endpoint
+            self._tell(
+                Progress(seed=self._seed, stage=stage, seconds=seconds, endpoint=where, note=note, price_usd=cost)
+            )
 
 
 def _data_uri(spec: RenderSpec) -> str | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 
 from generator.config import NIMConfig
-from generator.delivery import deliver, taken_back, written_aside
+from generator.delivery import after_rendering, deliver, taken_back, written_aside
 from generator.nim import limits, media, reply
 from generator.nim.dialect import Served
 from generator.nim.exchange import Exchange
@@ -116,16 +116,19 @@ class NIM:
             content = await self._rendered(body, spec, tally)
 
             def finish() -> Clip:
-                got = self._exchange.video(content, seed)
-                part.write_bytes(got.video)
+                rendering = self._rendering(tally)
+                with after_rendering(rendering):
+                    got = self._exchange.video(content, seed)
+                    part.write_bytes(got.video)
+                    effective = verify(part, spec)
                 clip = Clip(
                     path=to,
                     seed=seed,
                     spec=spec,
-                    effective=verify(part, spec),
+                    effective=effective,
                     seconds=round(time.perf_counter() - started, 3),
                     generator=self.id,
-                    rendering=self._rendering(tally),
+                    rendering=rendering,
                     notes=(*asked.notes, *got.notes),
                 )
                 return deliver(part, clip, prompt)

@@ -296,8 +296,10 @@ async def test_sound_lies_beside_the_pictures_as_long_as_they_are(tmp_path: Path
 
 async def test_a_pipeline_that_gives_other_frames_is_found_out(tmp_path: Path) -> None:
     async with running(Script(frames_short=1)) as backend:
-        with pytest.raises(RenderError, match="5 frames were requested, found 4"):
+        with pytest.raises(RenderError, match="5 frames were requested, found 4") as caught:
             await backend.render(PROMPT, spec(), seed=1, to=tmp_path / "a.mp4")
+        assert caught.value.rendering is not None
+        assert caught.value.rendering.render_seconds is not None
         assert list(tmp_path.iterdir()) == []
 
 

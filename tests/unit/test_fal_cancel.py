@@ -51,6 +51,7 @@ async def test_one_at_work_is_asked_to_stop_and_its_price_told(tmp_path: Path) -
     assert [job.cancelled for job in server.jobs.values()] == [True]
     assert [progress.stage for progress in told] == ["rendering", "abandoned"]
     assert told[1].note.endswith("It may be billed ($0.20).")
+    assert [progress.price_usd for progress in told] == [None, 0.2]
     assert told[1].seconds > 0
 
 

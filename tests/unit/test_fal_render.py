@@ -115,8 +115,11 @@ async def test_a_clip_other_than_asked_is_caught(
     spec: RenderSpec, tmp_path: Path, file: dict[str, int], said: str
 ) -> None:
     async with FalDouble(file=file):
-        with pytest.raises(RenderError, match=said):
+        with pytest.raises(RenderError, match=said) as caught:
             await render(spec, tmp_path / "clip.mp4")
+    assert caught.value.rendering is not None
+    assert caught.value.rendering.price_usd == 0.05, "it is billed all the same"
+    assert caught.value.rendering.render_seconds is not None
     assert list(tmp_path.iterdir()) == []
 
 
@@ -142,8 +145,10 @@ async def test_an_answer_that_does_not_fit_is_caught(
     spec: RenderSpec, tmp_path: Path, output: dict[str, Any], said: str
 ) -> None:
     async with FalDouble(output=output):
-        with pytest.raises(RenderError, match=said):
+        with pytest.raises(RenderError, match=said) as caught:
             await render(spec, tmp_path / "clip.mp4")
+    assert caught.value.rendering is not None
+    assert caught.value.rendering.price_usd == 0.05
     assert list(tmp_path.iterdir()) == []
 
 
@@ -190,6 +195,7 @@ async def test_a_submission_that_is_refused(
         with pytest.raises(error, match=said) as caught:
             await render(spec, tmp_path / "clip.mp4")
     assert type(caught.value) is error
+    assert getattr(caught.value, "rendering", "gone") is None, "nothing was rendered"
     assert server.jobs == {}
     assert list(tmp_path.iterdir()) == []
 

@@ -160,8 +160,10 @@ async def test_a_200_without_a_video_names_what_came(
     answer: dict[str, Any], said: str, server: NIMServer, nim: NIM, tmp_path: Path
 ) -> None:
     server.answer = answer
-    with pytest.raises(RenderError, match=said):
+    with pytest.raises(RenderError, match=said) as caught:
         await nim.render("a boat", SPEC, seed=3, to=tmp_path / "clip.mp4")
+    assert caught.value.rendering is not None
+    assert caught.value.rendering.render_seconds is not None
     assert list(tmp_path.iterdir()) == []
 
 
