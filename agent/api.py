@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from agent import export, forecasting, journal
-from agent.building import build, endpoints, rubric_file
+from agent.building import build, endpoints, known_price, rubric_file
 from agent.config import RunConfig
 from agent.controller import Controller, Lost
 from agent.errors import ConfigError, NoCandidateError, RunFolderError, ServingError
@@ -89,6 +89,7 @@ async def refine_and_generate_async(
         request=request,
         budget=settings.budget,
         accept_at=settings.critic.accept_at,
+        expected_usd=known_price(settings.generator, request.spec),
         versions=versions(),
     )
     wish = resolved(settings.request, request)

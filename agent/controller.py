@@ -28,8 +28,8 @@ from agent.events import (
 )
 from agent.forecast import Forecast
 from agent.run import Run
-from agent.stopping import stop_reason
-from agent.types import Candidate, Ending, Failure, Step, StopReason
+from agent.stopping import ended, stop_reason
+from agent.types import Candidate, Failure, Step, StopReason
 from critic.types import Critic
 from generator.types import Clip, Generator
 from reasoner.types import Caption, Reasoner
@@ -82,13 +82,13 @@ class Controller:
         except TimeoutError:
             reason = "deadline"
         except asyncio.CancelledError:
-            self.tell(RunFinished(ending=Ending(reason="cancelled")))
+            self.tell(RunFinished(ending=ended(self.run, "cancelled")))
             raise
         except StorageError as error:
             with suppress(StorageError):  # a full disk may not even hold the ending
-                self.tell(RunFinished(ending=Ending(reason="failed", detail=str(error))))
+                self.tell(RunFinished(ending=ended(self.run, "failed", str(error))))
             raise
-        self.tell(RunFinished(ending=Ending(reason=reason)))
+        self.tell(RunFinished(ending=ended(self.run, reason)))
         return self.run
 
     async def next_caption(self) -> Caption:
@@ -142,7 +142,7 @@ class Controller:
             with boundary(CriticError, f"judging the clip of seed {seed}"):
                 critique = await self.critic.judge(clip.path, request.prompt, request.spec.first_frame)
         except (GeneratorError, CriticError) as error:
-            failure = Failure(step=step, seed=seed, message=str(error), clip=clip)
+            failure = Failure.of(error, step, seed, clip)
             self.tell(AttemptFailed(iteration=index, failure=failure))
         else:
             self.tell(CandidateReady(iteration=index, candidate=Candidate(clip=clip, critique=critique)))

@@ -194,7 +194,7 @@ def after(run: Run, event: Event) -> Run:
         case CaptionReady(caption=caption, seeds=seeds):
             run = run.with_caption(caption, seeds)
         case RenderProgressed(progress=told) if told.stage in {"resubmitted", "abandoned"}:
-            run = run.with_lost(told.seconds)
+            run = run.with_lost(told.seconds, told.price_usd or 0.0)
         case CandidateReady(iteration=index, candidate=candidate):
             run = run.with_candidate(candidate, index)
         case AttemptFailed(iteration=index, failure=failure):

@@ -215,7 +215,7 @@ class Journal:
         Raises:
             StorageError: the disk failed.
         """
-        self.run = after(self.run, event)
+        before, self.run = self.run, after(self.run, event)
         line = event.model_dump_json(context={"folder": self.folder})
         try:
             with (self.folder / EVENTS).open("a+b") as file:
@@ -223,7 +223,7 @@ class Journal:
                     file.write(b"\n")  # a kill cut the last line off: it must not swallow this one
                 file.write(line.encode() + b"\n")
             self.begun = True
-            if event.type in SHOWN:
+            if event.type in SHOWN or self.run is not before:  # what was lost is spent, whatever comes next
                 write_atomically(self.folder / RUN, _dump(self.run))
                 self._show(event)
         except OSError as error:

@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from agent.run import Run
+from agent.spending import prices
 from agent.types import Step
 from reasoner.chat.types import Usage
 from reasoner.types import Caption
@@ -59,7 +60,7 @@ class Ledger(BaseModel):
     total: Took
     """Its count is all that was done."""
     price_usd: float | None = None
-    """What renders cost, those that could not be judged included. None: nothing is billed, or no price is known."""
+    """What renders cost, failed and lost ones included. None: nothing is billed, or no price is known."""
     lost_seconds: float = 0.0
     """Seconds of the generator's time that went into renders nobody could use."""
 
@@ -99,9 +100,7 @@ def ledger(run: Run) -> Ledger:
         seconds=sum(t.seconds for t in steps.values()),
         usage=sum((t.usage for t in steps.values()), Usage()),
     )
-    clips = [c.clip for c in run.candidates] + [f.clip for f in unjudged if f.clip]
-    prices = [clip.rendering.price_usd for clip in clips if clip.rendering.price_usd is not None]
-    price = round(sum(prices), 4) if prices else None
+    price = run.price.spent if prices(run.iterations) or run.lost_usd else None
     return Ledger(steps=steps, total=total, price_usd=price, lost_seconds=run.lost_seconds)
 
 

@@ -4,6 +4,7 @@ from agent.events import ServerReady, ServerWaiting
 from agent.forecast import Bounds, Forecast
 from agent.ledger import fallback, ledger
 from agent.run import Run
+from agent.stopping import verdicts
 from agent.types import Candidate, Iteration, Step
 from generator.types import Progress
 
@@ -150,3 +151,13 @@ def tokens(run: Run) -> str:
         f"{usage.prompt_tokens:,} read{cached}, {usage.completion_tokens:,} written "
         f"in {usage.calls:,} request{plural}{hits}"
     )
+
+
+def standing(run: Run) -> str:
+    """The stop rules with a limit: where each stands, of what. E.g. "iterations 2 of 2, patience 1 of 3"."""
+    told = []
+    for verdict in verdicts(run):
+        if verdict.limit is not None:
+            at = "" if verdict.value is None else f"{verdict.value:.4g} of "
+            told.append(f"{verdict.rule.replace('_', ' ')} {at}{verdict.limit:.4g}")
+    return ", ".join(told)

@@ -8,6 +8,7 @@ import hashlib
 import json
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
@@ -20,7 +21,7 @@ from agent.types import Step
 from critic.types import Critic, Critique, JudgeError, RubricWriter, WrittenRubric
 from generator import job_slip
 from generator.delivery import delivered, slip_path
-from generator.types import BlockedError, Clip, Generator, RenderError, RenderSpec
+from generator.types import BlockedError, Clip, Generator, RenderError, Rendering, RenderSpec
 from reasoner.chat.types import Usage
 from reasoner.types import Caption, CaptionError, CaptionRequest, Reasoner, Revision
 
@@ -55,7 +56,7 @@ class Memory:
         failure = record.get("failure")
         if isinstance(failure, dict) and failure.get("type") in FINAL:
             self.emit(StepRecalled(step=step, key=key))
-            raise FINAL[failure["type"]](failure.get("message", ""))
+            raise _failed(failure)
         try:
             value = kind.model_validate(record["value"], context={"folder": self.folder})
             if isinstance(value, Clip) and not self._adopt(value.path, record["sha256"]):
@@ -75,7 +76,9 @@ class Memory:
         try:
             value = await do()
         except tuple(FINAL.values()) as error:
-            failure = {"type": type(error).__name__, "message": str(error)}
+            failure: dict[str, Any] = {"type": type(error).__name__, "message": str(error)}
+            if isinstance(error, RenderError) and error.rendering is not None:
+                failure["rendering"] = error.rendering.model_dump(mode="json")
             spent = round(time.perf_counter() - begun, 3)
             self._write(step, key, {"inputs": inputs, "failure": failure, "seconds": spent})
             raise
@@ -151,6 +154,15 @@ class Memory:
             aside(clip).replace(clip)
             return True
         return False
+
+
+def _failed(failure: dict[str, Any]) -> Exception:
+    """A remembered failure as it was, with what it cost."""
+    error = FINAL[failure["type"]](failure.get("message", ""))
+    if isinstance(error, RenderError) and "rendering" in failure:
+        with suppress(ValidationError):
+            error.rendering = Rendering.model_validate(failure["rendering"])
+    return error
 
 
 def aside(clip: Path) -> Path:

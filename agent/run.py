@@ -1,5 +1,6 @@
 """A run: a request, its iterations so far, and in the end why it stopped."""
 
+import math
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from agent.forecast import Forecast
+from agent.spending import Cost, prices, seconds
 from agent.types import Budget, Candidate, Ending, Export, Failure, Iteration, Request, Step, StopReason
 from generator.types import Clip
 from reasoner.types import Caption, Revision
@@ -37,6 +39,10 @@ class Run(BaseModel):
     """Seconds of the generator's time that went into renders nobody could use: cancelled while they ran, or lost."""
     forecast: Forecast | None = None
     """What it was expected to take before its first render."""
+    lost_usd: float = Field(default=0.0, ge=0)
+    """US dollars that are billed for those, or may be."""
+    expected_usd: float | None = Field(default=None, ge=0)
+    """What a render is known to cost beforehand. None: not known, or nothing is billed."""
     versions: dict[str, str] = {}
     """Of Retake, Python and what decides the pixels."""
 
@@ -70,6 +76,23 @@ class Run(BaseModel):
     def renders(self) -> int:
         """Renders made, failed ones included."""
         return sum(i.renders for i in self.iterations)
+
+    @property
+    def price(self) -> Cost:
+        """US dollars for renders, failed and lost ones included, where it is known."""
+        return Cost.of(prices(self.iterations), lost=self.lost_usd, expected=self.expected_usd)
+
+    @property
+    def gpu(self) -> Cost:
+        """Seconds of the generator at work, side by side added up, those that were lost included."""
+        return Cost.of(seconds(self.iterations), lost=self.lost_seconds)
+
+    @property
+    def affordable(self) -> float:
+        """Renders that the budget still pays for: a whole number from 0, or infinity."""
+        budget = self.budget
+        renders = math.inf if budget.max_renders is None else max(0, budget.max_renders - self.renders)
+        return min(renders, self.price.pays_for(budget.max_price_usd), self.gpu.pays_for(budget.max_gpu_seconds))
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -131,12 +154,11 @@ class Run(BaseModel):
     def next_seeds(self, caption: Caption) -> tuple[int, ...]:
         """The seeds for `caption`: the same in every iteration, or a better score could be the dice's doing.
 
-        Only a caption that is tried again unchanged gets fresh ones. Never more than `budget.max_renders` still allows.
+        Only a caption that is tried again unchanged gets fresh ones. Never more than the budget still pays for.
         """
         count = self.budget.samples_per_iteration
         fresh = 1 + sum(i.caption.reseed for i in self.iterations) if caption.reseed else 0
-        left = count if self.budget.max_renders is None else self.budget.max_renders - self.renders
-        return tuple(self.request.seed + fresh * count + n for n in range(min(count, left)))
+        return tuple(self.request.seed + fresh * count + n for n in range(int(min(count, self.affordable))))
 
     def clip_path(self, iteration: int, seed: int) -> Path:
         """Where the clip of a seed is rendered to."""
@@ -178,22 +200,25 @@ class Run(BaseModel):
         """This run with one more failed attempt; in its last iteration if none is given."""
         return self._with_iteration(iteration, self.iterations[iteration].with_failure(failure))
 
-    def with_lost(self, seconds: float) -> Self:
-        """This run with more of the generator's time gone for nothing."""
-        return self._with(lost_seconds=round(self.lost_seconds + seconds, 3))
+    def with_lost(self, seconds: float, usd: float = 0.0) -> Self:
+        """This run with more of the generator's time, and maybe money, gone for nothing."""
+        return self._with(lost_seconds=round(self.lost_seconds + seconds, 3), lost_usd=round(self.lost_usd + usd, 4))
 
     def reopened(self, *, keep: Callable[[Clip], bool], retry_failed: bool) -> Self:
-        """This run without its ending, without the candidates whose clips `keep` denies, and maybe without failures."""
-        iterations = [
-            i.model_copy(
-                update={
-                    "candidates": tuple(c for c in i.candidates if keep(c.clip)),
-                    "failures": () if retry_failed else i.failures,
-                }
-            )
-            for i in self.iterations
-        ]
-        return self._with(iterations=tuple(iterations), ending=None, export_failure="")
+        """This run without its ending, without the candidates whose clips `keep` denies, and maybe without failures.
+
+        What is rendered again was paid for once already, and stays spent.
+        """
+        iterations, lost = [], []
+        for i in self.iterations:
+            gone = tuple(c for c in i.candidates if not keep(c.clip))
+            failed = i.failures if retry_failed else ()
+            kept = tuple(c for c in i.candidates if c not in gone)
+            iterations.append(i.model_copy(update={"candidates": kept, "failures": () if failed else i.failures}))
+            anew = tuple(f for f in failed if f.clip is None or not keep(f.clip))
+            lost.append(i.model_copy(update={"candidates": gone, "failures": anew}))
+        run = self._with(iterations=tuple(iterations), ending=None, export_failure="")
+        return run.with_lost(sum(seconds(lost)), sum(prices(lost)))
 
     def with_forecast(self, forecast: Forecast) -> Self:
         """This run with what it is expected to take."""
@@ -215,12 +240,12 @@ class Run(BaseModel):
         """This run under another budget. A last iteration that the old one cut short gets what the new allows."""
         same = (budget, accept_at) == (self.budget, self.accept_at)
         run = self._with(budget=budget, accept_at=accept_at, forecast=self.forecast if same else None)
-        if not run.iterations or (budget.early_stop and run.accepted):
+        if not run.iterations or budget == self.budget or (budget.early_stop and run.accepted):
             return run
         last = run.iterations[-1]
-        used = sum(len(i.seeds) for i in run.iterations)
+        missing = sum(len(i.missing) for i in run.iterations)
         wanted = budget.samples_per_iteration - len(last.seeds)
-        more = wanted if budget.max_renders is None else min(wanted, budget.max_renders - used)
+        more = int(min(wanted, run.affordable - missing))
         seeds = (*last.seeds, *(last.seeds[-1] + 1 + n for n in range(more)))
         longer = last.model_copy(update={"seeds": seeds})
         return run.model_copy(update={"iterations": (*run.iterations[:-1], longer)})

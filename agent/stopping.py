@@ -1,37 +1,196 @@
-"""When a run stops: pure functions of the run."""
+"""When a run stops: one pure function a rule, each of the run alone, and the words for people."""
 
+from collections.abc import Callable, Sequence
+
+from agent.gain import ENOUGH, expected_gain, spread
 from agent.run import Run
-from agent.types import StopReason
+from agent.types import Candidate, Ending, Iteration, StopReason, Verdict
+
+Rule = Callable[[Run], Verdict | None]
+"""What it says of a run, with the figures; None where it is not in force."""
+
+
+def accepted(run: Run) -> Verdict | None:
+    """A candidate reached the threshold, with every floor held."""
+    if run.accept_at is None or not run.budget.early_stop:
+        return None
+    words = (
+        f"Accepted: a clip reached {_told(run)}, at or above the threshold of {run.accept_at:.2f} (uncalibrated), "
+        "and every floor held."
+        if run.accepted
+        else _against(run).strip() or "No clip is judged."
+    )
+    return Verdict(rule="accepted", holds=run.accepted, words=words, value=run.score, limit=run.accept_at)
+
+
+def failed(run: Run) -> Verdict | None:
+    """Every attempt of an iteration failed, or the machine did."""
+    ending = run.ending
+    detail = ending.detail if ending else ""
+    holds = any(not i.candidates and not i.missing for i in run.iterations) or (
+        ending is not None and ending.reason == "failed"
+    )
+    why = f"Stopped by a failure: {detail or 'every attempt of an iteration failed'}."
+    return Verdict(rule="failed", holds=holds, words=why if holds else "No iteration failed as a whole.")
+
+
+def iterations(run: Run) -> Verdict | None:
+    """As many captions as allowed were tried."""
+    count, limit = len(run.iterations), run.budget.max_iterations
+    holds = count >= limit
+    words = f"{count} of {limit} iterations {_are(count)} used."
+    if holds:
+        words = f"All {count} iterations are used." if count != 1 else "The one iteration is used."
+    return Verdict(rule="iterations", holds=holds, words=words, value=count, limit=limit)
+
+
+def renders(run: Run) -> Verdict | None:
+    """As many renders as allowed were made."""
+    limit = run.budget.max_renders
+    if limit is None:
+        return None
+    holds = run.renders >= limit
+    words = f"All {limit} renders are used." if holds else f"{run.renders} of {limit} renders {_are(run.renders)} used."
+    return Verdict(rule="renders", holds=holds, words=words, value=run.renders, limit=limit)
+
+
+def gpu_seconds(run: Run) -> Verdict | None:
+    """One more render would take the generator's time over the limit."""
+    limit = run.budget.max_gpu_seconds
+    if limit is None:
+        return None
+    spent, each = run.gpu
+    words = f"{spent:,.1f} of {limit:,.1f} s of the generator's time are used"
+    words += "." if each is None else f"; a render takes {each:,.1f} s."
+    return Verdict(rule="gpu_seconds", holds=run.gpu.pays_for(limit) < 1, words=words, value=spent, limit=limit)
+
+
+def price(run: Run) -> Verdict | None:
+    """One more render would take the price over the limit."""
+    limit = run.budget.max_price_usd
+    if limit is None:
+        return None
+    spent, each = run.price
+    words = f"${spent:,.2f} of ${limit:,.2f} {_are(spent)} spent"
+    words += "; no price of a render is known." if each is None else f"; a render costs ${each:,.2f}."
+    return Verdict(rule="price", holds=run.price.pays_for(limit) < 1, words=words, value=spent, limit=limit)
+
+
+def patience(run: Run) -> Verdict | None:
+    """No caption since the best one gained anything on the same seeds: about words, whatever the dice did."""
+    limit = run.budget.patience
+    if limit is None:
+        return None
+    count = max(0, len(run.iterations) - 1 - run.champion)
+    words = f"{count} {_iterations(count)} in a row without a gain on the same seeds; budget.patience is {limit}."
+    return Verdict(rule="patience", holds=count >= limit, words=words, value=count, limit=limit)
+
+
+def plateau(run: Run) -> Verdict | None:
+    """The best score of all, by words or by dice, hardly rose over the last iterations."""
+    limit, window = run.budget.plateau, run.budget.plateau_iterations
+    if limit is None:
+        return None
+    before, now = _best(run, run.iterations[:-window]), _best(run, run.iterations)
+    if before is None or now is None:
+        words = f"Too early to say whether the best score still rises by {limit:g} in {window} {_iterations(window)}."
+        return Verdict(rule="plateau", holds=False, words=words, limit=limit)
+    rise = round(now.score - before.score, 6)
+    over = f"the last {window} iterations" if window > 1 else "the last iteration"
+    words = f"The best score rose by {rise:.3f} over {over}; budget.plateau is {limit:g}."
+    first = run.accepts(now) and not run.accepts(before)  # accepted by a lower score than a clip below a floor had
+    return Verdict(rule="plateau", holds=rise < limit and not first, words=words, value=rise, limit=limit)
+
+
+def gain(run: Run) -> Verdict | None:
+    """One more render is not expected to be worth its price in score. Never before the second iteration is done."""
+    limit = run.budget.min_expected_gain
+    if limit is None:
+        return None
+    value, count = round(expected_gain(run), 6), len(run.candidates)
+    basis = f"by {count} scores" if count >= ENOUGH else "assumed"
+    words = (
+        f"One more render is expected to gain {value:.4f} (spread {spread(run):.3f} {basis}); "
+        f"budget.min_expected_gain is {limit:g}."
+    )
+    holds = len(run.iterations) >= 2 and value < limit
+    return Verdict(rule="expected_gain", holds=holds, words=words, value=value, limit=limit)
+
+
+def deadline(run: Run) -> Verdict | None:
+    """The wall clock reached the limit: as the run's ending says, for a run holds no clock."""
+    limit = run.budget.max_seconds
+    if limit is None:
+        return None
+    holds = run.stop_reason == "deadline"
+    words = f"The time limit of {limit:,.1f} s was {'' if holds else 'not '}reached."
+    return Verdict(rule="deadline", holds=holds, words=words, limit=limit)
+
+
+def cancelled(run: Run) -> Verdict | None:
+    """Somebody interrupted the run: as its ending says."""
+    holds = run.stop_reason == "cancelled"
+    return Verdict(rule="cancelled", holds=holds, words="Interrupted." if holds else "Nobody interrupted the run.")
+
+
+RULES: dict[StopReason, Rule] = {
+    "accepted": accepted,
+    "failed": failed,
+    "iterations": iterations,
+    "renders": renders,
+    "gpu_seconds": gpu_seconds,
+    "price": price,
+    "patience": patience,
+    "plateau": plateau,
+    "expected_gain": gain,
+    "deadline": deadline,
+    "cancelled": cancelled,
+}
+"""The reason of a stop is the first that holds."""
+
+
+def verdicts(run: Run) -> tuple[Verdict, ...]:
+    """What each rule in force says: as written down at the end, or as it stands."""
+    if run.ending is not None and run.ending.rules:
+        return run.ending.rules
+    return tuple(verdict for rule in RULES.values() if (verdict := rule(run)) is not None)
 
 
 def stop_reason(run: Run) -> StopReason | None:
     """Why the run should stop before another iteration; None to go on."""
-    if run.budget.early_stop and run.accepted:
-        return "accepted"
-    if any(not i.candidates for i in run.iterations):
-        return "failed"
-    if len(run.iterations) >= run.budget.max_iterations:
-        return "iterations"
-    if run.budget.max_renders is not None and run.renders >= run.budget.max_renders:
-        return "budget"
-    return None
+    return next((verdict.rule for verdict in verdicts(run) if verdict.holds), None)
+
+
+def ended(run: Run, reason: StopReason, detail: str = "") -> Ending:
+    """The ending of a run, with all rules as they stand at it."""
+    ending = Ending(reason=reason, detail=detail)
+    return ending.model_copy(update={"rules": verdicts(run.stopped(ending))})
 
 
 def sentence(run: Run) -> str:
     """Why the run stopped, in words for people."""
     if run.ending is None:
         return "Still running."
-    held = "" if run.score is None else f" The best clip so far scores {run.score:.2f}."
-    count = len(run.iterations)
-    return {
-        "accepted": f"Accepted: a clip reached {_told(run)}, at or above the threshold of {run.accept_at or 0:.2f}, "
-        "and every floor held.",
-        "iterations": f"{f'All {count} iterations are' if count != 1 else 'The one iteration is'} used.{_against(run)}",
-        "budget": f"All {run.budget.max_renders} renders are used.{_against(run)}",
-        "deadline": f"The time limit of {run.budget.max_seconds or 0:,.1f} s was reached.{held}",
-        "cancelled": f"Interrupted.{held}",
-        "failed": f"Stopped by a failure: {run.ending.detail or 'every attempt of the last iteration failed'}.{held}",
-    }[run.ending.reason]
+    reason = run.ending.reason
+    words = next((v.words for v in verdicts(run) if v.rule == reason), f"Stopped by its rule {reason}.")
+    if reason == "accepted":
+        return words
+    if reason in {"deadline", "cancelled", "failed"}:
+        return words if run.score is None else f"{words} The best clip so far scores {run.score:.2f}."
+    return f"{words}{_against(run)}"
+
+
+def _best(run: Run, among: Sequence[Iteration]) -> Candidate | None:
+    """The chosen candidate of the first iterations."""
+    return max((c for i in among for c in i.candidates), key=lambda c: (run.accepts(c), c.score), default=None)
+
+
+def _are(count: float) -> str:
+    return "is" if count == 1 else "are"
+
+
+def _iterations(count: int) -> str:
+    return "iteration" if count == 1 else "iterations"
 
 
 def _told(run: Run) -> str:

@@ -44,6 +44,7 @@ from agent.lines import (
     server_line,
     span,
     spent,
+    standing,
     tokens,
 )
 from agent.run import Run
@@ -104,6 +105,7 @@ def verdict(run: Run) -> list[str]:
         lines.append(f"cost     {costs}")
     if read := tokens(run):
         lines.append(f"tokens   {read}")
+    lines.append(f"rules    {standing(run)}")
     lines.append(f"report   {run.folder / 'report.html'}")
     return lines
 

@@ -3,14 +3,27 @@
 from statistics import fmean
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from critic.types import Critique
 from generator.export.types import Exported
-from generator.types import Clip, RenderSpec, RunPath
+from generator.types import BackendError, Clip, RenderError, Rendering, RenderSpec, RunPath
 from reasoner.types import Caption, CaptionRequest
 
-StopReason = Literal["accepted", "iterations", "budget", "deadline", "cancelled", "failed"]
+StopReason = Literal[
+    "accepted",
+    "failed",
+    "iterations",
+    "renders",
+    "gpu_seconds",
+    "price",
+    "patience",
+    "plateau",
+    "expected_gain",
+    "deadline",
+    "cancelled",
+]
+"""Each is the name of a rule in `agent.stopping`."""
 SENTENCES_SHORT, SENTENCES_LONG = 160, 500
 """Words of a caption in sentences: as many as CogVideoX's 226 T5 tokens hold; as many as fit 4096 characters."""
 Step = Literal["caption", "render", "rubric", "judge"]
@@ -80,6 +93,23 @@ class Budget(_Noun):
     """Wall seconds, those before an interruption included. null: no limit."""
     max_renders: int | None = Field(default=None, ge=1)
     """Renders, failed ones included. null: no limit."""
+    max_gpu_seconds: float | None = Field(default=None, gt=0)
+    """Seconds of the generator at work, side by side added up. An iteration gets as many candidates as it still pays
+    for, at the mean of this run's renders; the first, of which nothing is known, gets all. null: no limit."""
+    max_price_usd: float | None = Field(default=None, gt=0)
+    """US dollars for renders, failed and lost ones included, where their price is known; candidates as for
+    max_gpu_seconds, but the first iteration's too. null: no limit."""
+    patience: int | None = Field(default=None, ge=1)
+    """Stop after so many iterations in a row whose caption gained nothing over the best one on the same seeds: no more
+    is got out of the words. null: never."""
+    plateau: float | None = Field(default=None, gt=0, le=1)
+    """Stop when the best score, whichever seed or caption it came from, rose by less than this over the last
+    plateau_iterations. null: never."""
+    plateau_iterations: int = Field(default=2, ge=1, le=100)
+    """Iterations that plateau looks back over."""
+    min_expected_gain: float | None = Field(default=None, gt=0, le=1)
+    """The price of a render in score: stop, after the second iteration at the earliest, when one more is expected to
+    raise the best score by less, from the spread of the scores on this prompt. null: never."""
 
 
 class Candidate(_Noun):
@@ -107,6 +137,15 @@ class Failure(_Noun):
     message: str
     clip: Clip | None = None
     """The clip, where it was rendered and could not be judged."""
+    rendering: Rendering | None = None
+    """What the backend did all the same, where no clip came of it and it is known: it may be billed."""
+
+    @classmethod
+    def of(cls, error: Exception, step: Step, seed: int, clip: Clip | None) -> Self:
+        """From an error that has crossed its boundary."""
+        cause = error.__cause__
+        rendering = cause.rendering if isinstance(cause, RenderError | BackendError) else None
+        return cls(step=step, seed=seed, message=str(error), clip=clip, rendering=rendering)
 
 
 class Iteration(_Noun):
@@ -165,9 +204,30 @@ class Export(Exported):
     seed: int
 
 
+class Verdict(_Noun):
+    """What one stop rule says of a run."""
+
+    rule: StopReason
+    holds: bool
+    """Whether the run should stop by it."""
+    words: str
+    """Why, with the figures, in a sentence."""
+    value: float | None = None
+    """Where the run stands, in the unit of `limit`. None: nothing to compare yet."""
+    limit: float | None = None
+
+
 class Ending(_Noun):
     """Why a run stopped."""
 
     reason: StopReason
     detail: str = ""
     """For `failed`: what failed."""
+    rules: tuple[Verdict, ...] = ()
+    """All that were in force, as they stood at the end. Empty in a run that stopped before they were written down."""
+
+    @field_validator("reason", mode="before")
+    @classmethod
+    def _by_its_former_name(cls, value: object) -> object:
+        """`renders` was called `budget` when it was the only limit of what may be spent."""
+        return "renders" if value == "budget" else value

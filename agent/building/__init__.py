@@ -1,6 +1,6 @@
 """The composition root below a run: a config becomes the three parts and the servers that they ask."""
 
-from agent.building.generators import NIM_URL, OMNI_URL, build_generator
+from agent.building.generators import NIM_URL, OMNI_URL, build_generator, known_price
 from agent.building.parts import Parts, build, build_critic, build_reasoner, rubric_file
 from agent.serving.endpoints import BASE_URL, endpoints
 
@@ -14,5 +14,6 @@ __all__ = [
     "build_generator",
     "build_reasoner",
     "endpoints",
+    "known_price",
     "rubric_file",
 ]

@@ -9,7 +9,7 @@ from agent.errors import ServingError, boundary
 from agent.events import Emit, RenderProgressed, ServerReady
 from agent.serving.turns import GENERATOR, GeneratorInTurn, first_turn
 from generator.config import AnimaticConfig, DiffusersConfig, FalConfig, GeneratorConfig, NIMConfig, VLLMOmniConfig
-from generator.types import Generator, Progress
+from generator.types import Generator, Progress, RenderSpec
 
 if TYPE_CHECKING:
     from agent.serving.reaching import Servers
@@ -19,6 +19,15 @@ if TYPE_CHECKING:
 
 OMNI_URL, NIM_URL = "http://127.0.0.1:8091", "http://127.0.0.1:8000"
 """Where a generator's server is looked for that the config does not name."""
+
+
+def known_price(config: GeneratorConfig, spec: RenderSpec) -> float | None:
+    """US dollars that one render is known to cost beforehand. None: not known, or nothing is billed."""
+    if not isinstance(config, FalConfig):
+        return None
+    from generator.fal import price  # noqa: PLC0415 - a backend is loaded by those who use it
+
+    return price(config, spec)
 
 
 @asynccontextmanager

@@ -15,7 +15,8 @@ from agent.report import changes, charts, delivery, wording
 from agent.report.groups import groups
 from agent.report.strip import strip
 from agent.run import Run
-from agent.stopping import sentence
+from agent.stopping import sentence, verdicts
+from agent.types import StopReason
 from generator.types import Clip
 from reasoner.caption import clock
 
@@ -37,6 +38,7 @@ def render(run: Run) -> str:
             policy=_policy(style, script),
             status=status(run),
             sentence=sentence(run),
+            rules=verdicts(run),
             doing=doing(run),
             advice=advice(run),
             retry=f"retake run --resume {shlex.quote(run.folder.name)} --retry-failed",
@@ -67,8 +69,17 @@ def status(run: Run) -> str:
     return "finished" if run.accept_at is None else "not accepted"
 
 
-LIMITS = {"deadline": "max_seconds", "budget": "max_renders", "iterations": "max_iterations"}
-"""The budget's key behind a reason to stop."""
+LIMITS: dict[StopReason, str] = {
+    "deadline": "raise budget.max_seconds",
+    "iterations": "raise budget.max_iterations",
+    "renders": "raise budget.max_renders",
+    "gpu_seconds": "raise budget.max_gpu_seconds",
+    "price": "raise budget.max_price_usd",
+    "patience": "raise budget.patience",
+    "plateau": "lower budget.plateau",
+    "expected_gain": "lower budget.min_expected_gain",
+}
+"""What to do about the budget's key behind a reason to stop."""
 
 
 def advice(run: Run) -> tuple[str, str] | None:
@@ -80,7 +91,7 @@ def advice(run: Run) -> tuple[str, str] | None:
     if reason == "failed":
         return "When the cause is gone, from the folder above this one:", f"{resume} --retry-failed"
     if reason in LIMITS:
-        return f"To go on, raise budget.{LIMITS[reason]} in config.yaml, then from the folder above this one:", resume
+        return f"To go on, {LIMITS[reason]} in config.yaml, then from the folder above this one:", resume
     return "To go on, from the folder above this one:", resume
 
 

@@ -187,7 +187,7 @@ async def test_max_renders_is_never_passed(tmp_path: Path) -> None:
         make_run(tmp_path, max_iterations=9, max_renders=5), by_caption(*[0.1] * 9), generator=generator
     )
     assert len(generator.started) == 5
-    assert run.stop_reason == "budget"
+    assert run.stop_reason == "renders"
 
 
 async def test_one_failed_render_is_a_record(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from agent.run import Run
 from agent.types import Step
 from critic.types import Criterion, JudgeError, Rubric, WrittenRubric
 from generator.delivery import deliver
-from generator.types import RenderError
+from generator.types import RenderError, Rendering
 from reasoner.chat.types import Usage
 from tests.parts import SPEC, Recorder, ScriptedCritic, ScriptedGenerator, ScriptedReasoner, make_run
 
@@ -92,6 +92,17 @@ async def test_recalled_failures_keep_their_type(tmp_path: Path) -> None:
     for _ in range(2):
         with pytest.raises(JudgeError, match="unreadable reply"):
             await critic.judge(clip, "a boat", None)
+
+
+@pytest.mark.parametrize("rendering", [None, Rendering(price_usd=0.4, render_seconds=2.5)])
+async def test_recalled_failures_keep_what_they_cost(tmp_path: Path, rendering: Rendering | None) -> None:
+    error = RenderError("5 frames were requested, found 4")
+    error.rendering = rendering
+    for session in range(2):
+        parts = Parts(tmp_path, fails={10: error} if not session else {})
+        run = await parts.refine(make_run(tmp_path, max_iterations=1))
+        assert [f.rendering for f in run.iterations[0].failures] == [rendering]
+        assert run.price.spent == (0.4 if rendering else 0.0)
 
 
 @pytest.mark.parametrize("change", ["prompt", "seed", "spec", "generator"])

@@ -100,6 +100,7 @@ def test_the_verdict(tmp_path: Path) -> None:
         "All 2 iterations are used. The best clip scores 0.40, below the threshold of 0.90.",
         "score    0.40  (not accepted; threshold 0.90, uncalibrated; seed 10)",
         f"video    {tmp_path / 'clips/01-seed-10.mp4'}",
+        "rules    accepted 0.4 of 0.9, iterations 2 of 2",
         f"report   {tmp_path / 'report.html'}",
     ]
 

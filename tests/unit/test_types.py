@@ -17,7 +17,7 @@ from agent.events import (
     after,
 )
 from agent.run import Run
-from agent.stopping import sentence, stop_reason
+from agent.stopping import RULES, sentence, stop_reason
 from agent.types import Candidate, Ending, Failure
 from generator.types import Clip, Effective
 from reasoner.rules.upsample import upsample
@@ -95,7 +95,7 @@ def test_every_event_survives_its_line(tmp_path: Path) -> None:
     assert (len(folded.candidates), folded.renders) == (1, 2)
 
 
-@pytest.mark.parametrize("reason", ["accepted", "iterations", "budget", "deadline", "cancelled", "failed"])
+@pytest.mark.parametrize("reason", [*RULES])
 @pytest.mark.parametrize("judged", [True, False])
 def test_each_stop_has_its_sentence(tmp_path: Path, reason: str, judged: bool) -> None:
     run = make_run(tmp_path, accept_at=0.4, max_seconds=9.0, max_renders=4).with_caption(caption(), (10,))

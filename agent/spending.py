@@ -1,0 +1,69 @@
+"""What renders cost: spent so far, expected of the next one, and how many a limit still pays for."""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import NamedTuple, Self
+
+from agent.types import Failure, Iteration
+from generator.types import Clip
+
+ROUNDING = 1e-9
+"""Of a render: so that three at $0.10 fit into $0.30."""
+
+
+class Cost(NamedTuple):
+    """What renders cost in one unit: US dollars, or seconds of the generator at work."""
+
+    spent: float
+    """By clips, by renders that failed, and by what was rendered for nobody."""
+    each: float | None
+    """Expected of one more: the mean of the run's own. None: nothing is known yet."""
+
+    @classmethod
+    def of(cls, known: Sequence[float], *, lost: float, expected: float | None = None) -> Self:
+        """From the renders whose cost is known; `expected` of one stands in before there is any."""
+        return cls(round(sum(known) + lost, 4), fmean(known) if known else expected)
+
+    def pays_for(self, limit: float | None) -> float:
+        """How many more renders fit under `limit`: a whole number from 0, or infinity."""
+        if limit is None:
+            return math.inf
+        left = limit - self.spent
+        if self.each:
+            return max(0, math.floor(left / self.each + ROUNDING))
+        return math.inf if left > 0 or self.each == 0 else 0
+
+
+def prices(iterations: Iterable[Iteration]) -> list[float]:
+    """US dollars of each render whose price is known, failed ones included."""
+    renderings = [c.rendering for c in _clips(iterations)] + [f.rendering for f in _failures(iterations)]
+    return [r.price_usd for r in renderings if r is not None and r.price_usd is not None]
+
+
+def seconds(iterations: Iterable[Iteration]) -> list[float]:
+    """Seconds that the generator worked on each render whose time is known, failed ones included."""
+    failed = [f.rendering.render_seconds for f in _failures(iterations) if f.rendering is not None]
+    return [worked(clip) for clip in _clips(iterations)] + [s for s in failed if s is not None]
+
+
+def worked(clip: Clip) -> float:
+    """Seconds that the generator worked on a clip, as the backend told; else all but the wait and what was lost."""
+    told = clip.rendering
+    if told.render_seconds is not None:
+        return told.render_seconds
+    return max(0.0, clip.seconds - told.queue_seconds - told.lost_seconds)
+
+
+def _clips(iterations: Iterable[Iteration]) -> list[Clip]:
+    """Each once: two captions of the same words share their clips."""
+    found: dict[tuple[Path, int], Clip] = {}
+    for i in iterations:
+        clips = [*(c.clip for c in i.candidates), *(f.clip for f in i.failures if f.clip)]
+        found |= {(clip.path, clip.seed): clip for clip in clips}
+    return list(found.values())
+
+
+def _failures(iterations: Iterable[Iteration]) -> Iterator[Failure]:
+    return (failure for i in iterations for failure in i.failures if failure.clip is None)

@@ -1,0 +1,89 @@
+"""A run of scripted parts, also as a process of its own: `python -m tests.e2e.scripted FOLDER BUDGET EVENTS`.
+
+The process kills itself by SIGKILL when it has told EVENTS events.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agent.controller import Controller
+from agent.events import Emit, Event
+from agent.journal import Journal
+from agent.memory import Memory, RememberedCritic, RememberedGenerator, RememberedReasoner
+from agent.run import Run
+from generator.types import Clip, RenderError, Rendering, RenderSpec
+from tests.parts import Recorder, ScriptedCritic, ScriptedGenerator, ScriptedReasoner, make_run
+
+SCORES = (0.30, 0.42, 0.41, 0.415, 0.418, 0.40)
+"""Of the captions, in order."""
+
+
+@dataclass
+class Billed(ScriptedGenerator):
+    """Each render costs $0.40 and about two seconds; caption 1 of seed 12 fails when it was paid for."""
+
+    async def render(self, prompt: str, spec: RenderSpec, *, seed: int, to: Path) -> Clip:
+        clip = await super().render(prompt, spec, seed=seed, to=to)
+        number = int(prompt.split()[1])
+        cost = Rendering(price_usd=0.4, render_seconds=2.0 + 0.1 * ((3 * number + seed) % 4))
+        if (number, seed) == (1, 12):
+            to.unlink()
+            error = RenderError("other frames than asked for")
+            error.rendering = cost
+            raise error
+        return clip.model_copy(update={"rendering": cost})
+
+
+def score(prompt: str, seed: int) -> float:
+    """By the caption, and a little by the seed."""
+    number = int(prompt.split()[1])
+    return SCORES[number % len(SCORES)] + 0.01 * ((seed * 7 + number) % 5)
+
+
+def begin(folder: Path, budget: dict[str, Any]) -> Run:
+    """The run, not begun."""
+    return make_run(folder, samples_per_iteration=3, max_iterations=12, **budget)
+
+
+def reopened(stored: Run) -> Run:
+    """The run as a resume goes on with it."""
+    kept = stored.reopened(keep=Memory(stored.folder, Recorder()).intact, retry_failed=False)
+    return kept.within(stored.budget, stored.accept_at)
+
+
+async def carry(run: Run, emit: Emit) -> Run:
+    """Carry a run to its end, by remembered steps."""
+    memory = Memory(run.folder, Recorder())
+    controller = Controller(
+        reasoner=RememberedReasoner(ScriptedReasoner(), memory),
+        generator=RememberedGenerator(Billed(), memory),
+        critic=RememberedCritic(ScriptedCritic(score), memory),
+        emit=emit,
+    )
+    return await controller.refine(run)
+
+
+def main() -> None:
+    """As the module says."""
+    folder, left = Path(sys.argv[1]), int(sys.argv[3])
+    run = begin(folder, json.loads(sys.argv[2]))
+    diary = Journal(run)
+
+    def emit(event: Event) -> None:
+        nonlocal left
+        diary(event)
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    asyncio.run(carry(run, emit))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""A run that is killed and resumed stops at the same place as an undisturbed one, by the same rule and figures."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent import journal
+from agent.events import Event, after
+from agent.run import Run
+from agent.types import StopReason
+from tests.e2e.scripted import begin, carry, reopened
+from tests.parts import Recorder
+
+BUDGETS: list[tuple[StopReason, dict[str, Any]]] = [
+    ("patience", {"patience": 2}),
+    ("plateau", {"plateau": 0.01, "plateau_iterations": 2}),
+    ("expected_gain", {"min_expected_gain": 0.002}),
+    ("price", {"max_price_usd": 3.0}),
+    ("gpu_seconds", {"max_gpu_seconds": 24.0}),
+    ("renders", {"max_renders": 8}),
+]
+
+
+MOMENTS = int(os.environ.get("RETAKE_KILLS", "4")) // 4
+"""Of each run, beside one in its last iteration."""
+
+
+class KilledError(BaseException):
+    """As sudden as a kill: nothing that the controller catches."""
+
+
+def place(run: Run) -> dict[str, Any]:
+    """Where a run stopped, and all that its rules are made of."""
+    assert run.ending is not None
+    return {
+        "ending": run.ending.model_dump(),
+        "seeds": [i.seeds for i in run.iterations],
+        "scores": [[c.score for c in i.candidates] for i in run.iterations],
+        "failures": [f.model_dump() for i in run.iterations for f in i.failures],
+        "spent": (run.price, run.gpu),
+    }
+
+
+async def undisturbed(folder: Path, budget: dict[str, Any]) -> tuple[Run, int]:
+    """The run, and how many events it told."""
+    recorder = Recorder()
+    return await carry(begin(folder, budget), recorder), len(recorder.events)
+
+
+@pytest.mark.parametrize(("reason", "budget"), BUDGETS, ids=[reason for reason, _ in BUDGETS])
+async def test_killed_at_many_moments(tmp_path: Path, reason: StopReason, budget: dict[str, Any]) -> None:
+    whole, count = await undisturbed(tmp_path / "whole", budget)
+    assert whole.stop_reason == reason
+    assert len(whole.iterations) > 1
+    for moment in {count * (n + 1) // (MOMENTS + 1) for n in range(MOMENTS)} | {count - 3}:
+        stored = begin(tmp_path / f"{moment}", budget)
+        left = moment
+
+        def emit(event: Event) -> None:
+            """Fold the event in, as the journal does; from a moment on, nothing is told any more."""
+            nonlocal stored, left
+            left -= 1
+            if left < 0:
+                raise KilledError
+            stored = after(stored, event)
+
+        with pytest.raises((KilledError, BaseExceptionGroup)):
+            await carry(stored, emit)
+        again = await carry(reopened(stored), lambda event: None)
+        assert place(again) == place(whole), f"killed after {moment} of {count} events"
+
+
+async def test_killed_by_the_system(tmp_path: Path) -> None:
+    """A real kill of a real process, in the midst of an iteration that the price had cut short."""
+    budget = {"max_price_usd": 1.7}
+    whole, count = await undisturbed(tmp_path / "whole", budget)
+    assert [len(i.seeds) for i in whole.iterations] == [3, 1]
+    folder = tmp_path / "killed"
+    command = [sys.executable, "-m", "tests.e2e.scripted", str(folder), json.dumps(budget), str(count - 4)]
+    process = await asyncio.create_subprocess_exec(
+        *command, cwd=Path(__file__).parents[2], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    _, complaint = await process.communicate()
+    assert process.returncode == -signal.SIGKILL, complaint.decode()
+    killed = journal.load(folder)
+    assert (killed.ending, len(killed.iterations)) == (None, 2)
+    assert place(await carry(reopened(killed), lambda event: None)) == place(whole)
