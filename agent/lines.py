@@ -12,11 +12,10 @@ from generator.types import Progress
 def forecast(run: Run, elapsed: float, earlier_renders: int = 0) -> float | None:
     """Seconds that all the rest takes at the pace of this session; None before it has judged a clip."""
     done = run.renders - earlier_renders
-    total = run.budget.max_iterations * run.budget.samples_per_iteration
-    total = total if run.budget.max_renders is None else min(total, run.budget.max_renders)
     if done <= 0:
         return None
-    left = max(0, total - run.renders) * elapsed / done
+    total = run.budget.max_iterations * run.budget.samples_per_iteration
+    left = max(0.0, min(total - run.renders, run.affordable)) * elapsed / done
     return left if run.budget.max_seconds is None else min(left, max(0.0, run.budget.max_seconds - elapsed))
 
 
@@ -159,5 +158,5 @@ def standing(run: Run) -> str:
     for verdict in verdicts(run):
         if verdict.limit is not None:
             at = "" if verdict.value is None else f"{verdict.value:.4g} of "
-            told.append(f"{verdict.rule.replace('_', ' ')} {at}{verdict.limit:.4g}")
+            told.append(f"{verdict.rule} {at}{verdict.limit:.4g}")
     return ", ".join(told)

@@ -18,7 +18,7 @@ def accepted(run: Run) -> Verdict | None:
         f"Accepted: a clip reached {_told(run)}, at or above the threshold of {run.accept_at:.2f} (uncalibrated), "
         "and every floor held."
         if run.accepted
-        else _against(run).strip() or "No clip is judged."
+        else f"{_against(run).strip() or 'No clip is judged.'} The threshold is uncalibrated."
     )
     return Verdict(rule="accepted", holds=run.accepted, words=words, value=run.score, limit=run.accept_at)
 

@@ -94,6 +94,7 @@ def verdict(run: Run) -> list[str]:
     """The last lines: why it stopped, what it had to do without, and where everything lies."""
     lines = [sentence(run)]
     lines += [f"WARNING  iteration {n + 1} used the prompt as written: {why}" for n, why in fallbacks(run).items()]
+    lines.append(f"rules    {standing(run)}")
     if run.best is not None and run.video is not None:
         mark = "accepted" if run.accepted else "not accepted"
         threshold = "no threshold" if run.accept_at is None else f"threshold {run.accept_at:.2f}, uncalibrated"
@@ -105,7 +106,6 @@ def verdict(run: Run) -> list[str]:
         lines.append(f"cost     {costs}")
     if read := tokens(run):
         lines.append(f"tokens   {read}")
-    lines.append(f"rules    {standing(run)}")
     lines.append(f"report   {run.folder / 'report.html'}")
     return lines
 
@@ -281,7 +281,7 @@ class Lively(Witness):
 
     def _bar(self, run: Run) -> Table:
         total = run.budget.max_iterations * run.budget.samples_per_iteration
-        total = total if run.budget.max_renders is None else min(total, run.budget.max_renders)
+        total = int(min(total, run.renders + run.affordable))
         elapsed = self.elapsed(datetime.now(UTC))
         whole = forecast(run, self.done_by, self.earlier_renders) if run.ending is None else None
         left = max(0.0, whole - (elapsed - self.done_by)) if whole else None

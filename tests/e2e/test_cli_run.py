@@ -83,7 +83,7 @@ def test_plain_lines_where_there_is_no_terminal(tmp_path: Path) -> None:
 
 def test_quiet_says_only_the_verdict(tmp_path: Path) -> None:
     done = retake("run", QUICKSTART, *SMALL, "-s", "budget.max_iterations=1", "--out", tmp_path / "run", "--quiet")
-    assert [line.split()[0] for line in done.out.splitlines()[1:]] == ["score", "video", "spent", "report"]
+    assert [line.split()[0] for line in done.out.splitlines()[1:]] == ["rules", "score", "video", "spent", "report"]
 
 
 def test_an_image_starts_the_clip_and_the_folder_keeps_it(tmp_path: Path) -> None:

@@ -98,9 +98,9 @@ def test_the_verdict(tmp_path: Path) -> None:
     assert witness.run is not None
     assert verdict(witness.run) == [
         "All 2 iterations are used. The best clip scores 0.40, below the threshold of 0.90.",
+        "rules    accepted 0.4 of 0.9, iterations 2 of 2",
         "score    0.40  (not accepted; threshold 0.90, uncalibrated; seed 10)",
         f"video    {tmp_path / 'clips/01-seed-10.mp4'}",
-        "rules    accepted 0.4 of 0.9, iterations 2 of 2",
         f"report   {tmp_path / 'report.html'}",
     ]
 
@@ -115,6 +115,9 @@ def test_forecast_follows_the_pace_and_the_limits(tmp_path: Path) -> None:
     assert forecast(witness.run, 4.0) == 16.0
     limited = witness.run.model_copy(update={"budget": witness.run.budget.model_copy(update={"max_renders": 3})})
     assert forecast(limited, 4.0) == 2.0
+    dollar = {"max_renders": None, "max_price_usd": 1.0}
+    paid = limited.model_copy(update={"budget": limited.budget.model_copy(update=dollar), "expected_usd": 0.4})
+    assert forecast(paid, 4.0) == 4.0
     timed = witness.run.model_copy(update={"budget": witness.run.budget.model_copy(update={"max_seconds": 9.0})})
     assert forecast(timed, 4.0) == 5.0
 
