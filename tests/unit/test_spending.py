@@ -251,3 +251,18 @@ def test_what_is_lost_is_on_the_disk_at_once(tmp_path: Path) -> None:
     told = Progress(seed=10, stage="abandoned", seconds=2.5, price_usd=0.4)
     diary(RenderProgressed(progress=told))
     assert (load(tmp_path).lost_seconds, load(tmp_path).lost_usd) == (2.5, 0.4)
+
+
+def test_an_iteration_that_was_cut_short_is_filled_up_by_another_budget_alone(tmp_path: Path) -> None:
+    """A resume goes on with the next caption, as the undisturbed run did, though the short one took little."""
+    run = with_candidates(
+        make_run(tmp_path, samples_per_iteration=2, max_gpu_seconds=19.0),
+        {10: {"render_seconds": 5.0}, 11: {"render_seconds": 5.0}},
+    )
+    assert len(run.next_seeds(Caption.raw("a boat"))) == 1
+    run = with_candidates(run, {10: {"render_seconds": 3.0}})
+    assert run.affordable == 1
+    assert run.within(run.budget, run.accept_at) == run
+    more = run.within(run.budget.model_copy(update={"max_gpu_seconds": 60.0}), None)
+    assert [i.seeds for i in more.iterations] == [(10, 11), (10, 11)]
+    assert more.iterations[1].missing == (11,)

@@ -255,6 +255,21 @@ def test_the_rules_lie_in_run_json_and_are_read_back(tmp_path: Path) -> None:
     assert load(tmp_path) == diary.run
 
 
+def test_a_run_from_before_is_read_and_its_rules_worked_out(tmp_path: Path) -> None:
+    run = scored(tmp_path, [(0.5, 0.6), (0.4, 0.5)], max_renders=4)
+    run = run.stopped(ended(run, "renders"))
+    Journal(run)(RunStarted(run=run))
+    facts = json.loads((tmp_path / "run.json").read_text())
+    facts["ending"] = {"reason": "budget", "detail": ""}
+    known = {"max_iterations", "samples_per_iteration", "early_stop", "max_seconds", "max_renders"}
+    facts["budget"] = {key: value for key, value in facts["budget"].items() if key in known}
+    for new in ("lost_usd", "expected_usd"):
+        del facts[new]
+    (tmp_path / "run.json").write_text(json.dumps(facts))
+    again = load(tmp_path)
+    assert (again.stop_reason, verdicts(again), sentence(again)) == ("renders", verdicts(run), sentence(run))
+
+
 def test_an_ending_from_before_is_read_by_its_new_name() -> None:
     assert Ending.model_validate({"reason": "budget", "detail": ""}) == Ending(reason="renders")
 
