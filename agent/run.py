@@ -64,11 +64,15 @@ class Run(BaseModel):
 
     @property
     def champion(self) -> int:
-        """Index of the iteration with the best caption: a later one must have gained on the same seeds."""
+        """Index of the iteration with the best caption.
+
+        A later one takes its place only with a mean gain above 0 on the same seeds. An interval that contains 0 does
+        not keep it out: with few seeds hardly any would get in, and the report says that it may be chance.
+        """
         champion = 0
         for index, iteration in enumerate(self.iterations):
             gain = iteration.gain_over(self.iterations[champion])
-            if gain is not None and gain > 0:
+            if gain is not None and gain.mean > 0:
                 champion = index
         return champion
 
@@ -172,6 +176,7 @@ class Run(BaseModel):
         best = iteration.best
         if best is None:
             raise ValueError("an iteration without a judged clip has no history")
+        gain = None if iteration.parent is None else iteration.gain_over(self.iterations[iteration.parent])
         names = [s.criterion for s in best.critique.scores]
         by_name: dict[str, list[float]] = {name: [] for name in names}
         for candidate in iteration.candidates:
@@ -184,7 +189,7 @@ class Run(BaseModel):
             floors={s.criterion: s.floor for s in best.critique.scores},
             feedback=best.critique.feedback,
             parent=iteration.parent,
-            gain=None if iteration.parent is None else iteration.gain_over(self.iterations[iteration.parent]),
+            gain=None if gain is None else gain.mean,
         )
 
     def with_caption(self, caption: Caption, seeds: Sequence[int]) -> Self:

@@ -1,10 +1,10 @@
 """The agent's small nouns: what was asked, what may be spent, and what came of it."""
 
-from statistics import fmean
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from agent.paired import Gain
 from critic.types import Critique
 from generator.export.types import Exported
 from generator.types import BackendError, Clip, RenderError, Rendering, RenderSpec, RunPath
@@ -175,11 +175,11 @@ class Iteration(_Noun):
         tried = {c.seed for c in self.candidates} | {f.seed for f in self.failures}
         return tuple(seed for seed in self.seeds if seed not in tried)
 
-    def gain_over(self, other: "Iteration") -> float | None:
-        """Mean score gained over another iteration on the seeds that both have; None without one."""
+    def gain_over(self, other: "Iteration") -> Gain | None:
+        """What was gained over another iteration on the seeds that both have; None without one."""
         before = {c.seed: c.score for c in other.candidates}
-        gains = [c.score - before[c.seed] for c in self.candidates if c.seed in before]
-        return fmean(gains) if gains else None
+        gains = {c.seed: c.score - before[c.seed] for c in self.candidates if c.seed in before}
+        return Gain(by_seed=gains) if gains else None
 
     def with_candidate(self, candidate: Candidate) -> Self:
         """This iteration and one more judged clip."""

@@ -98,7 +98,7 @@ def best_rewrite(run: Run) -> tuple[float, str]:
         if iteration.parent is not None and iteration.caption.edits:
             gain = iteration.gain_over(run.iterations[iteration.parent])
             if gain is not None:
-                gains.append((gain, ", ".join(dict.fromkeys(e.criterion for e in iteration.caption.edits))))
+                gains.append((gain.mean, ", ".join(dict.fromkeys(e.criterion for e in iteration.caption.edits))))
     return max(gains)
 
 

@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from agent.ledger import fallbacks, ledger
-from agent.report import changes, charts, delivery, wording
+from agent.report import attribution, changes, charts, delivery, wording
 from agent.report.groups import groups
 from agent.report.strip import strip
 from agent.run import Run
@@ -40,6 +40,7 @@ def render(run: Run) -> str:
             sentence=sentence(run),
             rules=verdicts(run),
             doing=doing(run),
+            attributed=attribution.attributed(run),
             advice=advice(run),
             retry=f"retake run --resume {shlex.quote(run.folder.name)} --retry-failed",
             ledger=ledger(run),
@@ -195,6 +196,7 @@ def _environment() -> Environment:
         duration=charts.duration,
         pairs=charts.pairs,
         spread=charts.spread,
+        sure=attribution.sure,
         shares=charts.shares,
         relative=delivery.relative,
         made=delivery.made,

@@ -98,9 +98,9 @@ def test_a_rewrite_shows_its_edits_and_what_they_gained_seed_by_seed(good: Run) 
     first, second = good.iterations[:2]
     gain = second.gain_over(first)
     assert gain is not None
-    assert f"Mean: what the prompt did +{gain:.2f}" in said
+    assert f"Mean: what the prompt did +{gain.mean:.2f}" in said
     assert "4100 0.53 0.90 +0.37 4101 0.79 0.93 +0.13" in said
-    assert "The rewrite is kept: later ones start from it." in said
+    assert "The rewrite is kept: later ones start from it. 2 seeds are too few for an interval." in said
 
 
 def test_a_caption_that_gained_nothing_is_not_kept(good: Run) -> None:

@@ -50,7 +50,9 @@ def test_gain_is_paired_by_seed(tmp_path: Path) -> None:
     run = run.with_candidate(candidate(run, 10, 0.2)).with_candidate(candidate(run, 11, 0.8))
     run = run.with_caption(caption("better"), (10, 11)).with_candidate(candidate(run, 10, 0.4))
     # a higher mean of unpaired scores would say the opposite: (0.2 + 0.8) / 2 = 0.5 against 0.4
-    assert run.iterations[1].gain_over(run.iterations[0]) == pytest.approx(0.2)
+    gain = run.iterations[1].gain_over(run.iterations[0])
+    assert gain is not None
+    assert gain.by_seed == {10: pytest.approx(0.2)}
     assert run.champion == 1
 
 

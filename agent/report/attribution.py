@@ -1,0 +1,95 @@
+"""Whose doing a gain is, the prompt's or the seed's: a two-way decomposition over the same seeds, and its sentences."""
+
+from dataclasses import dataclass
+from statistics import fmean
+
+from agent.paired import Gain
+from agent.report.wording import count, gain, score
+from agent.run import Run
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """What the chosen clip is above the mean of the first caption: the sum of the three parts."""
+
+    score: float
+    """The chosen clip's."""
+    first: float
+    """Mean of the first caption over the seeds that both captions have."""
+    caption: Gain | None
+    """The chosen caption's gain over the first on those seeds. None: it is the first, maybe on other seeds."""
+    seed: float
+    """How far the chosen seed lies above the mean of its seeds, under either caption alike."""
+    both: float
+    """What the chosen seed has under the chosen caption alone."""
+    seeds: int
+    """That the mean is of."""
+    separable: bool
+    """Whether the chosen seed was judged under the first caption too; if not, `seed` holds both parts."""
+
+    @property
+    def total(self) -> float:
+        """Score gained."""
+        return self.score - self.first
+
+
+def attribution(run: Run) -> Attribution | None:
+    """Where the chosen clip's gain over the first caption comes from; None where no two clips can be compared.
+
+    With scores y of caption c and seed s it is y(c, s) - y(0, .) = [y(c, .) - y(0, .)] + [y(., s) - y(., .)] + rest, a
+    dot standing for the mean over the seeds that both captions have, or over both captions.
+    """
+    best, index = run.best, run.best_iteration
+    if best is None or index is None:
+        return None
+    home = index
+    while run.iterations[home].caption.reseed and (parent := run.iterations[home].parent) is not None:
+        home = parent  # the same words, on other seeds
+    before = {c.seed: c.score for c in run.iterations[0].candidates}
+    after = {c.seed: c.score for c in run.iterations[home].candidates}
+    shared = [seed for seed in after if seed in before]
+    if not shared or (home == 0 and len(before) == 1 and index == 0):
+        return None
+    first, here = fmean(before[seed] for seed in shared), fmean(after[seed] for seed in shared)
+    separable = index == home != 0 and best.seed in before
+    seed = best.score - here
+    if separable:
+        seed = (best.score + before[best.seed]) / 2 - (here + first) / 2
+    return Attribution(
+        score=best.score,
+        first=first,
+        caption=None if home == 0 else run.iterations[home].gain_over(run.iterations[0]),
+        seed=seed,
+        both=best.score - here - seed,
+        seeds=len(shared),
+        separable=separable,
+    )
+
+
+def attributed(run: Run) -> str:
+    """Whether prompt or seed made the chosen clip better, in a sentence with the figures; "" if none can say."""
+    found = attribution(run)
+    if found is None:
+        return ""
+    name = "the prompt as written" if run.iterations[0].caption.source == "raw" else "the first caption"
+    against = f"The chosen clip scores {gain(found.total)} against {name}'s {score(found.first)}"
+    if found.caption is None:
+        mean = "on its first seed" if found.seeds == 1 else f"over its {found.seeds:,} seeds"
+        return f"{against} {mean}: all of it is the seed's doing."
+    made = f"{gain(found.caption.mean)} is the caption's doing"
+    if found.seeds == 1:
+        seed = "" if found.separable else f", {gain(found.seed)} that of its own seed"
+        return f"{against} on one seed: {made}{seed}, as far as one can tell."
+    made = f"{against} over the same {found.seeds:,} seeds: {made}"
+    if not found.separable:
+        return f"{made}, {gain(found.seed)} that of its own seed. {sure(found.caption)}"
+    return f"{made}, {gain(found.seed)} the seed's, {gain(found.both)} of the two together. {sure(found.caption)}"
+
+
+def sure(found: Gain) -> str:
+    """How sure a caption's mean gain is, in a sentence."""
+    if found.interval is None:
+        return f"{count(found.n, 'seed')} {'is' if found.n == 1 else 'are'} too few for an interval."
+    low, high = found.interval
+    ends = f"The caption's 95 % interval is {gain(low)} to {gain(high)} ({found.n} seeds)"
+    return f"{ends} and contains 0: it may be chance." if found.interval.holds_zero else f"{ends}."
