@@ -90,6 +90,7 @@ async def refine_and_generate_async(
         budget=settings.budget,
         accept_at=settings.critic.accept_at,
         expected_usd=known_price(settings.generator, request.spec),
+        raw_first=settings.search.include_raw_prompt and request.expand,
         versions=versions(),
     )
     wish = resolved(settings.request, request)
@@ -126,7 +127,7 @@ async def resume_async(folder: str | Path, on_event: Emit | None = None, *, retr
     settings = journal.load_settings(folder)
     if changed := _changed(stored, settings):
         raise ConfigError(
-            f"{folder / journal.CONFIG}: request.{changed} is not what this run was begun with, and its clips would be "
+            f"{folder / journal.CONFIG}: {changed} is not what this run was begun with, and its clips would be "
             f"overwritten; put it back, or begin a new run: retake run {shlex.quote(str(folder / journal.CONFIG))}"
         )
     memory = Memory(folder, _ignore)
@@ -154,15 +155,17 @@ async def resume_async(folder: str | Path, on_event: Emit | None = None, *, retr
 
 
 def _changed(stored: Run, settings: RunConfig) -> str:
-    """The key of the config's request that another request would come from; "" if none."""
+    """The key of the config that another request or first caption would come from; "" if none."""
     wish, spec = settings.request, stored.request.spec
     asked = plain(wish, capabilities(settings.generator))
     if wish.image != (None if spec.first_frame is None else str(spec.first_frame)):
-        return "image"
+        return "request.image"
     if wish.video != (None if spec.source_video is None else str(spec.source_video)):
-        return "video"
+        return "request.video"
     if [(c.kind, c.path, c.weight) for c in wish.controls] != [(c.kind, str(c.path), c.weight) for c in spec.controls]:
-        return "controls"
+        return "request.controls"
+    if stored.raw_first != (settings.search.include_raw_prompt and stored.request.expand):
+        return "search.include_raw_prompt"
     files = {"first_frame", "source_video", "controls"}
     old_facts, new_facts = (
         {
@@ -174,7 +177,7 @@ def _changed(stored: Run, settings: RunConfig) -> str:
         for r in (stored.request, asked)
     )
     name = next((key for key in old_facts if old_facts[key] != new_facts[key]), "")
-    return {"width": "size", "height": "size"}.get(name, name)
+    return name and f"request.{'size' if name in {'width', 'height'} else name}"
 
 
 def _finished(stored: Run, run: Run) -> bool:

@@ -91,6 +91,14 @@ class RequestConfig(_Section):
     """How an image URL may be fetched."""
 
 
+class SearchConfig(_Section):
+    """How candidates are searched for."""
+
+    include_raw_prompt: bool = False
+    """Render and judge your own words before their expansion, on the same seeds, so that an expansion that hurts is
+    seen. An iteration of its own, counted in the budget."""
+
+
 class OutputConfig(_Section):
     """Where runs are kept, and in which form the chosen clip is handed over."""
 
@@ -139,6 +147,7 @@ class RunConfig(_Section):
     generator: GeneratorConfig = AnimaticConfig()
     critic: CriticConfig = SignalsConfig()
     budget: Budget = Budget()
+    search: SearchConfig = SearchConfig()
     output: OutputConfig = OutputConfig()
 
     @model_validator(mode="before")
@@ -152,6 +161,23 @@ class RunConfig(_Section):
             key: {"backend": embedded[key], **value} if key in embedded and isinstance(value, dict) else value
             for key, value in data.items()
         }
+
+    @field_validator("search")
+    @classmethod
+    def _room_for_the_raw_prompt(cls, value: SearchConfig, info: ValidationInfo) -> SearchConfig:
+        budget = info.data.get("budget")
+        if not value.include_raw_prompt or not isinstance(budget, Budget):
+            return value
+        if budget.max_iterations < 2:
+            raise ValueError(
+                "include_raw_prompt takes the first iteration, and its expansion the second: raise "
+                "budget.max_iterations to 2 or more"
+            )
+        if budget.max_renders is not None and budget.max_renders <= budget.samples_per_iteration:
+            raise ValueError(
+                "include_raw_prompt would take all renders: raise budget.max_renders above budget.samples_per_iteration"
+            )
+        return value
 
     def to_yaml(self) -> str:
         """As a config file."""

@@ -92,26 +92,25 @@ class Controller:
         return self.run
 
     async def next_caption(self) -> Caption:
-        """Upsample the user's prompt, then rewrite the best caption so far.
+        """Upsample the user's prompt, then rewrite the best caption so far. `Run.raw_first`: as it is before both.
 
         The rewrite stands at the start of an iteration, so that none is made after the last. A reasoner that fails
         costs its edit and not the run: the words it was given go on, and the caption says so.
         """
         self.tell(CaptionStarted(iteration=len(self.run.iterations)))
-        request = self.run.request.caption_request()
+        run, request = self.run, self.run.request.caption_request()
         try:
-            if self.run.iterations:
-                with boundary(ReasonerError, "rewriting the caption"):
-                    return await self.reasoner.rewrite(request, self.run.history(), self.run.champion)
-            if self.run.request.expand:
+            if run.expands_next:
                 with boundary(ReasonerError, "expanding the prompt"):
                     return await self.reasoner.upsample(request)
+            if run.iterations:
+                with boundary(ReasonerError, "rewriting the caption"):
+                    return await self.reasoner.rewrite(request, run.history(), run.champion)
         except ReasonerError as error:
-            if self.run.iterations:
-                return self.run.iterations[self.run.champion].caption.on_fresh_seeds(
-                    f"{error}; the best caption is tried again."
-                )
-            return Caption.raw(request.prompt, f"{error}; the prompt is used as it was written.")
+            if run.expands_next:
+                why = f"{error}; the prompt is used as it was written."
+                return Caption.raw(request.prompt, why, reseed=run.raw_first)
+            return run.iterations[run.champion].caption.on_fresh_seeds(f"{error}; the best caption is tried again.")
         return Caption.raw(request.prompt)
 
     async def render_and_judge(self, index: int) -> None:

@@ -115,7 +115,7 @@ def fallbacks(run: Run) -> dict[int, str]:
     for number, iteration in enumerate(run.iterations):
         caption, parent = iteration.caption, iteration.parent
         # the same words tried on fresh seeds are still the user's own
-        why = found.get(parent, "") if caption.reseed and parent is not None else fallback(caption)
+        why = fallback(caption) or (found.get(parent, "") if caption.reseed and parent is not None else "")
         if why:
             found[number] = why
     return found

@@ -29,6 +29,8 @@ class Run(BaseModel):
     budget: Budget
     accept_at: float | None = Field(default=None, ge=0, le=1)
     """Score at which a candidate is accepted, if every floor holds. None: never."""
+    raw_first: bool = False
+    """The first iteration is the user's own words, beside which the second, their expansion, is judged."""
     iterations: tuple[Iteration, ...] = ()
     ending: Ending | None = None
     export: Export | None = None
@@ -75,6 +77,11 @@ class Run(BaseModel):
             if gain is not None and gain.mean > 0:
                 champion = index
         return champion
+
+    @property
+    def expands_next(self) -> bool:
+        """Whether the next caption is the prompt, expanded."""
+        return self.request.expand and len(self.iterations) == int(self.raw_first)
 
     @property
     def renders(self) -> int:

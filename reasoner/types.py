@@ -71,9 +71,9 @@ class Caption(BaseModel):
     """What asking a model took."""
 
     @classmethod
-    def raw(cls, prompt: str, diagnosis: str = "", reasoner: str = "none") -> Self:
-        """The user's own words, as they are."""
-        return cls(prompt=prompt, source="raw", diagnosis=diagnosis, reasoner=reasoner)
+    def raw(cls, prompt: str, diagnosis: str = "", reasoner: str = "none", *, reseed: bool = False) -> Self:
+        """The user's own words, as they are. `reseed`: they were tried already, on other seeds."""
+        return cls(prompt=prompt, source="raw", diagnosis=diagnosis, reasoner=reasoner, reseed=reseed)
 
     def on_fresh_seeds(self, diagnosis: str) -> Self:
         """This caption, to be tried again unchanged on other seeds."""

@@ -72,18 +72,16 @@ def attributed(run: Run) -> str:
     if found is None:
         return ""
     name = "the prompt as written" if run.iterations[0].caption.source == "raw" else "the first caption"
-    against = f"The chosen clip scores {gain(found.total)} against {name}'s {score(found.first)}"
+    start = f"The chosen clip scores {gain(found.total)} against {score(found.first)}, the mean of {name}"
     if found.caption is None:
-        mean = "on its first seed" if found.seeds == 1 else f"over its {found.seeds:,} seeds"
-        return f"{against} {mean}: all of it is the seed's doing."
-    made = f"{gain(found.caption.mean)} is the caption's doing"
-    if found.seeds == 1:
-        seed = "" if found.separable else f", {gain(found.seed)} that of its own seed"
-        return f"{against} on one seed: {made}{seed}, as far as one can tell."
-    made = f"{against} over the same {found.seeds:,} seeds: {made}"
+        return f"{start} over {count(found.seeds, 'seed')}: all of it is the seed's doing."
+    shared = "the one seed" if found.seeds == 1 else f"the {found.seeds:,} seeds"
+    made = f"{start} over {shared} that both have: {gain(found.caption.mean)} is the caption's doing"
     if not found.separable:
-        return f"{made}, {gain(found.seed)} that of its own seed. {sure(found.caption)}"
-    return f"{made}, {gain(found.seed)} the seed's, {gain(found.both)} of the two together. {sure(found.caption)}"
+        made = f"{made}, {gain(found.seed)} that of its own seed"
+    elif found.seeds > 1:
+        made = f"{made}, {gain(found.seed)} the seed's, {gain(found.both)} of the two together"
+    return f"{made}. {sure(found.caption)}"
 
 
 def sure(found: Gain) -> str:

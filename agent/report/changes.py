@@ -125,10 +125,13 @@ def negative(run: Run, caption: Caption) -> tuple[Piece, ...]:
 
 
 def lineage(run: Run, iteration: int) -> list[int]:
-    """The iterations that a caption came from, the first caption first, itself last."""
+    """The iterations that a caption came from, the first caption first, itself last.
+
+    An expansion comes from no caption, also where the prompt as written was judged before it.
+    """
     line = [iteration]
-    while (parent := run.iterations[line[0]].parent) is not None:
-        line.insert(0, parent)
+    while (now := run.iterations[line[0]]).parent is not None and now.caption.source != "upsample":
+        line.insert(0, now.parent)
     return line
 
 

@@ -90,7 +90,7 @@ def test_each_key_is_described_in_the_schema() -> None:
         ("budget: {max_seconds: 0}", "budget.max_seconds: input should be greater than 0"),
         (
             "- a\n- b",
-            "must be a mapping of sections (request, reasoner, generator, critic, budget, output), not a list",
+            "must be a mapping of sections (request, reasoner, generator, critic, budget, search, output), not a list",
         ),
         ("just words", "must be a mapping"),
         ("a: [", "is not YAML"),

@@ -35,8 +35,8 @@ def test_the_parts_are_those_of_a_two_way_table_and_sum_up(tmp_path: Path) -> No
     assert parts == pytest.approx((0.2, 0.05, 0.05))
     assert sum(parts) == pytest.approx(found.total)
     assert attributed(run) == (
-        "The chosen clip scores +0.30 against the first caption's 0.50 over the same 3 seeds: +0.20 is the caption's "
-        "doing, +0.05 the seed's, +0.05 of the two together. "
+        "The chosen clip scores +0.30 against 0.50, the mean of the first caption over the 3 seeds that both have: "
+        "+0.20 is the caption's doing, +0.05 the seed's, +0.05 of the two together. "
         "The caption's 95 % interval is \N{MINUS SIGN}0.05 to +0.45 (3 seeds) and contains 0: it may be chance."
     )
 
@@ -45,7 +45,8 @@ def test_fresh_seeds_are_the_seeds_doing(tmp_path: Path) -> None:
     fresh = FIRST.on_fresh_seeds("nothing left")
     run = run_of(tmp_path, (FIRST, {10: 0.4, 11: 0.6}), (fresh, {12: 0.7, 13: 0.5}))
     assert attributed(run) == (
-        "The chosen clip scores +0.20 against the first caption's 0.50 over its 2 seeds: all of it is the seed's doing."
+        "The chosen clip scores +0.20 against 0.50, the mean of the first caption over 2 seeds: "
+        "all of it is the seed's doing."
     )
 
 
@@ -58,6 +59,6 @@ def test_a_rewrite_on_fresh_seeds_has_both_parts(tmp_path: Path) -> None:
 
 def test_one_seed_tells_little_and_one_clip_nothing(tmp_path: Path) -> None:
     run = run_of(tmp_path, (FIRST, {10: 0.4}), (SECOND, {10: 0.5}))
-    assert "on one seed: +0.10 is the caption's doing, as far as one can tell." in attributed(run)
+    assert "over the one seed that both have: +0.10 is the caption's doing. 1 seed is too few" in attributed(run)
     assert attributed(run_of(tmp_path, (FIRST, {10: 0.4}))) == ""
     assert attributed(run_of(tmp_path, (FIRST, {10: 0.4}), (SECOND, {11: 0.5}))) == ""
