@@ -20,6 +20,7 @@ from agent.files import file_hash
 from agent.forecast import Forecast
 from agent.journal import Journal
 from agent.memory import Memory, RememberedCritic, RememberedGenerator, RememberedReasoner
+from agent.racing import Racing
 from agent.reading import check, expand, load_config
 from agent.request import exact, placed, plain, resolved
 from agent.run import Run
@@ -225,12 +226,16 @@ async def _carry(settings: RunConfig, run: Run, on_event: Emit | None, lost: Los
             controller.tell(event)
 
     async with build(settings, memory, hear) as parts:
+        stoppable = capabilities(settings.generator).cancel in {"between frames", "between steps"}
+        racing = Racing(parts.generator, stoppable=stoppable) if settings.search.racing else None
         controller = Controller(
             reasoner=RememberedReasoner(parts.reasoner, memory),
-            generator=RememberedGenerator(parts.generator, memory),
+            # what is remembered is never given up: it costs nothing
+            generator=RememberedGenerator(racing or parts.generator, memory),
             critic=RememberedCritic(parts.critic, memory),
             emit=emit,
             forecast=_forecast(settings, run, parts.generator.id),
+            racing=racing,
         )
         run = _chosen(await controller.refine(run, seconds_spent=spent, lost=lost))
     return await export.exported(run, settings.output.form, emit)

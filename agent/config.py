@@ -94,6 +94,10 @@ class RequestConfig(_Section):
 class SearchConfig(_Section):
     """How candidates are searched for."""
 
+    racing: bool = True
+    """Once a candidate is accepted and `budget.early_stop` is on, give up the renders of its iteration that still wait,
+    and those that can be stopped: they are the cost that stopping early is to save. A server's running job ends and is
+    judged. false: every seed of an iteration is rendered, so that the best of them is chosen."""
     include_raw_prompt: bool = False
     """Render and judge your own words before their expansion, on the same seeds, so that an expansion that hurts is
     seen. An iteration of its own, counted in the budget."""

@@ -2,7 +2,8 @@
 
 What it leaves to others: when to stop (`agent.stopping`); how a run grows by what happened, which seeds come next and
 which caption is the best so far on the same seeds (`agent.run.Run`); that nothing is done twice (`agent.memory`,
-wrapped around the three parts); how much runs at once (the parts' own `concurrency`); what is written and shown (the
+wrapped around the three parts); how much runs at once (the parts' own `concurrency`); which renders are
+given up (`agent.racing`); what is written and shown (the
 listener `emit`).
 """
 
@@ -11,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from agent.errors import CriticError, GeneratorError, ReasonerError, StorageError, boundary
+from agent.errors import CriticError, GeneratorError, GivenUpError, ReasonerError, StorageError, boundary
 from agent.events import (
     AttemptFailed,
     CandidateReady,
@@ -24,12 +25,14 @@ from agent.events import (
     RenderStarted,
     RunFinished,
     RunStarted,
+    SeedGivenUp,
     after,
 )
 from agent.forecast import Forecast
+from agent.racing import Racing
 from agent.run import Run
 from agent.stopping import ended, stop_reason
-from agent.types import Candidate, Failure, Step, StopReason
+from agent.types import Candidate, Failure, GivenUp, Step, StopReason
 from critic.types import Critic
 from generator.types import Clip, Generator
 from reasoner.types import Caption, Reasoner
@@ -48,6 +51,8 @@ class Controller:
     emit: Emit
     forecast: Forecast | None = None
     """Told as the run starts, unless it has one."""
+    racing: Racing | None = None
+    """Around or inside `generator`, where renders shall be given up that an accepted candidate makes needless."""
     run: Run = field(init=False)
     """The run so far. It grows by the events told, and by nothing else."""
 
@@ -72,6 +77,8 @@ class Controller:
                 self.tell(ForecastMade(forecast=self.forecast))
             for index, seed in lost:
                 await self.attempt(index, seed)
+            if self.racing is not None:
+                self.racing.begin(self.run)
             async with asyncio.timeout(None if limit is None else limit - seconds_spent):
                 for index in range(len(run.iterations)):  # what an earlier session left undone
                     await self.render_and_judge(index)
@@ -140,6 +147,9 @@ class Controller:
             step = "judge"
             with boundary(CriticError, f"judging the clip of seed {seed}"):
                 critique = await self.critic.judge(clip.path, request.prompt, request.spec.first_frame)
+        except GivenUpError as error:
+            given_up = GivenUp(seed=seed, stage=error.stage, seconds=error.seconds)
+            self.tell(SeedGivenUp(iteration=index, given_up=given_up))
         except (GeneratorError, CriticError) as error:
             failure = Failure.of(error, step, seed, clip)
             self.tell(AttemptFailed(iteration=index, failure=failure))
@@ -150,3 +160,5 @@ class Controller:
         """Grow the run by an event and announce it."""
         self.run = after(self.run, event)
         self.emit(event)
+        if self.racing is not None:
+            self.racing.heed(self.run, event)

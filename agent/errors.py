@@ -9,6 +9,7 @@ RetakeError
 ├── ReasonerError      a caption could not be written
 ├── GeneratorError     a render gave no usable clip
 ├── CriticError        a clip could not be judged
+├── GivenUpError       a render was given up: a sibling had been accepted (never leaves the loop)
 └── NoCandidateError   the run ended without one judged clip
 
 A message says what was being done, to what, and what to do about it; `__cause__` keeps what happened below.
@@ -19,6 +20,7 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 
 class RetakeError(Exception):
@@ -57,6 +59,16 @@ class GeneratorError(RetakeError):
 
 class CriticError(RetakeError):
     """A clip could not be judged. Never a score of zero."""
+
+
+class GivenUpError(RetakeError):
+    """A render was given up, since a sibling had been accepted. No failure: it never leaves the loop."""
+
+    def __init__(self, stage: Literal["queued", "rendering"], seconds: float = 0.0) -> None:
+        super().__init__(f"given up while {stage}")
+        self.stage = stage
+        self.seconds = seconds
+        """Of the generator's time that are lost."""
 
 
 class NoCandidateError(RetakeError):

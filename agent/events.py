@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agent.forecast import Forecast
 from agent.run import Run
-from agent.types import Candidate, Ending, Export, Failure, Step
+from agent.types import Candidate, Ending, Export, Failure, GivenUp, Step
 from generator.export.types import OutputForm
 from generator.types import Clip, Progress
 from reasoner.types import Caption
@@ -121,6 +121,14 @@ class AttemptFailed(_Event):
     failure: Failure
 
 
+class SeedGivenUp(_Event):
+    """The render of a seed was given up, since a sibling is accepted."""
+
+    type: Literal["seed_given_up"] = "seed_given_up"
+    iteration: int
+    given_up: GivenUp
+
+
 class StepRecalled(_Event):
     """A step was not done again: it is remembered from before."""
 
@@ -169,6 +177,7 @@ Event = Annotated[
     | RenderFinished
     | CandidateReady
     | AttemptFailed
+    | SeedGivenUp
     | StepRecalled
     | RunFinished
     | ExportStarted
@@ -199,12 +208,16 @@ def after(run: Run, event: Event) -> Run:
             run = run.with_candidate(candidate, index)
         case AttemptFailed(iteration=index, failure=failure):
             run = run.with_failure(failure, index)
+        case SeedGivenUp(iteration=index, given_up=given_up):
+            run = run.with_given_up(given_up, index)
         case RunFinished(ending=ending):
             run = run.stopped(ending)
-        case VideoExported(export=export):
-            run = run.with_export(export)
-        case ExportFailed(message=why):
-            run = run.without_export(why)
+        case VideoExported() | ExportFailed():
+            run = _handed_over(run, event)
         case _:
             pass
     return run
+
+
+def _handed_over(run: Run, event: VideoExported | ExportFailed) -> Run:
+    return run.with_export(event.export) if isinstance(event, VideoExported) else run.without_export(event.message)

@@ -48,7 +48,8 @@ FORMAT = 1
 REPORT_SECONDS = 1.0
 """Between two builds of the report while a run runs."""
 SHOWN = {
-    *("run_started", "forecast_made", "caption_ready", "candidate_ready", "attempt_failed", "run_finished"),
+    *("run_started", "forecast_made", "caption_ready", "candidate_ready", "attempt_failed", "seed_given_up"),
+    "run_finished",
     *("video_exported", "export_failed"),
 }
 """Events that change what run.json and the report show."""

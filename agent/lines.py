@@ -1,18 +1,18 @@
 """One fact of a run in one line, as a terminal shows it."""
 
-from agent.events import ServerReady, ServerWaiting
+from agent.events import AttemptFailed, SeedGivenUp, ServerReady, ServerWaiting
 from agent.forecast import Bounds, Forecast
 from agent.ledger import fallback, ledger
 from agent.run import Run
 from agent.stopping import verdicts
-from agent.types import Candidate, Iteration, Step
+from agent.types import Candidate, GivenUp, Iteration, Step
 from generator.types import Progress
 
 
 def forecast(run: Run, elapsed: float, earlier_renders: int = 0) -> float | None:
-    """Seconds that all the rest takes at the pace of this session; None before it has judged a clip."""
+    """Seconds that all the rest takes at the pace of this session; None before it has judged a clip, or if settled."""
     done = run.renders - earlier_renders
-    if done <= 0:
+    if done <= 0 or run.settled:
         return None
     total = run.budget.max_iterations * run.budget.samples_per_iteration
     left = max(0.0, min(total - run.renders, run.affordable)) * elapsed / done
@@ -98,6 +98,19 @@ def candidate_line(candidate: Candidate) -> str:
     )
 
 
+def missing_line(event: AttemptFailed | SeedGivenUp) -> str:
+    """One line on a seed that gave no candidate: why."""
+    if isinstance(event, SeedGivenUp):
+        return f"seed {event.given_up.seed:<10}  {given_up_words(event.given_up)}"
+    return f"seed {event.failure.seed:<10}  {event.failure.step} failed: {event.failure.message}"
+
+
+def given_up_words(given_up: GivenUp) -> str:
+    """How far a seed that was given up had come."""
+    how = "before its render began" if given_up.stage == "queued" else f"after {span(given_up.seconds)} of rendering"
+    return f"given up {how}: another is accepted"
+
+
 def progress_words(told: Progress) -> str:
     """Where a render stands, in a few words."""
     where = f" at {told.endpoint}" if told.endpoint else ""
@@ -107,7 +120,7 @@ def progress_words(told: Progress) -> str:
         case "rendering" if told.step is not None and told.steps:
             return f"step {told.step} of {told.steps}{where}, {span(told.seconds)}"
         case "rendering":
-            return f"rendering{where}, {span(told.seconds)}"
+            return f"rendering{where}, {span(told.seconds)}" if told.seconds or where else "rendering"
         case "delivering":
             return f"delivering{where}"
         case "resubmitted":

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agent.forecast import Forecast
 from agent.spending import Cost, prices, seconds
-from agent.types import Budget, Candidate, Ending, Export, Failure, Iteration, Request, Step, StopReason
+from agent.types import Budget, Candidate, Ending, Export, Failure, GivenUp, Iteration, Request, Step, StopReason
 from generator.types import Clip
 from reasoner.types import Caption, Revision
 
@@ -149,6 +149,11 @@ class Run(BaseModel):
         return self.best is not None and self.accepts(self.best)
 
     @property
+    def settled(self) -> bool:
+        """Whether an accepted candidate makes every further render needless."""
+        return self.budget.early_stop and self.accepted
+
+    @property
     def seconds(self) -> dict[Step, float]:
         """Wall seconds by step, summed over parallel work, remembered steps included."""
         clips = [c.clip for c in self.candidates] + [f.clip for i in self.iterations for f in i.failures if f.clip]
@@ -212,6 +217,11 @@ class Run(BaseModel):
         """This run with one more failed attempt; in its last iteration if none is given."""
         return self._with_iteration(iteration, self.iterations[iteration].with_failure(failure))
 
+    def with_given_up(self, given_up: GivenUp, iteration: int = -1) -> Self:
+        """This run with one more seed given up, and what was lost by it; in its last iteration if none is given."""
+        run = self._with_iteration(iteration, self.iterations[iteration].with_given_up(given_up))
+        return run.with_lost(given_up.seconds)
+
     def with_lost(self, seconds: float, usd: float = 0.0) -> Self:
         """This run with more of the generator's time, and maybe money, gone for nothing."""
         return self._with(lost_seconds=round(self.lost_seconds + seconds, 3), lost_usd=round(self.lost_usd + usd, 4))
@@ -249,18 +259,26 @@ class Run(BaseModel):
         return self._with(export=None, export_failure=why)
 
     def within(self, budget: Budget, accept_at: float | None) -> Self:
-        """This run under another budget. A last iteration that the old one cut short gets what the new allows."""
+        """This run under another budget.
+
+        If it is not settled, a last iteration that the old one cut short gets what the new allows, and the seeds that
+        were given up are to be rendered.
+        """
         same = (budget, accept_at) == (self.budget, self.accept_at)
         run = self._with(budget=budget, accept_at=accept_at, forecast=self.forecast if same else None)
-        if not run.iterations or budget == self.budget or (budget.early_stop and run.accepted):
+        if not run.iterations or run.settled:
             return run
-        last = run.iterations[-1]
+        iterations = [i.model_copy(update={"given_up": ()}) for i in run.iterations]
+        run = run.model_copy(update={"iterations": tuple(iterations)})
+        if budget == self.budget:
+            return run
+        last = iterations[-1]
         missing = sum(len(i.missing) for i in run.iterations)
         wanted = budget.samples_per_iteration - len(last.seeds)
         more = int(min(wanted, run.affordable - missing))
         seeds = (*last.seeds, *(last.seeds[-1] + 1 + n for n in range(more)))
         longer = last.model_copy(update={"seeds": seeds})
-        return run.model_copy(update={"iterations": (*run.iterations[:-1], longer)})
+        return run.model_copy(update={"iterations": (*iterations[:-1], longer)})
 
     def _with_iteration(self, index: int, iteration: Iteration) -> Self:
         iterations = list(self.iterations)

@@ -16,7 +16,7 @@ def accepted(run: Run) -> Verdict | None:
         return None
     words = (
         f"Accepted: a clip reached {_told(run)}, at or above the threshold of {run.accept_at:.2f} (uncalibrated), "
-        "and every floor held."
+        f"and every floor held.{_given_up(run)}"
         if run.accepted
         else f"{_against(run).strip() or 'No clip is judged.'} The threshold is uncalibrated."
     )
@@ -191,6 +191,13 @@ def _are(count: float) -> str:
 
 def _iterations(count: int) -> str:
     return "iteration" if count == 1 else "iterations"
+
+
+def _given_up(run: Run) -> str:
+    count = sum(len(i.given_up) for i in run.iterations)
+    if not count:
+        return ""
+    return " The one render that was left was given up." if count == 1 else f" The {count} renders left were given up."
 
 
 def _told(run: Run) -> str:

@@ -26,6 +26,7 @@ from agent.events import (
     RenderProgressed,
     RenderStarted,
     RunStarted,
+    SeedGivenUp,
     ServerReady,
     ServerWaiting,
     StepRecalled,
@@ -39,7 +40,9 @@ from agent.lines import (
     cost,
     forecast,
     forecast_line,
+    given_up_words,
     heading,
+    missing_line,
     progress_words,
     server_line,
     span,
@@ -147,8 +150,8 @@ class Plain(Witness):
             case CandidateReady(candidate=candidate):
                 self._say(f"  {candidate_line(candidate)}")
                 self._say_forecast(run, event.at)
-            case AttemptFailed(failure=failure):
-                self._say(f"  seed {failure.seed:<10}  {failure.step} failed: {failure.message}")
+            case AttemptFailed() | SeedGivenUp():
+                self._say(f"  {missing_line(event)}")
             case ExportStarted(form=form) if form != OutputForm():
                 self._say(f"Exporting the chosen clip as {form.format}")
             case _:
@@ -176,6 +179,8 @@ class Plain(Witness):
 
     def _say_progress(self, told: Progress, at: datetime) -> None:
         """Each stage once, and within it every ten seconds."""
+        if told.stage == "rendering" and not told.seconds and not told.endpoint:
+            return  # it has begun in this process: nothing that the line after it does not say
         known = self.progressed.get(told.seed)
         if known is not None and known[0] == told.stage and (at - known[1]).total_seconds() < EVERY:
             return
@@ -238,6 +243,8 @@ class Lively(Witness):
                 self.done_by = self.elapsed(event.at)
             case AttemptFailed(failure=failure):
                 self.rendering.pop(failure.seed, None)
+            case SeedGivenUp(given_up=given_up):
+                self.rendering.pop(given_up.seed, None)
             case ExportStarted(form=form):
                 self.exporting = form.format
             case VideoExported() | ExportFailed():
@@ -272,6 +279,7 @@ class Lively(Witness):
                 Text(f"✗ seed {f.seed:<10}  {f.step} failed: {printable(f.message)}", style="red")
                 for f in iteration.failures
             ]
+            parts += [Text(f"  seed {g.seed:<10}  {given_up_words(g)}", style="dim") for g in iteration.given_up]
         if run.ending is None:
             parts += [Text(f"  seed {seed:<10}  {what}", style="cyan") for seed, what in sorted(self.rendering.items())]
         if self.exporting:

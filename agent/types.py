@@ -148,6 +148,16 @@ class Failure(_Noun):
         return cls(step=step, seed=seed, message=str(error), clip=clip, rendering=rendering)
 
 
+class GivenUp(_Noun):
+    """A seed whose render was given up: a sibling had been accepted."""
+
+    seed: int
+    stage: Literal["queued", "rendering"]
+    """How far it had come."""
+    seconds: float = Field(default=0.0, ge=0)
+    """Of the generator's time that are lost."""
+
+
 class Iteration(_Noun):
     """One caption and what came of it. A running iteration has fewer candidates than seeds."""
 
@@ -158,6 +168,8 @@ class Iteration(_Noun):
     candidates: tuple[Candidate, ...] = ()
     """In the order of `seeds`."""
     failures: tuple[Failure, ...] = ()
+    given_up: tuple[GivenUp, ...] = ()
+    """Seeds that an accepted sibling made needless. They are rendered if the run goes on after all."""
 
     @property
     def best(self) -> Candidate | None:
@@ -172,8 +184,8 @@ class Iteration(_Noun):
     @property
     def missing(self) -> tuple[int, ...]:
         """Seeds of which nothing has come yet."""
-        tried = {c.seed for c in self.candidates} | {f.seed for f in self.failures}
-        return tuple(seed for seed in self.seeds if seed not in tried)
+        told = {c.seed for c in self.candidates} | {f.seed for f in self.failures} | {g.seed for g in self.given_up}
+        return tuple(seed for seed in self.seeds if seed not in told)
 
     def gain_over(self, other: "Iteration") -> Gain | None:
         """What was gained over another iteration on the seeds that both have; None without one."""
@@ -190,6 +202,11 @@ class Iteration(_Noun):
         """This iteration and one more failed attempt."""
         ordered = sorted([*self.failures, failure], key=lambda f: self.seeds.index(f.seed))
         return self.model_copy(update={"failures": tuple(ordered)})
+
+    def with_given_up(self, given_up: GivenUp) -> Self:
+        """This iteration and one more seed given up."""
+        ordered = sorted([*self.given_up, given_up], key=lambda g: self.seeds.index(g.seed))
+        return self.model_copy(update={"given_up": tuple(ordered)})
 
 
 class Export(Exported):

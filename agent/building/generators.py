@@ -49,7 +49,7 @@ async def build_generator(
         case AnimaticConfig():
             from generator.animatic import Animatic  # noqa: PLC0415 - a backend is loaded by those who use it
 
-            yield Animatic(config)
+            yield Animatic(config, _teller(emit))
         case VLLMOmniConfig():
             async with _omni(config, emit, servers) as generator:
                 yield generator

@@ -102,7 +102,7 @@ def doing(run: Run) -> str:
     if not number:
         return "Writing the first caption."
     last = run.iterations[-1]
-    if last.renders < len(last.seeds):
+    if last.missing:
         return f"Iteration {number}: {last.renders} of {wording.count(len(last.seeds), 'candidate')} done."
     return f"Iteration {number} is done; what comes next is being decided."
 
@@ -180,6 +180,7 @@ def _environment() -> Environment:
     )
     environment.globals.update(
         count=wording.count,
+        given_up=wording.given_up,
         span=wording.span,
         foreseen=wording.foreseen,
         foreseen_seconds=wording.foreseen_seconds,

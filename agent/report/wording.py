@@ -1,6 +1,7 @@
 """How figures and field names are written for people."""
 
 from agent.forecast import Bounds
+from agent.types import GivenUp
 from reasoner.caption import clock
 
 MINUS = "\N{MINUS SIGN}"
@@ -25,6 +26,12 @@ def seconds(value: float) -> str:
 def count(number: int, noun: str) -> str:
     """'1 render', '1,024 renders'."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def given_up(item: GivenUp) -> str:
+    """Why a seed has no candidate, in a sentence."""
+    how = "before its render began" if item.stage == "queued" else f"after {seconds(item.seconds)} of rendering"
+    return f"Given up {how}: a sibling was accepted."
 
 
 def figure(value: float) -> str:

@@ -15,12 +15,16 @@ from generator.config import AnimaticConfig
 from generator.delivery import STORAGE_ERRORS, deliver, taken_back, written_aside
 from generator.encode import ClipWriter
 from generator.probe import verify
-from generator.types import Clip, RenderError, RenderSpec
+from generator.types import Clip, Progress, RenderError, RenderSpec, Tell
 
 ANIMATIC_VERSION = 1
 """Goes up with every change that changes pixels: finished renders are remembered under it."""
 
 log = logging.getLogger("generator.animatic")
+
+
+def _nobody(_progress: Progress) -> None:
+    pass
 
 
 class _CancelledError(Exception):
@@ -31,9 +35,14 @@ class Animatic:
     """A deterministic, seeded previsualisation renderer: no GPU, no weights, no world model.
 
     The same prompt, spec and seed give the same bytes on the same machine and library versions.
+
+    Args:
+        config: how many are rendered at once.
+        tell: hears when a render begins.
     """
 
-    def __init__(self, config: AnimaticConfig) -> None:
+    def __init__(self, config: AnimaticConfig, tell: Tell = _nobody) -> None:
+        self._tell = tell
         self._slots = asyncio.Semaphore(config.concurrency)
         cv2.setNumThreads(1)  # clips are what runs side by side; OpenCV's own threads would only fight over the cores
 
@@ -50,6 +59,7 @@ class Animatic:
             OSError: the disk or folder failed.
         """
         async with self._slots:
+            self._tell(Progress(seed=seed, stage="rendering"))
             stop = threading.Event()
             work = asyncio.create_task(asyncio.to_thread(self._render, prompt, spec, seed, to, stop))
             try:

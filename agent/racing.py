@@ -1,0 +1,108 @@
+"""Racing: once a candidate is accepted, the renders of its siblings are given up, but for those that end for free."""
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from agent.errors import GivenUpError
+from agent.events import Event, RenderProgressed
+from agent.run import Run
+from generator.types import Clip, Generator, Progress, RenderSpec
+
+
+@dataclass
+class _Render:
+    """One that is asked for. It waits until its backend tells that it works on it."""
+
+    work: asyncio.Future[Clip]
+    began: float | None = None
+    """When the backend began to work on it, by the monotonic clock. None: it waits."""
+    ending: bool = False
+    """It is nearly done: nothing is gained by stopping it."""
+    counted: bool = False
+    """The backend has told itself what was lost."""
+    called_off: bool = False
+
+    def hear(self, told: Progress, *, stoppable: bool) -> None:
+        now = time.monotonic()
+        match told.stage:
+            case "queued":
+                self.began = None
+            case "rendering":
+                self.began = now - told.seconds if self.began is None else self.began
+                self.ending = told.steps is not None and told.step == told.steps
+            case "delivering":
+                self.began, self.ending = self.began or now, True
+            case "resubmitted":  # on a server it waits again; in process it goes on
+                self.began, self.ending = now if stoppable else None, False
+            case "abandoned":
+                self.counted = True
+
+    def given_up(self) -> GivenUpError:
+        if self.began is None:
+            return GivenUpError("queued")
+        return GivenUpError("rendering", 0.0 if self.counted else round(time.monotonic() - self.began, 3))
+
+
+@dataclass
+class Racing:
+    """A generator whose renders are given up as soon as the run is settled.
+
+    A render that waits is cancelled; one that runs where it can be stopped too, and its seconds are lost. Where it
+    cannot be stopped (a server's running job, which is paid for in any case), it ends and is judged: it costs nothing
+    more. So does a clip that is being delivered.
+    """
+
+    inner: Generator
+    stoppable: bool
+    """Whether a running render stops when it is cancelled."""
+    settled: bool = field(default=False, init=False)
+    _begun: bool = field(default=False, init=False)
+    _renders: dict[int, _Render] = field(default_factory=dict, init=False)
+
+    @property
+    def id(self) -> str:
+        """The inner one's."""
+        return self.inner.id
+
+    def begin(self, run: Run) -> None:
+        """Give up from now on what a settled run does not need."""
+        self._begun = True
+        self._settle(run)
+
+    def heed(self, run: Run, event: Event) -> None:
+        """Take note of what has happened to the run, and act on it. Called in the event loop's thread."""
+        if isinstance(event, RenderProgressed) and (render := self._renders.get(event.progress.seed)):
+            render.hear(event.progress, stoppable=self.stoppable)
+        self._settle(run)
+
+    async def render(self, prompt: str, spec: RenderSpec, *, seed: int, to: Path) -> Clip:
+        """As the inner one.
+
+        Raises:
+            GivenUpError: the run is settled.
+        """
+        if self.settled:
+            raise GivenUpError("queued")
+        render = _Render(asyncio.ensure_future(self.inner.render(prompt, spec, seed=seed, to=to)))
+        self._renders[seed] = render
+        try:
+            return await render.work
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not render.called_off or (task is not None and task.cancelling()):
+                raise
+            raise render.given_up() from None
+        finally:
+            del self._renders[seed]
+
+    def _settle(self, run: Run) -> None:
+        self.settled = self._begun and run.settled
+        if not self.settled:
+            return
+        for render in self._renders.values():
+            free = render.ending or (render.began is not None and not self.stoppable)
+            if not render.called_off and not free:
+                render.called_off = True
+                render.work.cancel()
