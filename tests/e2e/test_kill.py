@@ -16,9 +16,15 @@ import pytest
 from tests.e2e.process import SMALL, leaves, retake, start, wait_for
 
 QUICKSTART = Path(__file__).parents[2] / "configs" / "quickstart.yaml"
-ARGS: list[str | Path] = [QUICKSTART, *SMALL, "-s", "budget.max_iterations=3", "-s", "critic.accept_at=null", "-v"]
-KILLS, GROUPS = int(os.environ.get("RETAKE_KILLS", "4")), 2
-"""Random kills; .ci/run asks for more."""
+ARGS: list[str | Path] = [QUICKSTART, *SMALL, "-v", "-s", "search.include_raw_prompt=true"]
+ARGS += ["-s", "budget.max_iterations=3", "-s", "critic.accept_at=null"]
+RACE: list[str | Path] = [*ARGS, "-s", "critic.accept_at=0.5", "-s", "search.racing=true"]
+RACE += ["-s", "budget.samples_per_iteration=4", "-s", "generator.concurrency=1"]
+"""Accepted by the first clip of four, while the second renders or is done and two wait: which, is a matter of time."""
+ACCEPTED = '"candidate_ready","iteration":0,"candidate":{"clip":{"path":"clips/01-seed-7.mp4"'
+"""In events.jsonl, once that first clip is judged."""
+KILLS = int(os.environ.get("RETAKE_KILLS", "4"))
+"""Random kills, half of them in a race; .ci/run asks for more."""
 
 
 def answer(folder: Path) -> dict[str, Any]:
@@ -59,18 +65,36 @@ def critiques(folder: Path) -> set[str]:
     return {json.loads(p.read_text())["inputs"]["clip"] for p in (folder / "memory").glob("judge-*.json")}
 
 
-def resume(folder: Path, killed: str, expected: dict[str, Any]) -> None:
-    """Go on with a killed run, and hold both sessions' logs and files against one another."""
+def resume(folder: Path, killed: str, expected: dict[str, Any] | None) -> None:
+    """Go on with a killed run, and hold both sessions' logs and files against one another. None: it was a race."""
     finished = rendered(killed, "done") | {p.name for p in (folder / "clips").glob("[!.]*.mp4")}
     known = critiques(folder)
+    events = folder / "events.jsonl"
+    settled = expected is None and events.exists() and ACCEPTED in events.read_text()
     records = {p: p.stat().st_mtime_ns for p in (folder / "memory").glob("*.json")}
     again = retake("run", "--resume", folder, "-v")
     assert again.code == 0, again.err
     assert rendered(again.err, "start").isdisjoint(finished), "a finished clip was rendered again"
     assert known.isdisjoint(digest(folder / "clips" / name) for name in judged(again.err)), "judged twice"
     assert records == {p: p.stat().st_mtime_ns for p in records}
-    assert answer(folder) == expected
+    if expected is not None:
+        assert answer(folder) == expected
+    else:
+        raced(folder)
+        assert not settled or not rendered(again.err, "start"), "a seed was rendered that is needless"
     assert not [f for f in leaves(folder) if "unremembered" in f or f.endswith(".tmp")]
+
+
+def raced(folder: Path) -> None:
+    """A settled run: accepted, every seed accounted for once, and what was given up has no clip."""
+    run = json.loads((folder / "run.json").read_text())
+    (first,) = run["iterations"]
+    assert (run["result"]["stop_reason"], first["caption"]["source"]) == ("accepted", "raw")
+    judged = [candidate["clip"]["seed"] for candidate in first["candidates"]]
+    given_up = [each["seed"] for each in first["given_up"]]
+    assert sorted(judged + given_up) == first["seeds"] == [7, 8, 9, 10]
+    assert given_up
+    assert sorted(path.name for path in (folder / "clips").glob("*.mp4")) == sorted(f"01-seed-{s}.mp4" for s in judged)
 
 
 @pytest.fixture(scope="module")
@@ -87,34 +111,47 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("group", range(GROUPS))
-def test_killed_at_random_moments(tmp_path: Path, group: int, undisturbed: tuple[dict[str, Any], float]) -> None:
-    expected, seconds = undisturbed
-    dice = random.Random(group)
-    for number in range(KILLS // GROUPS):
+@pytest.mark.parametrize("racing", [False, True])
+def test_killed_at_random_moments(tmp_path: Path, racing: bool, undisturbed: tuple[dict[str, Any], float]) -> None:
+    args, expected, seconds = (RACE, None, undisturbed[1] / 2) if racing else (ARGS, *undisturbed)
+    dice = random.Random(int(racing))
+    for number in range(KILLS // 2):
         folder, log = tmp_path / f"{number}", tmp_path / f"{number}.log"
-        process = start("run", *ARGS, "--out", folder, log=log)
+        process = start("run", *args, "--out", folder, log=log)
         time.sleep(dice.uniform(0.3, seconds))
         process.send_signal(signal.SIGKILL)
         process.wait()
         if folder.exists():
             resume(folder, log.read_text(), expected)
         else:  # killed before the run was one
-            again = retake("run", *ARGS, "--out", folder)
+            again = retake("run", *args, "--out", folder)
             assert again.code == 0, again.err
-            assert answer(folder) == expected
+            if expected is None:
+                raced(folder)
+            else:
+                assert answer(folder) == expected
         shutil.rmtree(folder)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("moment", ["render start seed=8", "render done seed=7", "render done seed=8", "judge start"])
-def test_killed_at_the_worst_moments(tmp_path: Path, moment: str, undisturbed: tuple[dict[str, Any], float]) -> None:
+@pytest.mark.parametrize(
+    ("moment", "args"),
+    [
+        ("render start seed=8", ARGS),
+        ("render done seed=7", ARGS),
+        ("render done seed=8", ARGS),
+        ("lowest: ", RACE),  # a candidate is accepted
+    ],
+)
+def test_killed_at_the_worst_moments(
+    tmp_path: Path, moment: str, args: list[str | Path], undisturbed: tuple[dict[str, Any], float]
+) -> None:
     folder, log = tmp_path / "run", tmp_path / "log"
-    process = start("run", *ARGS, "--out", folder, log=log)
+    process = start("run", *args, "--out", folder, log=log)
     wait_for(log, moment, process)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    resume(folder, log.read_text(), undisturbed[0])
+    resume(folder, log.read_text(), None if args is RACE else undisturbed[0])
 
 
 @pytest.mark.slow
