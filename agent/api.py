@@ -27,6 +27,7 @@ from agent.run import Run
 from agent.stopping import sentence, stop_reason
 from critic.config import HybridConfig, VLMConfig
 from generator.capabilities import capabilities
+from generator.types import Generator
 
 log = logging.getLogger(__name__)
 
@@ -226,8 +227,7 @@ async def _carry(settings: RunConfig, run: Run, on_event: Emit | None, lost: Los
             controller.tell(event)
 
     async with build(settings, memory, hear) as parts:
-        stoppable = capabilities(settings.generator).cancel in {"between frames", "between steps"}
-        racing = Racing(parts.generator, stoppable=stoppable) if settings.search.racing else None
+        racing = raced(settings, parts.generator)
         controller = Controller(
             reasoner=RememberedReasoner(parts.reasoner, memory),
             # what is remembered is never given up: it costs nothing
@@ -267,6 +267,13 @@ def _forecast(settings: RunConfig, run: Run, generator: str) -> Forecast | None:
     except Exception:
         log.exception("no forecast could be made; the run goes on")
         return None
+
+
+def raced(settings: RunConfig, generator: Generator) -> Racing | None:
+    """The generator, its renders given up as the config says; None where it wants every seed rendered."""
+    if not settings.search.racing:
+        return None
+    return Racing(generator, stoppable=capabilities(settings.generator).cancel in {"between frames", "between steps"})
 
 
 def _forgiving(listener: Emit) -> Emit:

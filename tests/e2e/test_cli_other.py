@@ -38,7 +38,7 @@ def test_config_prints_every_key(tmp_path: Path) -> None:
 def test_schema_is_one() -> None:
     done = retake("schema")
     schema = json.loads(done.out)
-    assert set(schema["properties"]) == {"request", "reasoner", "generator", "critic", "budget", "output"}
+    assert set(schema["properties"]) == {"request", "reasoner", "generator", "critic", "budget", "search", "output"}
 
 
 def test_doctor_says_all_is_well(tmp_path: Path) -> None:

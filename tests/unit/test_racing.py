@@ -1,23 +1,27 @@
 """Racing: what is given up once a candidate is accepted, what ends all the same, and what a resumed run makes of it."""
 
 import asyncio
+import io
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from agent import journal
+from agent.api import raced
 from agent.controller import Controller, Lost
 from agent.events import Event, RenderProgressed, SeedGivenUp
 from agent.journal import Journal
 from agent.memory import Memory, RememberedCritic, RememberedGenerator, RememberedReasoner
 from agent.racing import Racing
+from agent.reading import check
 from agent.report.page import render as report
 from agent.run import Run
 from agent.stopping import sentence
-from agent.terminal import Plain
+from agent.terminal import Lively, Plain
 from agent.types import GivenUp
 from critic.types import Critique
 from generator.animatic import Animatic
@@ -246,9 +250,35 @@ async def test_the_report_and_the_terminal_say_why_there_are_fewer(
     assert sentence(run).endswith("The 3 renders left were given up.")
     said = Page(report(run)).said
     assert "1 candidate · best 0.90 · 3 given up" in said
-    assert "Given up before its render began: a sibling was accepted. seed 13" in said
-    stored = json.loads((tmp_path / "run.json").read_text())["iterations"][0]["given_up"]
-    assert [g["seed"] for g in stored] == [11, 12, 13]
+    assert "seed 13 Given up before its render began: a sibling was accepted." in said
+    console = Console(file=io.StringIO(), force_terminal=True, width=120, color_system=None)
+    live = Lively(console)
+    for event in session.told:
+        live(event)
+    with console.capture() as capture:
+        console.print(live)
+    assert "  seed 13          given up before its render began: another is accepted" in capture.get()
+
+
+async def test_a_run_of_before_there_was_racing_is_read(tmp_path: Path) -> None:
+    run = await Session(tmp_path, stoppable=True, accepted=None).carry(start(tmp_path, max_iterations=1))
+    path = tmp_path / "run.json"
+    stored = json.loads(path.read_text())
+    del stored["raw_first"], stored["iterations"][0]["given_up"]
+    path.write_text(json.dumps(stored))
+    assert journal.load(tmp_path) == run
+
+
+@pytest.mark.parametrize(
+    ("backend", "stoppable"),
+    [("animatic", True), ("diffusers", True), ("vllm_omni", False), ("nim", False), ("fal", False)],
+)
+def test_only_what_really_stops_is_stopped(backend: str, stoppable: bool) -> None:
+    settings = check({"generator": {"backend": backend}})
+    racing = raced(settings, ScriptedGenerator())
+    assert racing is not None
+    assert racing.stoppable == stoppable
+    assert raced(check({"search": {"racing": False}}), ScriptedGenerator()) is None
 
 
 class Trusting(ScriptedCritic):
