@@ -141,12 +141,7 @@ async def resume_async(folder: str | Path, on_event: Emit | None = None, *, retr
     for name, digest in run.request.files.items():
         if not (folder / name).exists() or file_hash(folder / name) != digest:
             raise RunFolderError(f"{folder}: its {name} is gone or another; put it back, or begin a new run")
-    lost = [
-        (number, candidate.seed)
-        for number, (before, now) in enumerate(zip(stored.iterations, run.iterations, strict=True))
-        for candidate in before.candidates
-        if candidate not in now.candidates
-    ]
+    lost = again(stored, run)
     with journal.only_writer(folder), _told_of(folder):
         if journal.load(folder) != stored:
             raise RunFolderError(f"{folder}: another process went on with this run just now; ask again")
@@ -180,6 +175,19 @@ def _changed(stored: Run, settings: RunConfig) -> str:
     )
     name = next((key for key in old_facts if old_facts[key] != new_facts[key]), "")
     return name and f"request.{'size' if name in {'width', 'height'} else name}"
+
+
+def again(stored: Run, run: Run) -> Lost:
+    """What going on with `run`, which is `stored` reopened, makes again in any case: iteration and seed.
+
+    Clips that were there once; of a settled run, which needs no more of them, failures that a person wants retried.
+    """
+    found: list[tuple[int, int]] = []
+    for number, (before, now) in enumerate(zip(stored.iterations, run.iterations, strict=True)):
+        found += [(number, candidate.seed) for candidate in before.candidates if candidate not in now.candidates]
+        if run.settled:
+            found += [(number, failure.seed) for failure in before.failures if failure not in now.failures]
+    return found
 
 
 def _finished(stored: Run, run: Run) -> bool:

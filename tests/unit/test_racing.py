@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from agent import journal
-from agent.api import raced
+from agent.api import again, raced
 from agent.controller import Controller, Lost
 from agent.events import Event, RenderProgressed, SeedGivenUp
 from agent.journal import Journal
@@ -26,7 +26,7 @@ from agent.types import GivenUp
 from critic.types import Critique
 from generator.animatic import Animatic
 from generator.config import AnimaticConfig
-from generator.types import Clip, Generator, Progress, RenderSpec
+from generator.types import Clip, Generator, Progress, RenderError, RenderSpec
 from tests.omni import Omni, connected, until
 from tests.pages import Page
 from tests.parts import SPEC, Recorder, ScriptedCritic, ScriptedGenerator, ScriptedReasoner, make_critique, make_run
@@ -186,10 +186,10 @@ async def test_interrupting_is_no_giving_up(tmp_path: Path) -> None:
     stored = journal.load(tmp_path)
     assert stored.stop_reason == "cancelled"
     assert seeds(stored) == ([10], [])
-    again = Session(tmp_path, stoppable=False)
-    run = await again.carry(stored.reopened(keep=again.memory.intact, retry_failed=False))
+    later = Session(tmp_path, stoppable=False)
+    run = await later.carry(stored.reopened(keep=later.memory.intact, retry_failed=False))
     assert seeds(run) == ([10], [(11, "queued")])
-    assert again.slots.started == []
+    assert later.slots.started == []
 
 
 async def test_a_resumed_run_judges_what_is_rendered_and_renders_no_more(tmp_path: Path) -> None:
@@ -213,11 +213,23 @@ async def test_a_lost_clip_of_a_settled_run_is_made_again(tmp_path: Path) -> Non
     session.slots.held = (11, 12, 13)
     first = await session.carry(start(tmp_path))
     first.iterations[0].candidates[1].clip.path.unlink()
-    again = Session(tmp_path, stoppable=False)
-    reopened = journal.load(tmp_path).reopened(keep=again.memory.intact, retry_failed=False)
-    run = await again.carry(reopened.within(first.budget, 0.8), lost=[(0, 11)])
+    later = Session(tmp_path, stoppable=False)
+    reopened = journal.load(tmp_path).reopened(keep=later.memory.intact, retry_failed=False)
+    run = await later.carry(reopened.within(first.budget, 0.8), lost=[(0, 11)])
     assert run.iterations == first.iterations
-    assert [seed for _, seed in again.slots.started] == [11]
+    assert [seed for _, seed in later.slots.started] == [11]
+
+
+async def test_failures_of_a_settled_run_are_tried_again_when_a_person_asks(tmp_path: Path) -> None:
+    session = Session(tmp_path, stoppable=False)
+    session.slots.fails = {11: RenderError("no")}
+    first = await session.carry(start(tmp_path, samples_per_iteration=2))
+    assert [failure.seed for failure in first.iterations[0].failures] == [11]
+    session = Session(tmp_path, stoppable=False)
+    session.memory.forget_failures()
+    run = journal.load(tmp_path).reopened(keep=session.memory.intact, retry_failed=True)
+    run = await session.carry(run, lost=again(first, run))
+    assert seeds(run) == ([10, 11], [])
 
 
 async def test_a_higher_threshold_brings_back_what_was_given_up(tmp_path: Path) -> None:
@@ -226,8 +238,8 @@ async def test_a_higher_threshold_brings_back_what_was_given_up(tmp_path: Path) 
     first = await session.carry(start(tmp_path, max_iterations=1))
     reopened = journal.load(tmp_path).reopened(keep=session.memory.intact, retry_failed=False)
     assert reopened.within(first.budget, 0.8).iterations == first.iterations
-    again = Session(tmp_path, stoppable=True)
-    run = await again.carry(reopened.within(first.budget, 0.99))
+    later = Session(tmp_path, stoppable=True)
+    run = await later.carry(reopened.within(first.budget, 0.99))
     assert seeds(run) == ([10, 11, 12, 13], [])
     assert (run.stop_reason, run.lost_seconds) == ("iterations", first.lost_seconds)
 
