@@ -110,6 +110,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any
     return answer(folder), time.monotonic() - begun
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 @pytest.mark.parametrize("racing", [False, True])
 def test_killed_at_random_moments(tmp_path: Path, racing: bool, undisturbed: tuple[dict[str, Any], float]) -> None:
@@ -154,6 +155,7 @@ def test_killed_at_the_worst_moments(
     resume(folder, log.read_text(), None if args is RACE else undisturbed[0])
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_killed_again_and_again(tmp_path: Path, undisturbed: tuple[dict[str, Any], float]) -> None:
     expected, seconds = undisturbed

@@ -281,6 +281,7 @@ def test_both_servers_are_started_and_stopped(machine: Machine) -> None:
     assert (run / "generator-server.log").exists()
 
 
+@pytest.mark.thorough
 def test_both_servers_take_turns_on_one_gpu(small_machine: Machine) -> None:
     done = retake("run", small_machine.config(time_share=True))
     assert done.code == 0, done.err + done.out
@@ -293,6 +294,7 @@ def test_both_servers_take_turns_on_one_gpu(small_machine: Machine) -> None:
     assert {clip["rendering"]["guardrails"] for clip in clips(small_machine.folder)} == {"on"}
 
 
+@pytest.mark.thorough
 def test_a_server_that_fails_at_its_next_turn_ends_in_a_named_failure(small_machine: Machine) -> None:
     process = start("run", small_machine.config(time_share=True), log=small_machine.folder / "log")
     end = time.monotonic() + 60
@@ -310,6 +312,7 @@ def test_a_server_that_fails_at_its_next_turn_ends_in_a_named_failure(small_mach
     assert small_machine.left() == []
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("how", "started"), [(signal.SIGINT, 1), (signal.SIGTERM, 2), (signal.SIGINT, 3)])
 def test_an_interrupted_run_leaves_neither_server(small_machine: Machine, how: signal.Signals, started: int) -> None:
     process = start("run", small_machine.config(time_share=True), log=small_machine.folder / "log")
@@ -326,6 +329,7 @@ def test_an_interrupted_run_leaves_neither_server(small_machine: Machine, how: s
     assert "Traceback" not in (small_machine.folder / "log").read_text()
 
 
+@pytest.mark.thorough
 def test_kill_9_leaves_neither_server_and_the_run_goes_on(
     small_machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -238,6 +238,7 @@ async def test_a_failed_start_tells_its_cause_and_the_log(
     assert left() == []
 
 
+@pytest.mark.thorough
 async def test_a_slow_start_is_told_and_given_up(
     fake: Path, port: int, tmp_path: Path, left: Callable[[], list[int]]
 ) -> None:
@@ -292,6 +293,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("how", "extra"), [(signal.SIGKILL, ["--deaf-child"]), (signal.SIGKILL, ["--slow"]), (signal.SIGINT, [])]
 )
@@ -395,6 +397,7 @@ def wrapper(fake: Path) -> Path:
     return script
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("gpu")
 def test_doctor_explains_two_servers_to_start_and_starts_none(
     wrapper: Path, port: int, left: Callable[[], list[int]]
@@ -425,6 +428,7 @@ def test_doctor_explains_two_servers_to_start_and_starts_none(
     assert left() == []
 
 
+@pytest.mark.thorough
 async def test_doctor_asks_servers_that_run(fake: Path, port: int, tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -63,7 +63,13 @@ def _one_thread() -> Iterator[None]:
     cv2.setNumThreads(before)
 
 
-@pytest.mark.parametrize("criterion", CRITERIA)
+@pytest.mark.parametrize(
+    "criterion",
+    [
+        pytest.param(c, marks=[pytest.mark.thorough] if c in {"camera", "cuts", "noise", "blur"} else [])
+        for c in CRITERIA
+    ],
+)
 def test_a_signal_follows_its_defect(criterion: str) -> None:
     bench = BENCHES.get(criterion, BENCH)
     found = list(studies(bench, [criterion]))
