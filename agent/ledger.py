@@ -18,8 +18,10 @@ class Took(BaseModel):
 
     count: int
     """Captions written, clips rendered or clips judged. A caption that was tried again unchanged is not written."""
+    failed: int = 0
+    """Attempts beside those that gave nothing."""
     seconds: float
-    """Wall seconds, parallel work added up."""
+    """Parallel work added up. Of renders: without the wait in queues, and with failed ones whose time is known."""
     usage: Usage = Usage()
     """What asking a model took."""
 
@@ -38,6 +40,7 @@ class Took(BaseModel):
         usage = self.usage
         return {
             "count": self.count,
+            "failed": self.failed,
             "seconds": self.seconds,
             "requests": usage.calls,
             "request_seconds": usage.seconds,
@@ -88,9 +91,14 @@ def ledger(run: Run) -> Ledger:
             seconds=seconds["caption"],
             usage=sum((c.usage for c in captions), Usage()),
         ),
-        "render": Took(count=len(run.candidates) + len(unjudged), seconds=seconds["render"]),
+        "render": Took(
+            count=len(run.candidates) + len(unjudged),
+            failed=sum(f.clip is None for i in run.iterations for f in i.failures),
+            seconds=seconds["render"],
+        ),
         "judge": Took(
             count=len(run.candidates),
+            failed=len(unjudged),
             seconds=seconds["judge"],
             usage=sum((c.critique.usage for c in run.candidates), Usage()),
         ),

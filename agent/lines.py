@@ -4,9 +4,10 @@ from agent.events import AttemptFailed, SeedGivenUp, ServerReady, ServerWaiting
 from agent.forecast import Bounds, Forecast
 from agent.ledger import fallback, ledger
 from agent.run import Run
+from agent.spending import worked
 from agent.stopping import verdicts
 from agent.types import Candidate, GivenUp, Iteration, Step
-from generator.types import Progress
+from generator.types import Clip, Progress
 
 
 def forecast(run: Run, elapsed: float, earlier_renders: int = 0) -> float | None:
@@ -94,7 +95,7 @@ def candidate_line(candidate: Candidate) -> str:
     floor = "" if candidate.critique.floors_hold else "  below a floor"
     return (
         f"seed {candidate.seed:<10}  {candidate.score:.2f}  lowest: {low.criterion} {low.value:.2f}"
-        f"  render {candidate.clip.seconds:,.1f} s, judge {candidate.critique.seconds:,.1f} s{floor}"
+        f"  {rendered(candidate.clip)}, judge {candidate.critique.seconds:,.1f} s{floor}"
     )
 
 
@@ -109,6 +110,15 @@ def given_up_words(given_up: GivenUp) -> str:
     """How far a seed that was given up had come."""
     how = "before its render began" if given_up.stage == "queued" else f"after {span(given_up.seconds)} of rendering"
     return f"given up {how}: another is accepted"
+
+
+def rendered(clip: Clip) -> str:
+    """How long a clip was rendered, and how long it waited for that, in a few words."""
+    told = clip.rendering
+    if told.job and told.render_seconds is None:
+        return "render time not told"
+    wait = f" after {span(told.queue_seconds)} in the queue" if told.queue_seconds >= 1 else ""
+    return f"render {worked(clip):,.1f} s{wait}"
 
 
 def progress_words(told: Progress) -> str:

@@ -155,11 +155,10 @@ class Run(BaseModel):
 
     @property
     def seconds(self) -> dict[Step, float]:
-        """Wall seconds by step, summed over parallel work, remembered steps included."""
-        clips = [c.clip for c in self.candidates] + [f.clip for i in self.iterations for f in i.failures if f.clip]
+        """Seconds by step, parallel work added up, remembered steps included. Renders without their queues."""
         return {
             "caption": sum(i.caption.seconds for i in self.iterations),
-            "render": sum(c.seconds for c in clips),
+            "render": sum(seconds(self.iterations)),
             "judge": sum(c.critique.seconds for c in self.candidates),
         }
 

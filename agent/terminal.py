@@ -44,6 +44,7 @@ from agent.lines import (
     heading,
     missing_line,
     progress_words,
+    rendered,
     server_line,
     span,
     spent,
@@ -237,7 +238,7 @@ class Lively(Witness):
             case RenderProgressed(progress=told) if told.seed in self.rendering:
                 self.rendering[told.seed] = progress_words(told)
             case RenderFinished(clip=clip):
-                self.rendering[clip.seed] = f"judging, rendered in {clip.seconds:,.1f} s"
+                self.rendering[clip.seed] = f"judging; {rendered(clip)}"
             case CandidateReady(candidate=candidate):
                 self.rendering.pop(candidate.seed, None)
                 self.done_by = self.elapsed(event.at)

@@ -219,6 +219,8 @@ class VLLMOmni:
 
     def _remarks(self, spec: RenderSpec, effective: Effective, course: Course) -> list[str]:
         notes = []
+        if course.found_finished:
+            notes.append("It was found finished on the server after an interruption: how long it took is not known.")
         if course.attempts > 1:
             notes.append(
                 f"It was sent {course.attempts} times, as servers failed or lost it: {course.lost_seconds:.0f} s of "

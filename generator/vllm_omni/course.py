@@ -44,6 +44,11 @@ class Course(Leaving):
         self.queue_seconds = 0.0
         self.render_seconds: float | None = None
 
+    @property
+    def found_finished(self) -> bool:
+        """Whether an earlier session had it rendered, and nobody saw how long it took."""
+        return self._inherited and self.attempts == 1 and self.render_seconds is None
+
     async def download(self, part: Path, most_bytes: int) -> tuple[Job, Record]:
         """Have the clip rendered and write it to `part`.
 
