@@ -2,12 +2,10 @@
 
 import json
 import logging
-import math
 import os
 import re
 import secrets
 import shutil
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -33,7 +31,7 @@ from agent.events import (
 from agent.files import write_atomically
 from agent.ledger import fallbacks, ledger
 from agent.reading import load_config
-from agent.report import write_report
+from agent.report.reporter import Reporter
 from agent.run import Run
 
 log = logging.getLogger(__name__)
@@ -45,8 +43,6 @@ MAKING = ".making"
 """Stands in a folder until all is in it that a run begins with."""
 FORMAT = 1
 """Of run.json."""
-REPORT_SECONDS = 1.0
-"""Between two builds of the report while a run runs."""
 SHOWN = {
     *("run_started", "forecast_made", "caption_ready", "candidate_ready", "attempt_failed", "seed_given_up"),
     "run_finished",
@@ -202,11 +198,10 @@ def only_writer(folder: Path) -> Iterator[None]:
 class Journal:
     """Writes down a run while it happens: a listener of its events. The lock must be held."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, reporter: Reporter | None = None) -> None:
         self.run = run
         self.folder = run.folder
-        self.shown_at = -math.inf
-        """When the report was last built, by the monotonic clock."""
+        self.reporter = reporter or Reporter()
         self.begun = False
         """Whether this session has written a line."""
 
@@ -226,16 +221,12 @@ class Journal:
             self.begun = True
             if event.type in SHOWN or self.run is not before:  # what was lost is spent, whatever comes next
                 write_atomically(self.folder / RUN, _dump(self.run))
-                self._show(event)
+                if isinstance(event, RunStarted | RunFinished | VideoExported | ExportFailed):
+                    self.reporter.finish(self.run)
+                else:
+                    self.reporter.show(self.run)
         except OSError as error:
             raise storage_error(f"writing down the run in {self.folder}", error) from error
-
-    def _show(self, event: Event) -> None:
-        """Rebuild the report; of a long run not more often than it can be read."""
-        final = isinstance(event, RunStarted | RunFinished | VideoExported | ExportFailed)
-        if final or time.monotonic() - self.shown_at > REPORT_SECONDS:
-            write_report(self.run)
-            self.shown_at = time.monotonic()
 
     def seconds_spent(self) -> float:
         """Wall seconds that earlier sessions of this run worked, from the times of their events."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -152,18 +152,21 @@ def sample(path: Path, count: int) -> list[tuple[float, Picture]]:
         OSError: the file cannot be read.
     """
     index = _index(path)
-    first = index.stamps[0]
-    wanted = {index.stamps[i] for i in even_positions(len(index.stamps), count)}
-    found: dict[int, tuple[float, Picture]] = {}
-    try:
-        for frame in _decode(path, wanted):
-            if frame.pts in wanted and frame.pts not in found:
-                seconds = float((frame.pts - first) * index.unit)
-                found[frame.pts] = seconds, _picture(frame, frame.width, frame.height)
-    except av.FFmpegError as error:
-        if not found:
-            raise JudgeError(f"{path.name} does not decode: {error.strerror}") from error
-    return [found[pts] for pts in sorted(found)]
+    return _found(path, index, [index.stamps[i] for i in even_positions(len(index.stamps), count)])
+
+
+def middle(path: Path) -> Picture:
+    """The frame halfway through a clip; decoding ends there.
+
+    Raises:
+        JudgeError: not a video, frames over `MAX_PIXELS`, or it breaks off before.
+        OSError: the file cannot be read.
+    """
+    index = _index(path)
+    found = _found(path, index, [index.stamps[(len(index.stamps) - 1) // 2]])
+    if not found:
+        raise JudgeError(f"{path.name} breaks off before its middle")
+    return found[0][1]
 
 
 def length(path: Path) -> tuple[float, int]:
@@ -217,6 +220,21 @@ class _Index(NamedTuple):
     """Seconds of a time stamp's step."""
     seconds: float
     """Duration that the container states; 0 when it states none."""
+
+
+def _found(path: Path, index: _Index, stamps: Collection[int]) -> list[tuple[float, Picture]]:
+    """The frames with these time stamps, as far as they decode, with their seconds since the first frame."""
+    first, wanted = index.stamps[0], set(stamps)
+    found: dict[int, tuple[float, Picture]] = {}
+    try:
+        for frame in _decode(path, wanted):
+            if frame.pts in wanted and frame.pts not in found:
+                seconds = float((frame.pts - first) * index.unit)
+                found[frame.pts] = seconds, _picture(frame, frame.width, frame.height)
+    except av.FFmpegError as error:
+        if not found:
+            raise JudgeError(f"{path.name} does not decode: {error.strerror}") from error
+    return [found[pts] for pts in sorted(found)]
 
 
 def _index(path: Path) -> _Index:

@@ -7,7 +7,7 @@ from pathlib import Path
 from PIL import Image
 
 from agent.files import write_atomically
-from critic.frames import sample
+from critic.frames import middle
 from critic.types import JudgeError
 
 FOLDER = "posters"
@@ -47,10 +47,7 @@ def _picture(source: Path) -> Image.Image:
     if source.suffix in IMAGES:
         with Image.open(source) as image:
             return image.convert("RGB")
-    frames = sample(source, 3)
-    if not frames:
-        raise JudgeError(f"{source.name} gives no frame")
-    return Image.fromarray(frames[len(frames) // 2][1])
+    return Image.fromarray(middle(source))
 
 
 def _write(kept: Path, picture: Image.Image) -> None:

@@ -54,6 +54,11 @@ def test_samples_are_exact(clip: Path, count: int) -> None:
     assert [seconds for seconds, _ in found] == pytest.approx([i / 24 for i in at])
 
 
+def test_the_middle_is_the_frame_halfway(clip: Path, tmp_path: Path) -> None:
+    assert number(frames.middle(clip)) == 30
+    assert number(frames.middle(encode(numbered(40), tmp_path / "even.mp4", fps=24))) == 19
+
+
 @pytest.mark.parametrize(
     "options",
     [{"g": "1"}, {"g": "6"}, {"g": "7", "bf": "0"}, {"bf": "3", "x264-params": "open-gop=1:keyint=9:mbtree=0"}],
