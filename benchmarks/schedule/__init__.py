@@ -1,0 +1,1 @@
+"""How close the loop comes to the shortest schedule there is, on scripted parts with Cosmos3's published latencies."""
