@@ -42,6 +42,7 @@ def figures(rows: Sequence[Measured], conditions: Conditions) -> dict[str, Any]:
         "median_load": round(median(row.load for row in rows), 1),
         "most_load": round(max(row.load for row in rows), 1),
         "settings": len(rows),
+        "above": sum(ratio > 1.01 for ratio in ratios),
         "scale": rows[0].scale,
         "seconds": round(conditions.seconds, 1),
         "rows": [
@@ -100,13 +101,17 @@ explanations.
 * *overhead*: wall - {scale:g} x schedule. What the loop's own work (run.json, events, memory, hashes, the report) takes
   beside what the waits hide of it. Median a candidate: {median_overhead_a_candidate:.3f} s, of which waiting for the
   disk and for cores that others use is a part; the process itself used {median_processor_a_candidate:.3f} s of
-  processor time a candidate, hidden work included.
+  processor time a candidate, hidden work included. At full latencies the waits hide more: the report, built in a
+  thread, competes here with the steps that follow, and there it is long done.
 * *ratio* (at the unscaled overhead): (schedule + overhead) / shortest. The work takes this machine's seconds whatever
   the latencies, so it is added to a run at full latencies as it is. *scaled ratio*: wall / ({scale:g} x shortest), with
   nothing taken out.
 
 One setting after the other: two at once on two cores would count each other's work. Each was run once, in a shuffled
 order, so that a drift of the machine's load falls on no column.
+
+{above} of {settings} settings are above 1.01: with more endpoints a run is shorter, and clips come at the same moment,
+to be hashed and written down one after the other.
 
 Where renders differ by up to a fifth either way, the exact scheduler knows it beforehand and the loop does not: its
 schedule then takes {median_unequal_ratio:.3f} times as long as the shortest, and {worst_unequal_ratio:.3f} times in the

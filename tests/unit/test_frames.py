@@ -138,6 +138,7 @@ def test_a_truncated_file_gives_what_came_and_says_so(tmp_path: Path) -> None:
     assert [number(f) for f in footage.small] == list(range(len(footage.small)))
     assert "frames" in footage.complaint
     assert number(frames.sample(half, 4)[0][1]) == 0
+    assert 0 < number(frames.middle(half)) < len(footage.small)
 
 
 @pytest.mark.parametrize(
@@ -157,6 +158,8 @@ def test_what_is_no_video_is_a_judge_error(tmp_path: Path, name: str, content: b
         frames.read(path)
     with pytest.raises(JudgeError, match=name):
         frames.sample(path, 3)
+    with pytest.raises(JudgeError, match=name):
+        frames.middle(path)
 
 
 def test_a_single_frame_is_no_clip(tmp_path: Path) -> None:
