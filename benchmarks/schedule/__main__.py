@@ -1,6 +1,6 @@
 """How close the loop comes to the shortest schedule there is: 128 settings on scripted parts.
 
-python -m benchmarks.schedule            # the table on the terminal; under ten minutes
+python -m benchmarks.schedule            # the page on the terminal; about ten minutes, more beside other work
 python -m benchmarks.schedule --quick    # three settings at a thousandth of the latencies; a second or two
 python -m benchmarks.schedule --write    # and into docs/schedule-benchmark.md and .svg
 python -m benchmarks.schedule --json     # ends with one JSON line: median_ratio, worst_ratio, and the rest
