@@ -5,9 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.process import environment
 
 
+@pytest.mark.thorough
 def test_quick_ends_with_one_line_of_json() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.schedule", "--quick", "--json"],
