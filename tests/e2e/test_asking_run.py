@@ -60,6 +60,7 @@ async def test_a_bad_rubric_is_said_before_anything_is_written(tmp_path: Path, m
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.thorough
 async def test_a_server_that_is_not_there_leaves_a_run_that_can_go_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

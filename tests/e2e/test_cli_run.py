@@ -86,6 +86,7 @@ def test_quiet_says_only_the_verdict(tmp_path: Path) -> None:
     assert [line.split()[0] for line in done.out.splitlines()[1:]] == ["rules", "score", "video", "spent", "report"]
 
 
+@pytest.mark.thorough
 def test_an_image_starts_the_clip_and_the_folder_keeps_it(tmp_path: Path) -> None:
     Image.effect_mandelbrot((400, 300), (-2, -1, 1, 1), 60).convert("RGB").save(tmp_path / "photo.jpg")
     args = [
@@ -189,6 +190,7 @@ def test_an_unwritable_folder(tmp_path: Path) -> None:
     assert "Traceback" not in done.err
 
 
+@pytest.mark.thorough
 def test_a_disk_that_fills_up_keeps_what_was_done(tmp_path: Path) -> None:
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
@@ -285,6 +287,7 @@ def test_another_request_is_refused_on_resume(tmp_path: Path) -> None:
     assert {**before, config: changed.encode()} == {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("damage", [b"", b"xx"])
 def test_a_finished_run_whose_clip_is_lost_is_mended(tmp_path: Path, damage: bytes) -> None:
     folder = tmp_path / "run"
@@ -301,6 +304,7 @@ def test_a_finished_run_whose_clip_is_lost_is_mended(tmp_path: Path, damage: byt
     assert {path: path.read_bytes() for path in whole} == whole
 
 
+@pytest.mark.thorough
 def test_a_reader_that_leaves_early_disturbs_nothing(tmp_path: Path) -> None:
     line = shlex.join(command("run", QUICKSTART, *SMALL, "--out", tmp_path / "run")) + " | head -1"
     done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False, env=environment())

@@ -139,8 +139,8 @@ def test_killed_at_random_moments(tmp_path: Path, racing: bool, undisturbed: tup
     ("moment", "args"),
     [
         ("render start seed=8", ARGS),
-        ("render done seed=7", ARGS),
-        ("render done seed=8", ARGS),
+        pytest.param("render done seed=7", ARGS, marks=pytest.mark.thorough),
+        pytest.param("render done seed=8", ARGS, marks=pytest.mark.thorough),
         ("lowest: ", RACE),  # a candidate is accepted
     ],
 )

@@ -129,6 +129,7 @@ def test_the_first_screen_needs_no_scrolling(visit: Visit) -> None:
     assert box["y"] + box["height"] <= 800
 
 
+@pytest.mark.thorough
 def test_pointing_at_a_clip_plays_its_iteration_in_step(visit: Visit) -> None:
     assert visit.playing(FIRST) == [False] * 3
     box = visit.page.locator("#iteration-1 button.media").nth(1)
@@ -291,6 +292,7 @@ def test_text_has_contrast_by_day_and_by_night(browser: Browser, tmp_path: Path,
         assert grounds == ["rgb(247, 247, 245)", "rgb(18, 19, 22)"]
 
 
+@pytest.mark.thorough
 def test_nothing_moves_by_itself_where_motion_is_unwanted(browser: Browser, good: Run) -> None:
     with browser.new_context(reduced_motion="reduce") as context:
         visit = Visit(context.new_page())
@@ -304,6 +306,7 @@ def test_nothing_moves_by_itself_where_motion_is_unwanted(browser: Browser, good
         assert visit.complaints == []
 
 
+@pytest.mark.thorough
 def test_a_running_page_reads_itself_again_and_keeps_its_place(browser: Browser, tmp_path: Path) -> None:
     run = runs.running(tmp_path / "run")
     with browser.new_context(viewport={"width": 1280, "height": 600}) as context:

@@ -127,6 +127,7 @@ async def until(true: Callable[[], object], seconds: float = 20) -> None:
         await asyncio.sleep(0.05)
 
 
+@pytest.mark.thorough
 async def test_a_server_is_started_and_nothing_is_left(
     fake: Path, port: int, tmp_path: Path, left: Callable[[], list[int]]
 ) -> None:
@@ -313,6 +314,7 @@ async def test_when_we_are_killed_nothing_is_left(
     await until(lambda: left() == [])
 
 
+@pytest.mark.thorough
 async def test_the_server_of_a_killed_run_is_waited_for_and_not_used(
     fake: Path, port: int, tmp_path: Path, left: Callable[[], list[int]]
 ) -> None:
@@ -460,6 +462,7 @@ async def test_doctor_asks_servers_that_run(fake: Path, port: int, tmp_path: Pat
         assert f"http://127.0.0.1:{port} is no vLLM-Omni that renders videos" in wrong.out
 
 
+@pytest.mark.thorough
 def test_doctor_names_a_server_that_is_not_there(port: int, tmp_path: Path) -> None:
     done = retake(
         *("doctor", "-s", "reasoner.backend=openai", "-s", f"reasoner.base_url=http://127.0.0.1:{port}"),

@@ -66,7 +66,9 @@ def _one_thread() -> Iterator[None]:
 @pytest.mark.parametrize(
     "criterion",
     [
-        pytest.param(c, marks=[pytest.mark.thorough] if c in {"camera", "cuts", "noise", "blur"} else [])
+        pytest.param(
+            c, marks=[pytest.mark.thorough] if c in {"camera", "cuts", "noise", "blur", "blockiness", "warping"} else []
+        )
         for c in CRITERIA
     ],
 )
