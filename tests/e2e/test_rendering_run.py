@@ -136,6 +136,7 @@ def test_after_kill_9_no_render_is_asked_for_twice(tmp_path: Path) -> None:
         while len(list(tmp_path.glob("runs/*/clips/[!.]*.mp4"))) < 2:
             waiting()
         server.hold()
+        time.sleep(0.5)  # one that is written out already still ends
         while not (slips := slips_of(tmp_path, server)):
             waiting()
         stop(process, signal.SIGKILL)
