@@ -22,9 +22,10 @@ from agent.journal import Journal
 from agent.memory import Memory, RememberedCritic, RememberedGenerator, RememberedReasoner
 from agent.racing import Racing
 from agent.reading import check, expand, load_config
-from agent.request import exact, placed, plain, resolved
+from agent.request import exact, placed, resolved
+from agent.resuming import again, changed, finished
 from agent.run import Run
-from agent.stopping import sentence, stop_reason
+from agent.stopping import sentence
 from critic.config import HybridConfig, VLMConfig
 from generator.capabilities import capabilities
 from generator.types import Generator
@@ -127,16 +128,16 @@ async def resume_async(folder: str | Path, on_event: Emit | None = None, *, retr
     folder = expand(folder, "--resume").resolve()
     stored = journal.load(folder)
     settings = journal.load_settings(folder)
-    if changed := _changed(stored, settings):
+    if key := changed(stored, settings):
         raise ConfigError(
-            f"{folder / journal.CONFIG}: {changed} is not what this run was begun with, and its clips would be "
+            f"{folder / journal.CONFIG}: {key} is not what this run was begun with, and its clips would be "
             f"overwritten; put it back, or begin a new run: retake run {shlex.quote(str(folder / journal.CONFIG))}"
         )
     memory = Memory(folder, _ignore)
     kept = stored.reopened(keep=memory.intact, retry_failed=retry_failed)
     run = kept.within(settings.budget, settings.critic.accept_at)
     export.check(settings.output.form, stored.request.spec.fps)
-    if _finished(stored, run):
+    if finished(stored, run):
         return await _handed_over(_chosen(stored), settings, on_event)
     for name, digest in run.request.files.items():
         if not (folder / name).exists() or file_hash(folder / name) != digest:
@@ -149,54 +150,6 @@ async def resume_async(folder: str | Path, on_event: Emit | None = None, *, retr
         if retry_failed:
             memory.forget_failures()
         return await _carry(settings, run, on_event, lost)
-
-
-def _changed(stored: Run, settings: RunConfig) -> str:
-    """The key of the config that another request or first caption would come from; "" if none."""
-    wish, spec = settings.request, stored.request.spec
-    asked = plain(wish, capabilities(settings.generator))
-    if wish.image != (None if spec.first_frame is None else str(spec.first_frame)):
-        return "request.image"
-    if wish.video != (None if spec.source_video is None else str(spec.source_video)):
-        return "request.video"
-    if [(c.kind, c.path, c.weight) for c in wish.controls] != [(c.kind, str(c.path), c.weight) for c in spec.controls]:
-        return "request.controls"
-    if stored.raw_first != (settings.search.include_raw_prompt and stored.request.expand):
-        return "search.include_raw_prompt"
-    files = {"first_frame", "source_video", "controls"}
-    old_facts, new_facts = (
-        {
-            **r.spec.model_dump(exclude=files),
-            "prompt": r.prompt,
-            "seed": r.seed,
-            "enable_prompt_expansion": r.expand,
-        }
-        for r in (stored.request, asked)
-    )
-    name = next((key for key in old_facts if old_facts[key] != new_facts[key]), "")
-    return name and f"request.{'size' if name in {'width', 'height'} else name}"
-
-
-def again(stored: Run, run: Run) -> Lost:
-    """What going on with `run`, which is `stored` reopened, makes again in any case: iteration and seed.
-
-    Clips that were there once; of a settled run, which needs no more of them, failures that a person wants retried.
-    """
-    found: list[tuple[int, int]] = []
-    for number, (before, now) in enumerate(zip(stored.iterations, run.iterations, strict=True)):
-        found += [(number, candidate.seed) for candidate in before.candidates if candidate not in now.candidates]
-        if run.settled:
-            found += [(number, failure.seed) for failure in before.failures if failure not in now.failures]
-    return found
-
-
-def _finished(stored: Run, run: Run) -> bool:
-    """Whether going on with `run`, which is `stored` reopened, would do nothing."""
-    if stored.ending is None or run.candidates != stored.candidates:
-        return False
-    if stored.stop_reason == "deadline":
-        return (stored.budget, stored.accept_at) == (run.budget, run.accept_at)
-    return not any(i.missing for i in run.iterations) and stop_reason(run) == stored.stop_reason
 
 
 async def _handed_over(run: Run, settings: RunConfig, on_event: Emit | None) -> Run:

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from agent import journal
-from agent.api import again, raced
+from agent.api import raced
 from agent.controller import Controller, Lost
 from agent.events import Event, RenderProgressed, SeedGivenUp
 from agent.journal import Journal
@@ -19,6 +19,7 @@ from agent.memory import Memory, RememberedCritic, RememberedGenerator, Remember
 from agent.racing import Racing
 from agent.reading import check
 from agent.report.page import render as report
+from agent.resuming import again
 from agent.run import Run
 from agent.stopping import sentence
 from agent.terminal import Lively, Plain
