@@ -96,6 +96,11 @@ async def refine_and_generate_async(
         raw_first=settings.search.include_raw_prompt and request.expand,
         versions=versions(),
     )
+    if run.raw_first and run.affordable <= settings.budget.samples_per_iteration:
+        raise ConfigError(
+            "search.include_raw_prompt: it would take all the renders that budget.max_price_usd pays for, and its "
+            f"expansion none; raise it (a render costs ${run.expected_usd:.2f}), or lower budget.samples_per_iteration"
+        )
     wish = resolved(settings.request, request)
     critic = settings.critic
     if isinstance(critic, VLMConfig | HybridConfig) and critic.rubric is not None:

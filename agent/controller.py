@@ -87,7 +87,7 @@ class Controller:
                     self.tell(CaptionReady(iteration=index, caption=caption, seeds=self.run.next_seeds(caption)))
                     await self.render_and_judge(index)
         except TimeoutError:
-            reason = "deadline"
+            reason = "accepted" if self.run.settled else "deadline"  # settled: it waited for what could not be stopped
         except asyncio.CancelledError:
             self.tell(RunFinished(ending=ended(self.run, "cancelled")))
             raise

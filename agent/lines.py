@@ -176,10 +176,16 @@ def tokens(run: Run) -> str:
 
 
 def standing(run: Run) -> str:
-    """The stop rules with a limit: where each stands, of what. E.g. "iterations 2 of 2, patience 1 of 3"."""
+    """The stop rules with a limit: where each stands. E.g. "iterations 2 of 2, plateau 0.02 (stops below 0.01)"."""
     told = []
-    for verdict in verdicts(run):
-        if verdict.limit is not None:
-            at = "" if verdict.value is None else f"{verdict.value:.4g} of "
-            told.append(f"{verdict.rule} {at}{verdict.limit:.4g}")
+    for rule, value, limit in ((v.rule, v.value, v.limit) for v in verdicts(run)):
+        if limit is None or (rule == "price" and run.price.each is None):  # no price is known: it cannot act
+            continue
+        if rule in {"plateau", "expected_gain"}:
+            at = "not known yet" if value is None else f"{value:.4g}"
+            told.append(f"{rule} {at} (stops below {limit:.4g})")
+        elif rule == "deadline":
+            told.append(f"deadline {limit:.4g} s{' (reached)' if run.stop_reason == rule else ''}")
+        else:
+            told.append(f"{rule} {limit:.4g}" if value is None else f"{rule} {value:.4g} of {limit:.4g}")
     return ", ".join(told)

@@ -260,21 +260,23 @@ class Run(BaseModel):
     def within(self, budget: Budget, accept_at: float | None) -> Self:
         """This run under another budget.
 
-        If it is not settled, a last iteration that the old one cut short gets what the new allows, and the seeds that
-        were given up are to be rendered.
+        If it is not settled, the seeds that were given up are to be rendered, and a last iteration that the old one cut
+        short gets more, both as far as the new one pays for it.
         """
         same = (budget, accept_at) == (self.budget, self.accept_at)
         run = self._with(budget=budget, accept_at=accept_at, forecast=self.forecast if same else None)
         if not run.iterations or run.settled:
             return run
-        iterations = [i.model_copy(update={"given_up": ()}) for i in run.iterations]
+        left, iterations = max(0, run.affordable - sum(len(i.missing) for i in run.iterations)), []
+        for iteration in run.iterations:
+            back = int(min(left, len(iteration.given_up)))
+            iterations.append(iteration.model_copy(update={"given_up": iteration.given_up[back:]}))
+            left -= back
         run = run.model_copy(update={"iterations": tuple(iterations)})
         if budget == self.budget:
             return run
         last = iterations[-1]
-        missing = sum(len(i.missing) for i in run.iterations)
-        wanted = budget.samples_per_iteration - len(last.seeds)
-        more = int(min(wanted, run.affordable - missing))
+        more = int(min(budget.samples_per_iteration - len(last.seeds), left))
         seeds = (*last.seeds, *(last.seeds[-1] + 1 + n for n in range(more)))
         longer = last.model_copy(update={"seeds": seeds})
         return run.model_copy(update={"iterations": (*iterations[:-1], longer)})

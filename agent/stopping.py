@@ -27,7 +27,7 @@ def failed(run: Run) -> Verdict | None:
     """Every attempt of an iteration failed, or the machine did."""
     ending = run.ending
     detail = ending.detail if ending else ""
-    holds = any(not i.candidates and not i.missing for i in run.iterations) or (
+    holds = any(not i.candidates and not i.missing and not i.given_up for i in run.iterations) or (
         ending is not None and ending.reason == "failed"
     )
     why = f"Stopped by a failure: {detail or 'every attempt of an iteration failed'}."
@@ -81,7 +81,8 @@ def patience(run: Run) -> Verdict | None:
     limit = run.budget.patience
     if limit is None:
         return None
-    count = max(0, len(run.iterations) - 1 - run.champion)
+    # the expansion of a raw prompt is the first caption, and no rewrite that came to nothing
+    count = max(0, len(run.iterations) - 1 - max(run.champion, int(run.raw_first)))
     words = f"{count} {_iterations(count)} in a row without a gain on the same seeds; budget.patience is {limit}."
     return Verdict(rule="patience", holds=count >= limit, words=words, value=count, limit=limit)
 
@@ -91,7 +92,10 @@ def plateau(run: Run) -> Verdict | None:
     limit, window = run.budget.plateau, run.budget.plateau_iterations
     if limit is None:
         return None
-    before, now = _best(run, run.iterations[:-window]), _best(run, run.iterations)
+    # the raw prompt and its expansion are where it starts, and no window of rewrites
+    early = run.raw_first and len(run.iterations) - window < 2
+    before = None if early else _best(run, run.iterations[:-window])
+    now = _best(run, run.iterations)
     if before is None or now is None:
         words = f"Too early to say whether the best score still rises by {limit:g} in {window} {_iterations(window)}."
         return Verdict(rule="plateau", holds=False, words=words, limit=limit)
@@ -113,7 +117,7 @@ def gain(run: Run) -> Verdict | None:
         f"One more render is expected to gain {value:.4f} (spread {spread(run):.3f} {basis}); "
         f"budget.min_expected_gain is {limit:g}."
     )
-    holds = len(run.iterations) >= 2 and value < limit
+    holds = len(run.iterations) >= 2 + int(run.raw_first) and value < limit
     return Verdict(rule="expected_gain", holds=holds, words=words, value=value, limit=limit)
 
 

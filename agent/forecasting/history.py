@@ -195,6 +195,6 @@ def _ended(run: dict[str, Any], wanted: Wanted) -> tuple[int, bool] | None:
     """Iterations of a run that stopped where this one would, and whether it was accepted; None: it tells nothing."""
     reason = run["ending"]["reason"]
     same = run["budget"]["early_stop"] and run["accept_at"] == wanted.accept_at and wanted.accept_at is not None
-    if not same or reason not in {"accepted", "iterations", "budget"} or not run["iterations"]:
+    if not same or reason in {"failed", "deadline", "cancelled"} or not run["iterations"]:
         return None
     return len(run["iterations"]), reason == "accepted"

@@ -12,7 +12,8 @@ from agent.forecasting.places import Found, places
 from agent.forecasting.planned import Planned, chat_model, judges, planned
 from agent.forecasting.saying import assumed, sources
 from agent.forecasting.schedule import Pace, expected, reached, renders, wall_seconds
-from agent.types import Request, Step
+from agent.spending import Cost
+from agent.types import Budget, Request, Step
 from critic.config import HybridConfig, SignalsConfig
 from generator.config import FalConfig
 from reasoner.config import RulesConfig
@@ -33,22 +34,23 @@ def forecast(
     Raises:
         ConfigError: nothing is published for that hardware, or the rubric file cannot be used.
     """
-    plan, counts = planned(config.generator, generator), renders(config.budget)
+    plan, price = planned(config.generator, generator), _price(config, request)
+    counts = renders(_paid(config.budget, price))
+    written = int(config.search.include_raw_prompt and request.expand)  # the raw prompt is no caption to write
     stops = config.budget.early_stop and config.critic.accept_at is not None
     acceptance = seen.acceptance if stops else None
     reach = reached(len(counts), acceptance or 0.0)
-    captions = Bounds(expected=_short(sum(reach)), worst=len(counts))
+    captions = Bounds(expected=_short(sum(reach[written:])), worst=len(counts[written:]))
     clips = Bounds(expected=_short(expected(counts, reach)), worst=sum(counts))
 
     caption, critique = _caption(config, seen), _critique(config, request, seen)
     found = places(plan, request.spec, seen, hardware)
     built = [_place(config, request, plan, one, caption, critique, counts, reach) for one in found]
-    price = _price(config, request)
     return Forecast(
         steps={
             "caption": StepForecast(
                 count=captions,
-                requests=_caption_requests(config, request, seen, reach),
+                requests=_caption_requests(config, request, seen, reach[written:]),
                 tokens=_whole(caption.tokens, captions),
             ),
             "render": StepForecast(count=clips, requests=Bounds.sure(0), tokens=Bounds.sure(0)),
@@ -63,6 +65,14 @@ def forecast(
         assumes=tuple(assumed(config, plan, found, seen, built)),
         sources=tuple(sources(config, found, seen)),
     )
+
+
+def _paid(budget: Budget, price: float | None) -> Budget:
+    """The budget with as many renders as its money pays for, where the price of one is known."""
+    if not price or budget.max_price_usd is None:
+        return budget
+    paid = max(1, int(Cost(0.0, price).pays_for(budget.max_price_usd)))
+    return budget.model_copy(update={"max_renders": min(paid, budget.max_renders or paid)})
 
 
 def _short(value: float) -> float:

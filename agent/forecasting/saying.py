@@ -70,6 +70,8 @@ def _rendering(plan: Planned, found: Sequence[Found], seen: History) -> Iterator
 
 
 def _left_out(config: RunConfig) -> Iterator[str]:
+    if config.budget.max_gpu_seconds is not None:
+        yield "budget.max_gpu_seconds, which ends a run earlier, but not before its first iteration"
     serve = config.generator.serve if isinstance(config.generator, VLLMOmniConfig) else None
     if serve is not None and serve.layerwise_offload:
         yield "what layerwise_offload slows down"

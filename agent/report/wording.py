@@ -31,7 +31,7 @@ def count(number: int, noun: str) -> str:
 def given_up(item: GivenUp) -> str:
     """Why a seed has no candidate, in a sentence."""
     how = "before its render began" if item.stage == "queued" else f"after {seconds(item.seconds)} of rendering"
-    return f"Given up {how}: a sibling was accepted."
+    return f"Given up {how}: another clip was accepted."
 
 
 def figure(value: float) -> str:

@@ -246,7 +246,7 @@ def test_early_stopping_counts_once_enough_runs_tell_how_often(tmp_path: Path) -
     spec = RenderSpec(width=320, height=192, num_frames=61, fps=24)
     for n in range(5):
         assert made(config, seen(tmp_path, config)).steps["render"].count.expected == 4
-        reason = "accepted" if n < 2 else "iterations"
+        reason = "accepted" if n < 2 else ("iterations", "renders", "patience")[n % 3]
         finished(tmp_path, f"{n}", 1.0, generator="animatic/9", endpoint="", spec=spec, reason=reason)
     found = made(config, seen(tmp_path, config))
     assert (found.steps["render"].count.expected, found.steps["render"].count.worst) == (2 + 2 * 0.6, 4)

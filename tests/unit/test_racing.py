@@ -245,6 +245,23 @@ async def test_a_higher_threshold_brings_back_what_was_given_up(tmp_path: Path) 
     assert (run.stop_reason, run.lost_seconds) == ("iterations", first.lost_seconds)
 
 
+async def test_only_what_the_budget_pays_for_is_brought_back(tmp_path: Path) -> None:
+    session = Session(tmp_path, stoppable=True)
+    session.slots.held = (11, 12, 13)
+    first = await session.carry(start(tmp_path, max_iterations=1))
+    reopened = journal.load(tmp_path).reopened(keep=session.memory.intact, retry_failed=False)
+    run = reopened.within(first.budget.model_copy(update={"max_renders": 3}), 0.99)
+    assert (run.iterations[0].missing, [g.seed for g in run.iterations[0].given_up]) == ((11, 12), [13])
+
+
+async def test_a_settled_run_that_the_clock_cuts_short_is_accepted(tmp_path: Path) -> None:
+    session = Session(tmp_path, stoppable=False)
+    session.slots.held = (11,)
+    run = await session.carry(start(tmp_path, samples_per_iteration=2, max_seconds=0.3))
+    assert session.slots.cancelled == [11], "the clock was up"
+    assert run.stop_reason == "accepted"
+
+
 async def test_the_report_and_the_terminal_say_why_there_are_fewer(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -263,7 +280,7 @@ async def test_the_report_and_the_terminal_say_why_there_are_fewer(
     assert sentence(run).endswith("The 3 renders left were given up.")
     said = Page(report(run)).said
     assert "1 candidate · best 0.90 · 3 given up" in said
-    assert "seed 13 Given up before its render began: a sibling was accepted." in said
+    assert "seed 13 Given up before its render began: another clip was accepted." in said
     console = Console(file=io.StringIO(), force_terminal=True, width=120, color_system=None)
     live = Lively(console)
     for event in session.told:

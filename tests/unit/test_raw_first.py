@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
-from agent import journal, resume
+from agent import journal, refine_and_generate_async, resume
 from agent.config import RunConfig
 from agent.controller import Controller
 from agent.errors import ConfigError
@@ -100,6 +101,22 @@ def test_a_budget_without_room_for_the_expansion_is_refused(budget: dict[str, in
     with pytest.raises(ConfigError, match=cure):
         check({"budget": budget, "search": {"include_raw_prompt": True}})
     assert isinstance(check({"budget": budget}), RunConfig)
+
+
+async def test_money_for_the_words_alone_is_refused_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAL_KEY", "hush:hush")
+    Image.new("RGB", (320, 192)).save(tmp_path / "first.png")
+    settings = {
+        "request": {"prompt": "a boat", "image": str(tmp_path / "first.png")},
+        "generator": {"backend": "fal", "price_usd": 0.25},
+        "budget": {"max_price_usd": 0.5},
+        "search": {"include_raw_prompt": True},
+    }
+    with pytest.raises(ConfigError, match=r"include_raw_prompt: .*max_price_usd .*a render costs \$0\.25"):
+        await refine_and_generate_async(config=settings, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_run_keeps_to_the_first_caption_that_it_was_begun_with(tmp_path: Path) -> None:

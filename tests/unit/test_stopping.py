@@ -14,7 +14,7 @@ from agent.lines import standing
 from agent.report.page import advice, render
 from agent.run import Run
 from agent.stopping import RULES, ended, sentence, stop_reason, verdicts
-from agent.types import Candidate, Ending, Failure, StopReason, Verdict
+from agent.types import Candidate, Ending, Failure, GivenUp, StopReason, Verdict
 from generator.types import Rendering
 from reasoner.types import Caption
 from tests.parts import make_clip, make_critique, make_run
@@ -75,6 +75,16 @@ def test_patience_counts_iterations_without_a_paired_gain(
     verdict = said(run, "patience")
     assert (verdict.holds, verdict.value, verdict.limit) == (holds, count, patience)
     assert stop_reason(run) == ("patience" if holds else None)
+
+
+def test_an_expansion_that_gains_nothing_is_no_rewrite_that_came_to_nothing(tmp_path: Path) -> None:
+    rules: dict[str, Any] = {"patience": 1, "plateau": 0.05, "plateau_iterations": 1, "min_expected_gain": 0.9}
+    run = scored(tmp_path, [(0.6, 0.7), (0.5, 0.6)], **rules)
+    assert stop_reason(run) == "patience"
+    run = run.model_copy(update={"raw_first": True})
+    assert stop_reason(run) is None
+    run = scored(tmp_path, [(0.6, 0.7), (0.5, 0.6), (0.4, 0.5)], **rules).model_copy(update={"raw_first": True})
+    assert [said(run, rule).holds for rule in ("patience", "plateau", "expected_gain")] == [True, True, True]
 
 
 def test_fresh_seeds_show_no_paired_gain(tmp_path: Path) -> None:
@@ -190,6 +200,8 @@ def test_an_iteration_fails_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
     assert not said(run, "failed").holds, "one attempt is still to come"
     run = run.with_failure(Failure(step="render", seed=11, message="no"))
     assert stop_reason(run) == "failed"
+    run = scored(tmp_path, [(0.9,)]).with_caption(Caption.raw("y"), (10,))
+    assert not said(run.with_given_up(GivenUp(seed=10, stage="queued")), "failed").holds, "nobody wanted it"
 
 
 def test_the_first_rule_that_holds_is_the_reason_and_all_are_written_down(tmp_path: Path) -> None:
