@@ -108,7 +108,8 @@ def missing_line(event: AttemptFailed | SeedGivenUp) -> str:
 
 def given_up_words(given_up: GivenUp) -> str:
     """How far a seed that was given up had come."""
-    how = "before its render began" if given_up.stage == "queued" else f"after {span(given_up.seconds)} of rendering"
+    how = f"after {span(given_up.seconds)} of rendering" if given_up.seconds else "while it was rendered"
+    how = "before its render began" if given_up.stage == "queued" else how
     return f"given up {how}: another is accepted"
 
 

@@ -155,7 +155,7 @@ class GivenUp(_Noun):
     stage: Literal["queued", "rendering"]
     """How far it had come."""
     seconds: float = Field(default=0.0, ge=0)
-    """Of the generator's time that are lost."""
+    """Of the generator's time that are lost; 0 where the backend told them itself, as a render abandoned."""
 
 
 class Iteration(_Noun):

@@ -30,7 +30,8 @@ def count(number: int, noun: str) -> str:
 
 def given_up(item: GivenUp) -> str:
     """Why a seed has no candidate, in a sentence."""
-    how = "before its render began" if item.stage == "queued" else f"after {seconds(item.seconds)} of rendering"
+    how = f"after {seconds(item.seconds)} of rendering" if item.seconds else "while it was rendered"
+    how = "before its render began" if item.stage == "queued" else how
     return f"Given up {how}: another clip was accepted."
 
 

@@ -60,7 +60,7 @@ class Animatic:
         """
         async with self._slots:
             self._tell(Progress(seed=seed, stage="rendering"))
-            stop = threading.Event()
+            stop, began = threading.Event(), time.perf_counter()
             work = asyncio.create_task(asyncio.to_thread(self._render, prompt, spec, seed, to, stop))
             try:
                 return await asyncio.shield(work)
@@ -71,6 +71,8 @@ class Animatic:
                         await asyncio.wait([work])
                 if not work.cancelled() and work.exception() is None:
                     taken_back(to)  # it finished in the moment it was cancelled
+                spent = round(time.perf_counter() - began, 3)
+                self._tell(Progress(seed=seed, stage="abandoned", seconds=spent, note="it was cancelled"))
                 raise
 
     def _render(self, prompt: str, spec: RenderSpec, seed: int, to: Path, stop: threading.Event) -> Clip:

@@ -169,10 +169,15 @@ class Diffusers:
                     attempts=rendered.attempts,
                     lost_seconds=rendered.lost_seconds,
                 )
-                with after_rendering(rendering):
-                    clip = await self._delivered(
-                        part, prompt, spec, rendered, rendering, seed=seed, to=to, started=started
-                    )
+                try:
+                    with after_rendering(rendering):
+                        clip = await self._delivered(
+                            part, prompt, spec, rendered, rendering, seed=seed, to=to, started=started
+                        )
+                except asyncio.CancelledError:
+                    note = "it was rendered, and cancelled before it was written out"
+                    self._tell(Progress(seed=seed, stage="abandoned", seconds=rendered.seconds, note=note))
+                    raise
         log.info("render done seed=%d to=%s %.2fs", seed, to, clip.seconds)
         return clip
 
@@ -197,8 +202,12 @@ class Diffusers:
             return await asyncio.shield(work), queued
         except asyncio.CancelledError:
             listener.stop.set()
-            if listener.started is not None and not listener.interruptible:
-                note = "it cannot be stopped here and goes on to its end; the device is free after that"
+            if listener.started is not None:
+                note = (
+                    "it was cancelled, and ends with the step it is at"
+                    if listener.interruptible
+                    else "it cannot be stopped here and goes on to its end; the device is free after that"
+                )
                 self._tell(Progress(seed=listener.seed, stage="abandoned", seconds=listener.seconds, note=note))
             raise
 

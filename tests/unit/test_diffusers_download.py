@@ -72,7 +72,7 @@ def test_a_download_is_killed_when_its_load_is_halted() -> None:
     worker.halt()
     with pytest.raises(HaltedError):
         done.result(5)
-    assert not any(child.is_running() for child in started)
+    assert psutil.wait_procs(started, timeout=5)[1] == []
     worker.end()
 
 

@@ -373,4 +373,5 @@ async def test_the_animatic_stops_between_frames(tmp_path: Path) -> None:
     run = await race.run(Animatic(AnimaticConfig(concurrency=1), race.hear), tmp_path, stoppable=True)
     assert seeds(run) == ([10], [(11, "rendering"), (12, "queued")])
     assert run.lost_seconds > 0
+    assert run.iterations[0].given_up[0].seconds == 0, "told by the backend, and not counted twice"
     assert sorted(p.name for p in (tmp_path / "clips").iterdir()) == ["01-seed-10.mp4", "01-seed-10.mp4.slip"]
