@@ -69,6 +69,7 @@ def test_a_download_is_killed_when_its_load_is_halted() -> None:
     done = worker.submit(lambda: download.run([sys.executable, "-c", "import time; time.sleep(60)"]))
     while not (started := set(mine.children()) - before):
         time.sleep(0.005)
+    time.sleep(0.3)  # one halted while it is being started ends by its closed standard input, which this one ignores
     worker.halt()
     with pytest.raises(HaltedError):
         done.result(5)
