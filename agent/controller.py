@@ -2,9 +2,8 @@
 
 What it leaves to others: when to stop (`agent.stopping`); how a run grows by what happened, which seeds come next and
 which caption is the best so far on the same seeds (`agent.run.Run`); that nothing is done twice (`agent.memory`,
-wrapped around the three parts); how much runs at once (the parts' own `concurrency`); which renders are
-given up (`agent.racing`); what is written and shown (the
-listener `emit`).
+wrapped around the three parts); how much runs at once (the parts' own `concurrency`); which renders are given up
+(`agent.racing`); what is written and shown (the listener `emit`).
 """
 
 import asyncio

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -219,15 +219,6 @@ class RememberedReasoner:
         return caption.model_copy(update={"seconds": round(time.perf_counter() - begun, 3)})
 
 
-@runtime_checkable
-class Settling(Protocol):
-    """A generator that keeps a slip beside a clip's place while a server renders it (`generator.job_slip`)."""
-
-    def settle(self, to: Path) -> None:
-        """The clip `to` was delivered, and a kill left its slip: remove that, and have the job deleted some time."""
-        ...
-
-
 @dataclass(frozen=True)
 class RememberedGenerator:
     """A generator that renders each clip once."""
@@ -248,10 +239,8 @@ class RememberedGenerator:
             clip = delivered(aside(to), prompt, spec, seed, self.id)
             if clip is None:
                 clip = await self.inner.render(prompt, spec, seed=seed, to=aside(to))
-            elif isinstance(self.inner, Settling):
-                self.inner.settle(aside(to))
             else:
-                job_slip.remove(aside(to))
+                job_slip.settle(self.inner, aside(to))
             return clip.model_copy(update={"path": to})
 
         return await self.memory.remember("render", inputs, Clip, render)

@@ -8,6 +8,7 @@ from pathlib import Path
 from agent.errors import GivenUpError
 from agent.events import Event, RenderProgressed
 from agent.run import Run
+from generator import job_slip
 from generator.types import Clip, Generator, Progress, RenderSpec
 
 
@@ -76,6 +77,10 @@ class Racing:
         if isinstance(event, RenderProgressed) and (render := self._renders.get(event.progress.seed)):
             render.hear(event.progress, stoppable=self.stoppable)
         self._settle(run)
+
+    def settle(self, to: Path) -> None:
+        """As the inner one."""
+        job_slip.settle(self.inner, to)
 
     async def render(self, prompt: str, spec: RenderSpec, *, seed: int, to: Path) -> Clip:
         """As the inner one.

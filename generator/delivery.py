@@ -1,9 +1,11 @@
 """How a finished render is handed over, so that not even a kill in that moment costs it."""
 
+import asyncio
 import errno
 import os
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -44,6 +46,21 @@ def after_rendering(rendering: Rendering) -> Iterator[None]:
         yield
     except (RenderError, BackendError) as error:
         error.rendering = rendering
+        raise
+
+
+async def held(work: "asyncio.Future[Clip]", to: Path, stop: threading.Event | None = None) -> Clip:
+    """The clip of a thread that holds its file: whoever cancels tells it to stop, waits for it, and leaves no clip."""
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        if stop is not None:
+            stop.set()
+        while not work.done():  # whoever cancels again waits for it too
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([work])
+        if not work.cancelled() and work.exception() is None:
+            taken_back(to)  # it finished in the moment it was cancelled
         raise
 
 

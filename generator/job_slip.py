@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -50,3 +51,20 @@ def read(to: Path, request: str | None = None) -> Job | None:
 def remove(to: Path) -> None:
     """Nobody will ask for this job again."""
     slip_path(to).unlink(missing_ok=True)
+
+
+@runtime_checkable
+class Settling(Protocol):
+    """A generator that keeps a slip beside a clip's place while a server renders it, or one that wraps such."""
+
+    def settle(self, to: Path) -> None:
+        """The clip `to` was delivered, and a kill left its slip: remove that, and have the job deleted some time."""
+        ...
+
+
+def settle(generator: object, to: Path) -> None:
+    """Deal with the slip that a kill left beside a clip that was delivered: by the generator, where it knows how."""
+    if isinstance(generator, Settling):
+        generator.settle(to)
+    else:
+        remove(to)

@@ -10,6 +10,7 @@ from typing import Self
 
 from agent.errors import ServingError
 from critic.types import Critic, Critique
+from generator import job_slip
 from generator.types import Clip, Generator, RenderSpec
 from reasoner.types import Caption, CaptionRequest, Reasoner, Revision
 
@@ -225,6 +226,10 @@ class GeneratorInTurn:
     def id(self) -> str:
         """The inner one's."""
         return self.inner.id
+
+    def settle(self, to: Path) -> None:
+        """As the inner one."""
+        job_slip.settle(self.inner, to)
 
     async def render(self, prompt: str, spec: RenderSpec, *, seed: int, to: Path) -> Clip:
         """As the inner one, in its turn."""

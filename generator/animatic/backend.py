@@ -4,7 +4,6 @@ import asyncio
 import logging
 import threading
 import time
-from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -12,7 +11,7 @@ import cv2
 from generator.animatic.film import film
 from generator.animatic.scenario import drawn, read
 from generator.config import AnimaticConfig
-from generator.delivery import STORAGE_ERRORS, deliver, taken_back, written_aside
+from generator.delivery import STORAGE_ERRORS, deliver, held, written_aside
 from generator.encode import ClipWriter
 from generator.probe import verify
 from generator.types import Clip, Progress, RenderError, RenderSpec, Tell
@@ -63,14 +62,8 @@ class Animatic:
             stop, began = threading.Event(), time.perf_counter()
             work = asyncio.create_task(asyncio.to_thread(self._render, prompt, spec, seed, to, stop))
             try:
-                return await asyncio.shield(work)
+                return await held(work, to, stop)
             except asyncio.CancelledError:
-                stop.set()
-                while not work.done():  # the thread holds the file: whoever cancels again waits for it too
-                    with suppress(asyncio.CancelledError):
-                        await asyncio.wait([work])
-                if not work.cancelled() and work.exception() is None:
-                    taken_back(to)  # it finished in the moment it was cancelled
                 spent = round(time.perf_counter() - began, 3)
                 self._tell(Progress(seed=seed, stage="abandoned", seconds=spent, note="it was cancelled"))
                 raise

@@ -7,13 +7,12 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 
 from generator import first_frame
 from generator.capabilities import Capabilities, Family, capabilities, family
 from generator.config import DiffusersConfig
-from generator.delivery import STORAGE_ERRORS, after_rendering, deliver, taken_back, written_aside
+from generator.delivery import STORAGE_ERRORS, after_rendering, deliver, held, written_aside
 from generator.diffusers import film, loading, source
 from generator.diffusers.arguments import check
 from generator.diffusers.device import CLOSED, Device, Listener, Rendered
@@ -240,16 +239,7 @@ class Diffusers:
             return deliver(part, clip, prompt)
 
         work = asyncio.get_running_loop().run_in_executor(self._encoders, functools.partial(_encoded, finish, spec))
-        try:
-            return await asyncio.shield(work)
-        except asyncio.CancelledError:
-            stop.set()
-            while not work.done():  # the thread holds the file: whoever cancels again waits for it too
-                with suppress(asyncio.CancelledError):
-                    await asyncio.wait([work])
-            if not work.cancelled() and work.exception() is None:
-                taken_back(to)  # it finished in the moment it was cancelled
-            raise
+        return await held(work, to, stop)
 
 
 def _check(able: Capabilities, kind: Family, spec: RenderSpec) -> None:

@@ -4,14 +4,13 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
 
 from generator.config import NIMConfig
-from generator.delivery import after_rendering, deliver, taken_back, written_aside
+from generator.delivery import after_rendering, deliver, held, written_aside
 from generator.nim import limits, media, reply
 from generator.nim.dialect import Served
 from generator.nim.exchange import Exchange
@@ -133,7 +132,7 @@ class NIM:
                 )
                 return deliver(part, clip, prompt)
 
-            clip = await _to_the_end(finish, to)
+            clip = await held(asyncio.create_task(asyncio.to_thread(finish)), to)
         log.info("render done seed=%d to=%s %.2fs", seed, to, clip.seconds)
         return clip
 
@@ -243,17 +242,3 @@ class NIM:
             attempts=tally.attempts,
             lost_seconds=round(tally.lost_seconds, 3),
         )
-
-
-async def _to_the_end(finish: Callable[[], Clip], to: Path) -> Clip:
-    """Run in a thread that holds the file: whoever cancels waits for it, and then the clip is taken back."""
-    work = asyncio.create_task(asyncio.to_thread(finish))
-    try:
-        return await asyncio.shield(work)
-    except asyncio.CancelledError:
-        while not work.done():
-            with suppress(asyncio.CancelledError):
-                await asyncio.wait([work])
-        if not work.cancelled() and work.exception() is None:
-            taken_back(to)
-        raise

@@ -11,12 +11,12 @@ from typing import Literal
 
 import httpx
 
+from generator import job_slip
 from generator.capabilities import family
 from generator.config import DiffusersConfig, VLLMOmniConfig
 from generator.delivery import deliver, taken_back, written_aside
 from generator.pool import Pool
 from generator.types import BackendError, Clip, Effective, Progress, RenderError, Rendering, RenderSpec, Tell
-from generator.vllm_omni import slip
 from generator.vllm_omni.cleaning import bounded
 from generator.vllm_omni.course import Course
 from generator.vllm_omni.failures import SilentError
@@ -133,10 +133,10 @@ class VLLMOmni:
 
     def settle(self, to: Path) -> None:
         """A killed session delivered the clip `to`, and left its job: have that deleted at the next chance."""
-        job = slip.read(to)
+        job = job_slip.read(to)
         if job is not None and job.url in self._shared.pool.urls:
             self._shared.unwanted.append(job)
-        slip.remove(to)
+        job_slip.remove(to)
 
     async def render(self, prompt: str, spec: RenderSpec, *, seed: int, to: Path) -> Clip:
         """Render one clip into the file `to`, which appears only when it is finished.
@@ -164,7 +164,7 @@ class VLLMOmni:
                 raise
             finally:
                 if not keep:
-                    slip.remove(to)
+                    job_slip.remove(to)
                 unwanted = await bounded(course.forget(keep=keep), self._limits.cleanup)
             if unwanted:  # cancelled when all was done: nobody has heard of the clip
                 taken_back(to)

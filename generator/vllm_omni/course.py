@@ -5,15 +5,15 @@ import logging
 import time
 from pathlib import Path
 
+from generator import job_slip
+from generator.job_slip import Job
 from generator.types import BackendError, RenderError
-from generator.vllm_omni import slip
 from generator.vllm_omni.cleaning import bounded
 from generator.vllm_omni.failures import BusyError, FaultError, LostError, failure
 from generator.vllm_omni.following import Following, Patience
 from generator.vllm_omni.leaving import Leaving
 from generator.vllm_omni.request import Request
 from generator.vllm_omni.shared import Shared
-from generator.vllm_omni.slip import Job
 from generator.vllm_omni.telling import Telling
 from generator.vllm_omni.wire import Record
 
@@ -57,7 +57,7 @@ class Course(Leaving):
             BackendError: no server does, or the render was lost once too often.
             OSError: the disk failed.
         """
-        pending = slip.read(self._to, self._request.hash)
+        pending = job_slip.read(self._to, self._request.hash)
         if pending is not None and pending.url in self._shared.pool.urls:
             self._kept, self._inherited, self.attempts = (pending, 0.0), True, 1
         url = ""
@@ -153,7 +153,7 @@ class Course(Leaving):
             self._leave(f"{url} renders it instead.")
             self._count()
         job = self._job = Job(url=url, id=record.id, request=self._request.hash)
-        slip.write(self._to, job)
+        job_slip.write(self._to, job)
         if record.model is not None and record.model not in shared.served.get(url, [record.model]):
             self._drop()
             why = f"it serves {record.model} now"

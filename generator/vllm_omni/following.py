@@ -5,10 +5,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from generator.job_slip import Job
 from generator.vllm_omni.failures import LostError, SilentError
 from generator.vllm_omni.limits import Limits
 from generator.vllm_omni.shared import Watched
-from generator.vllm_omni.slip import Job
 from generator.vllm_omni.telling import Telling
 from generator.vllm_omni.wire import Record, Wire
 from generator.watchdog import QueueWatch, Watchdog

@@ -5,13 +5,13 @@ import logging
 from contextlib import suppress
 from pathlib import Path
 
+from generator import job_slip
+from generator.job_slip import Job
 from generator.types import BackendError
-from generator.vllm_omni import slip
 from generator.vllm_omni.failures import SilentError
 from generator.vllm_omni.following import Following
 from generator.vllm_omni.request import Request
 from generator.vllm_omni.shared import Shared
-from generator.vllm_omni.slip import Job
 from generator.vllm_omni.telling import Telling
 from generator.vllm_omni.wire import Record
 
@@ -72,7 +72,7 @@ class Leaving:
         if self._job is not None:
             self._spent += self._worked()
             self._left.append(self._job)
-            slip.remove(self._to)
+            job_slip.remove(self._to)
         self._job, self._following, self._before = None, None, 0.0
 
     def _leave(self, why: str) -> None:

@@ -4,10 +4,10 @@ import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from generator.job_slip import Job
 from generator.pool import Pool
 from generator.vllm_omni.failures import SilentError
 from generator.vllm_omni.limits import Limits
-from generator.vllm_omni.slip import Job
 from generator.vllm_omni.wire import Record, Wire
 from generator.watchdog import Watchdog
 

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from generator import job_slip
 from generator.probe import probe
 from generator.types import BackendError, BlockedError, Clip, Control, Progress, RenderError, RenderSpec
-from generator.vllm_omni import Limits, slip
+from generator.vllm_omni import Limits
 from tests.clips import write_clip
 from tests.real.omni_server import MODEL, OmniServer, guarded, omni
 
@@ -185,7 +186,7 @@ async def test_a_cancelled_queued_render_never_runs_and_a_running_one_goes_on(om
         await until_heard(heard, "rendering", 1)
         queued = asyncio.create_task(generator.render(PROMPT, LONG, seed=2, to=tmp_path / "2.mp4"))
         async with asyncio.timeout(10):
-            while not slip.slip_path(tmp_path / "2.mp4").exists():
+            while not job_slip.slip_path(tmp_path / "2.mp4").exists():
                 await asyncio.sleep(0.01)
         queued.cancel()
         await asyncio.gather(queued, return_exceptions=True)
@@ -228,7 +229,7 @@ async def test_a_killed_session_s_job_is_adopted_and_rendered_once(omni: OmniSer
     session = subprocess.Popen(arguments, start_new_session=True)  # noqa: ASYNC220 - it starts in a millisecond
     try:
         async with asyncio.timeout(60):
-            while not slip.slip_path(to).exists():
+            while not job_slip.slip_path(to).exists():
                 assert session.poll() is None
                 await asyncio.sleep(0.01)
     finally:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from agent.memory import Memory, RememberedGenerator, aside
+from generator import job_slip
 from generator.types import BackendError, BlockedError, Clip, Generator, Progress, RenderError, RenderSpec
-from generator.vllm_omni import slip
 from generator.vllm_omni.failures import FaultError, failure, refusal
 from tests.omni import MODEL, QUICK, Omni, connected, until
 from tests.wire import DROP, Answer, error
@@ -331,7 +331,7 @@ async def test_a_cancellation_that_is_not_heard_is_told_and_said_again(tmp_path:
         first = asyncio.create_task(omni.render(PROMPT, SPEC, seed=1, to=tmp_path / "a.mp4"))
         second = asyncio.create_task(omni.render(PROMPT, SPEC, seed=2, to=tmp_path / "b.mp4"))
         await until(lambda: server.submits == 2)
-        await until(lambda: slip.slip_path(tmp_path / "b.mp4").exists())
+        await until(lambda: job_slip.slip_path(tmp_path / "b.mp4").exists())
         server.faults.silent = True
         await cancelled(second)
         server.faults.silent = False
@@ -352,7 +352,7 @@ async def test_what_is_not_heard_at_all_is_said_a_last_time_at_the_end(tmp_path:
         async with connected(server, limits=limits) as omni:
             server.hold()
             work = asyncio.create_task(omni.render(PROMPT, SPEC, seed=1, to=tmp_path / "a.mp4"))
-            await until(lambda: slip.slip_path(tmp_path / "a.mp4").exists())
+            await until(lambda: job_slip.slip_path(tmp_path / "a.mp4").exists())
             server.faults.silent = True
             await cancelled(work)
             server.faults.silent = False
@@ -421,7 +421,7 @@ async def test_a_kill_between_delivery_and_goodbye_leaves_no_job_and_no_slip(tmp
             await omni.render(PROMPT, SPEC, seed=3, to=given)
         job = server.forms[0]
         server.jobs[job.id] = job
-        slip.write(given, slip.Job(url=server.url, id=job.id, request="x"))
+        job_slip.write(given, job_slip.Job(url=server.url, id=job.id, request="x"))
         litter = given.with_name(f".{given.name}.part")
         litter.touch()
         async with connected(server) as omni:
@@ -437,7 +437,7 @@ async def test_a_generator_that_knows_no_slips_loses_a_useless_one(tmp_path: Pat
     given = aside(tmp_path / "clip.mp4")
     async with Omni() as server, connected(server) as omni:
         await omni.render(PROMPT, SPEC, seed=3, to=given)
-        slip.write(given, slip.Job(url=server.url, id="gone", request="x"))
+        job_slip.write(given, job_slip.Job(url=server.url, id="gone", request="x"))
         plain = Plain(omni)
         await RememberedGenerator(plain, Memory(tmp_path, lambda _event: None)).render(
             PROMPT, SPEC, seed=3, to=tmp_path / "clip.mp4"

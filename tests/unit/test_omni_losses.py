@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from generator import job_slip
 from generator.types import BackendError, Progress, RenderSpec
-from generator.vllm_omni import Limits, slip
+from generator.vllm_omni import Limits
 from tests.omni import QUICK, Omni, connected, until
 from tests.wire import DROP, Answer, error
 
@@ -266,7 +267,7 @@ async def test_cancelling_a_running_render_says_that_it_goes_on(tmp_path: Path) 
         busy.release()
     assert (busy.begun, busy.submits, busy.deletes) == (2, 2, 2)
     assert not (tmp_path / "c.mp4").exists()
-    assert not slip.slip_path(tmp_path / "c.mp4").exists()
+    assert not job_slip.slip_path(tmp_path / "c.mp4").exists()
 
 
 async def test_cancelling_while_it_is_submitted_deletes_it(tmp_path: Path) -> None:
@@ -305,14 +306,14 @@ async def killed(server: Omni, to: Path, limits: Limits = QUICK, **config: Any) 
     """Begin a render and die over it as a killed process does: nothing is said to the server. Returns the slip."""
     async with connected(server, limits=limits, **config) as omni:
         work = asyncio.create_task(omni.render(PROMPT, SPEC, seed=3, to=to))
-        await until(lambda: slip.slip_path(to).exists())
-        text = slip.slip_path(to).read_text(encoding="utf-8")
-        job = server.jobs.pop(slip.Job.model_validate_json(text).id)  # deaf to what is said of it
+        await until(lambda: job_slip.slip_path(to).exists())
+        text = job_slip.slip_path(to).read_text(encoding="utf-8")
+        job = server.jobs.pop(job_slip.Job.model_validate_json(text).id)  # deaf to what is said of it
         work.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await work
         server.jobs[job.id] = job
-    slip.slip_path(to).write_text(text, encoding="utf-8")
+    job_slip.slip_path(to).write_text(text, encoding="utf-8")
     return text
 
 
@@ -340,7 +341,7 @@ async def test_a_killed_session_s_job_is_adopted(tmp_path: Path, stage: str) -> 
     assert server.submits == (2 if stage == "queued" else 1)
     assert (clip.rendering.attempts, clip.rendering.job) == (1, server.forms[-1].id)
     assert (clip.rendering.render_seconds is None) == (stage != "queued")  # nobody saw it begin
-    assert not slip.slip_path(to).exists()
+    assert not job_slip.slip_path(to).exists()
     assert server.jobs == {}
 
 
@@ -378,14 +379,14 @@ async def test_a_job_at_a_server_that_is_away_is_rendered_elsewhere(tmp_path: Pa
 
 
 def test_slips_are_whole_or_not_there(tmp_path: Path) -> None:
-    to, job = tmp_path / "clip.mp4", slip.Job(url="http://127.0.0.1:1", id="video_gen_1", request="x")
-    slip.write(to, job)
-    assert slip.read(to, "x") == job
-    assert slip.read(to, "y") is None
-    slip.slip_path(to).write_text(job.model_dump_json()[:-9], encoding="utf-8")
-    assert slip.read(to, "x") is None
-    slip.remove(to)
-    slip.remove(to)
+    to, job = tmp_path / "clip.mp4", job_slip.Job(url="http://127.0.0.1:1", id="video_gen_1", request="x")
+    job_slip.write(to, job)
+    assert job_slip.read(to, "x") == job
+    assert job_slip.read(to, "y") is None
+    job_slip.slip_path(to).write_text(job.model_dump_json()[:-9], encoding="utf-8")
+    assert job_slip.read(to, "x") is None
+    job_slip.remove(to)
+    job_slip.remove(to)
     assert job_files(tmp_path) == []
 
 

@@ -21,10 +21,12 @@ from agent.reading import check
 from agent.report.page import render as report
 from agent.resuming import again
 from agent.run import Run
+from agent.serving.turns import GeneratorInTurn, Turns
 from agent.stopping import sentence
 from agent.terminal import Lively, Plain
 from agent.types import GivenUp
 from critic.types import Critique
+from generator import job_slip
 from generator.animatic import Animatic
 from generator.config import AnimaticConfig
 from generator.types import Clip, Generator, Progress, RenderError, RenderSpec
@@ -366,6 +368,19 @@ async def test_a_queued_job_is_deleted_at_the_server_and_a_running_one_ends(tmp_
     assert len(run.candidates) == 2
     assert [given_up.stage for given_up in race.given_up()] == ["queued"]
     assert (run.stop_reason, run.lost_seconds) == ("accepted", 0.0)
+
+
+class _Settling(ScriptedGenerator):
+    settled: tuple[Path, ...] = ()
+
+    def settle(self, to: Path) -> None:
+        self.settled = (*self.settled, to)
+
+
+def test_a_slip_that_a_kill_left_is_settled_by_whoever_is_wrapped(tmp_path: Path) -> None:
+    inner = _Settling()
+    job_slip.settle(Racing(GeneratorInTurn(inner, Turns({}), "generator"), stoppable=False), tmp_path / "a.mp4")
+    assert inner.settled == (tmp_path / "a.mp4",)
 
 
 async def test_the_animatic_stops_between_frames(tmp_path: Path) -> None:
