@@ -10,7 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from agent import export, forecasting, journal
+from agent import drafts, export, forecasting, journal
 from agent.building import build, endpoints, known_price, rubric_file
 from agent.config import RunConfig
 from agent.controller import Controller, Lost
@@ -79,6 +79,9 @@ async def refine_and_generate_async(
     settings = with_request(settings, prompt=prompt, image=None if image is None else str(image))
     endpoints(settings)  # a key that is missing is said before anything is written
     request, given = await exact(settings.request, capabilities(settings.generator))
+    request, given = await drafts.drafted(settings, request, given)
+    if request.draft is None:
+        settings = settings.model_copy(update={"search": settings.search.model_copy(update={"draft": None})})
     export.check(settings.output.form, request.spec.fps)
 
     now = journal.now()
@@ -140,6 +143,8 @@ async def resume_async(folder: str | Path, on_event: Emit | None = None, *, retr
         )
     memory = Memory(folder, _ignore)
     kept = stored.reopened(keep=memory.intact, retry_failed=retry_failed)
+    if (wish := settings.search.draft) is not None:
+        kept = kept.promoting(wish.promote, wish.seeds)
     run = kept.within(settings.budget, settings.critic.accept_at)
     export.check(settings.output.form, stored.request.spec.fps)
     if finished(stored, run):

@@ -1,7 +1,7 @@
 """RunConfig: everything in the one YAML file that a user edits."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
@@ -91,6 +91,24 @@ class RequestConfig(_Section):
     """How an image URL may be fetched."""
 
 
+class DraftConfig(_Section):
+    """The cheap tier that captions are compared at, before the best of them is rendered as asked."""
+
+    tier: Literal["256p", "480p", "720p"] = "256p"
+    """Size of a draft, in the request's shape."""
+    steps: int | None = Field(default=None, ge=1, le=200)
+    """Denoising steps of a draft. null: as many as asked for."""
+    frames: int | None = Field(default=None, ge=5)
+    """Frames of a draft, of the clip's beginning. null: as many as asked for, as far as the tier allows."""
+    promote: int = Field(default=1, ge=1, le=16)
+    """Captions that are rendered as asked once the drafts are done, the best first, until one is accepted."""
+    seeds: int = Field(default=1, ge=1, le=64)
+    """Renders of each of them, one a seed."""
+    min_correlation: float = Field(default=0.5, ge=-1, le=1)
+    """Rank correlation of draft and final scores below which no drafts are made, where it has been measured for the
+    generator. Where it has not, the drafts are made, and the run says that it was assumed."""
+
+
 class SearchConfig(_Section):
     """How candidates are searched for."""
 
@@ -101,6 +119,9 @@ class SearchConfig(_Section):
     include_raw_prompt: bool = False
     """Render and judge your own words before their expansion, on the same seeds, so that an expansion that hurts is
     seen. An iteration of its own, counted in the budget."""
+    draft: DraftConfig | None = None
+    """Compare captions by cheap drafts, and render the best one as asked: {tier: 256p, steps, frames, promote, seeds}.
+    `budget.samples_per_iteration` are then drafts. null: every render is as asked."""
 
 
 class OutputConfig(_Section):

@@ -30,7 +30,7 @@ from agent.events import (
 from agent.forecast import Forecast
 from agent.racing import Racing
 from agent.run import Run
-from agent.stopping import ended, stop_reason
+from agent.stopping import ended, promotion, stop_reason
 from agent.types import Candidate, Failure, GivenUp, Step, StopReason
 from critic.types import Critic
 from generator.types import Clip, Generator
@@ -82,8 +82,10 @@ class Controller:
                 for index in range(len(run.iterations)):  # what an earlier session left undone
                     await self.render_and_judge(index)
                 while (reason := stop_reason(self.run)) is None:
-                    caption, index = await self.next_caption(), len(self.run.iterations)
-                    self.tell(CaptionReady(iteration=index, caption=caption, seeds=self.run.next_seeds(caption)))
+                    index, promoted = len(self.run.iterations), promotion(self.run)
+                    caption = await self.next_caption(promoted)
+                    tier, promoted, seeds = self.run.place_of(caption, promoted)
+                    self.tell(CaptionReady(iteration=index, caption=caption, seeds=seeds, tier=tier, promoted=promoted))
                     await self.render_and_judge(index)
         except TimeoutError:
             reason = "accepted" if self.run.settled else "deadline"  # settled: it waited for what could not be stopped
@@ -97,12 +99,16 @@ class Controller:
         self.tell(RunFinished(ending=ended(self.run, reason)))
         return self.run
 
-    async def next_caption(self) -> Caption:
+    async def next_caption(self, promoted: int | None = None) -> Caption:
         """Upsample the user's prompt, then rewrite the best caption so far. `Run.raw_first`: as it is before both.
+
+        `promoted`: index of the drafts whose caption is the next, as it is.
 
         The rewrite stands at the start of an iteration, so that none is made after the last. A reasoner that fails
         costs its edit and not the run: the words it was given go on, and the caption says so.
         """
+        if promoted is not None:
+            return self.run.iterations[promoted].caption
         self.tell(CaptionStarted(iteration=len(self.run.iterations)))
         run, request = self.run, self.run.request.caption_request()
         try:
@@ -134,18 +140,18 @@ class Controller:
         The critic judges against what the user asked, and never against the caption.
         """
         request, caption = self.run.request, self.run.iterations[index].caption
+        spec = request.spec_for(caption, self.run.iterations[index].tier)
         step: Step = "render"
         clip: Clip | None = None
         try:
             self.tell(RenderStarted(iteration=index, seed=seed))
             with boundary(GeneratorError, f"rendering seed {seed}"):
                 to = self.run.clip_path(index, seed)
-                words, spec = request.prompt_for(caption), request.spec_for(caption)
-                clip = await self.generator.render(words, spec, seed=seed, to=to)
+                clip = await self.generator.render(request.prompt_for(caption), spec, seed=seed, to=to)
             self.tell(RenderFinished(iteration=index, clip=clip))
             step = "judge"
             with boundary(CriticError, f"judging the clip of seed {seed}"):
-                critique = await self.critic.judge(clip.path, request.prompt, request.spec.first_frame)
+                critique = await self.critic.judge(clip.path, request.prompt, spec.first_frame)
         except GivenUpError as error:
             given_up = GivenUp(seed=seed, stage=error.stage, seconds=error.seconds)
             self.tell(SeedGivenUp(iteration=index, given_up=given_up))

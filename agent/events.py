@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agent.forecast import Forecast
 from agent.run import Run
-from agent.types import Candidate, Ending, Export, Failure, GivenUp, Step
+from agent.types import Candidate, Ending, Export, Failure, GivenUp, Step, Tier
 from generator.export.types import OutputForm
 from generator.types import Clip, Progress
 from reasoner.types import Caption
@@ -80,6 +80,9 @@ class CaptionReady(_Event):
     iteration: int
     caption: Caption
     seeds: tuple[int, ...]
+    tier: Tier = "target"
+    promoted: int | None = None
+    """Index of the drafts whose caption is now rendered as asked."""
 
 
 class RenderStarted(_Event):
@@ -200,8 +203,8 @@ def after(run: Run, event: Event) -> Run:
             run = started
         case ForecastMade(forecast=forecast):
             run = run.with_forecast(forecast)
-        case CaptionReady(caption=caption, seeds=seeds):
-            run = run.with_caption(caption, seeds)
+        case CaptionReady(caption=caption, seeds=seeds, tier=tier, promoted=promoted):
+            run = run.with_caption(caption, seeds, tier, promoted)
         case RenderProgressed(progress=told) if told.stage in {"resubmitted", "abandoned"}:
             run = run.with_lost(told.seconds, told.price_usd or 0.0)
         case CandidateReady(iteration=index, candidate=candidate):

@@ -28,14 +28,19 @@ def expected_best(count: int) -> float:
     return width / 3 * (heights[0] + 4 * sum(heights[1:-1:2]) + 2 * sum(heights[2:-1:2]) + heights[-1])
 
 
+def compared(run: Run) -> list[float]:
+    """The scores that captions are compared by: those of drafts, or all where there are none."""
+    return [c.score for n in run.explored for c in run.iterations[n].candidates]
+
+
 def differences(run: Run) -> list[float]:
     """What each rewritten caption changed in the score of each seed that it shares with the caption it came from."""
-    found = []
-    for iteration in run.iterations:
-        if iteration.parent is not None:
-            before = {c.seed: c.score for c in run.iterations[iteration.parent].candidates}
-            found += [c.score - before[c.seed] for c in iteration.candidates if c.seed in before]
-    return found
+    gains = [
+        iteration.gain_over(run.iterations[iteration.parent])
+        for iteration in run.iterations
+        if iteration.parent is not None
+    ]
+    return [change for gain in gains if gain is not None for change in gain.by_seed.values()]
 
 
 def spread(run: Run) -> float:
@@ -45,7 +50,7 @@ def spread(run: Run) -> float:
     seed does, which the next iteration will not change, cancels out. Else from all scores; `PRIOR_SPREAD` before there
     are `ENOUGH`.
     """
-    scores = [c.score for c in run.candidates]
+    scores = compared(run)
     if len(scores) < ENOUGH:
         return PRIOR_SPREAD
     if pairs := differences(run):
@@ -59,8 +64,9 @@ def expected_gain(run: Run) -> float:
     The best of n + k over the best of n draws, a k-th of it: n scores are known, and k renders are still paid for in
     one iteration. Never more than is left up to a score of 1.
     """
-    known = len(run.candidates)
+    scores = compared(run)
+    known = len(scores)
     more = max(1, int(min(run.budget.samples_per_iteration, run.affordable)))
     gain = spread(run) * (expected_best(known + more) - expected_best(known))
-    left = 1.0 - max((c.score for c in run.candidates), default=0.0)
+    left = 1.0 - max(scores, default=0.0)
     return max(0.0, min(gain, left)) / more

@@ -97,16 +97,21 @@ def plain(wish: RequestConfig, able: Capabilities, image: tuple[int, int] | None
 
 def placed(request: Request, folder: Path) -> Request:
     """The request with its files in a run's folder."""
-    spec = request.spec
+    draft = request.draft
     return request.model_copy(
         update={
-            "spec": spec.model_copy(
-                update={
-                    "first_frame": folder / spec.first_frame if spec.first_frame else None,
-                    "source_video": folder / spec.source_video if spec.source_video else None,
-                    "controls": tuple(c.model_copy(update={"path": folder / c.path}) for c in spec.controls),
-                }
-            )
+            "spec": _in(request.spec, folder),
+            "draft": draft and draft.model_copy(update={"spec": _in(draft.spec, folder)}),
+        }
+    )
+
+
+def _in(spec: RenderSpec, folder: Path) -> RenderSpec:
+    return spec.model_copy(
+        update={
+            "first_frame": folder / spec.first_frame if spec.first_frame else None,
+            "source_video": folder / spec.source_video if spec.source_video else None,
+            "controls": tuple(c.model_copy(update={"path": folder / c.path}) for c in spec.controls),
         }
     )
 

@@ -2,6 +2,7 @@
 
 from agent.config import RunConfig
 from agent.controller import Lost
+from agent.drafts import draft_spec
 from agent.request import plain
 from agent.run import Run
 from agent.stopping import stop_reason
@@ -18,6 +19,8 @@ def changed(stored: Run, settings: RunConfig) -> str:
         return "request.video"
     if [(c.kind, c.path, c.weight) for c in wish.controls] != [(c.kind, str(c.path), c.weight) for c in spec.controls]:
         return "request.controls"
+    if _drafts(stored, settings):
+        return "search.draft"
     if stored.raw_first != (settings.search.include_raw_prompt and stored.request.expand):
         return "search.include_raw_prompt"
     files = {"first_frame", "source_video", "controls"}
@@ -32,6 +35,14 @@ def changed(stored: Run, settings: RunConfig) -> str:
     )
     name = next((key for key in old_facts if old_facts[key] != new_facts[key]), "")
     return name and f"request.{'size' if name in {'width', 'height'} else name}"
+
+
+def _drafts(stored: Run, settings: RunConfig) -> bool:
+    """Whether the config asks for other drafts. More of them to be promoted are no others."""
+    draft, wish = stored.request.draft, settings.search.draft
+    if draft is None or wish is None:
+        return (draft is None) != (wish is None)
+    return stored.request.tier_of(draft_spec(wish, stored.request.spec, capabilities(settings.generator))) == "target"
 
 
 def again(stored: Run, run: Run) -> Lost:

@@ -5,15 +5,38 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from statistics import fmean
-from typing import Self
+from typing import NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from agent.forecast import Forecast
 from agent.spending import Cost, prices, seconds
-from agent.types import Budget, Candidate, Ending, Export, Failure, GivenUp, Iteration, Request, Step, StopReason
+from agent.types import (
+    Budget,
+    Candidate,
+    Ending,
+    Export,
+    Failure,
+    GivenUp,
+    Iteration,
+    Request,
+    Step,
+    StopReason,
+    Tier,
+)
 from generator.types import Clip
 from reasoner.types import Caption, Revision
+
+Pair = tuple[float | None, float | None]
+
+
+class Place(NamedTuple):
+    """Where an iteration is rendered."""
+
+    tier: Tier
+    promoted: int | None
+    """Index of the drafts that it comes from."""
+    seeds: tuple[int, ...]
 
 
 class Run(BaseModel):
@@ -55,8 +78,8 @@ class Run(BaseModel):
 
     @property
     def best(self) -> Candidate | None:
-        """The chosen candidate: an accepted one before all others, then the highest score, then the earliest."""
-        return max(self.candidates, key=lambda c: (self.accepts(c), c.score), default=None)
+        """The chosen candidate: no draft if there is another, an accepted one first, then the highest score."""
+        return max(self.candidates, key=lambda c: (not self.is_draft(c), self.accepts(c), c.score), default=None)
 
     @property
     def best_iteration(self) -> int | None:
@@ -65,23 +88,43 @@ class Run(BaseModel):
         return next((n for n, i in enumerate(self.iterations) if best in i.candidates), None) if best else None
 
     @property
-    def champion(self) -> int:
-        """Index of the iteration with the best caption.
+    def explored(self) -> tuple[int, ...]:
+        """Indices of the iterations that captions are compared by: the drafts, or all where there are none."""
+        tier: Tier = "draft" if self.request.draft else "target"
+        return tuple(n for n, i in enumerate(self.iterations) if i.tier == tier)
+
+    @property
+    def tried(self) -> int:
+        """Captions tried, fresh seeds of one included. A promotion tries none."""
+        return sum(i.promoted is None or i.caption.reseed for i in self.iterations)
+
+    @property
+    def leader(self) -> int:
+        """Index of the iteration whose caption is best among those compared.
 
         A later one takes its place only with a mean gain above 0 on the same seeds. An interval that contains 0 does
         not keep it out: with few seeds hardly any would get in, and the report says that it may be chance.
         """
-        champion = 0
-        for index, iteration in enumerate(self.iterations):
-            gain = iteration.gain_over(self.iterations[champion])
+        leader, *later = self.explored or (0,)
+        for index in later:
+            gain = self.iterations[index].gain_over(self.iterations[leader])
             if gain is not None and gain.mean > 0:
-                champion = index
-        return champion
+                leader = index
+        return leader
+
+    @property
+    def champion(self) -> int:
+        """Index of the iteration that a rewrite starts from: the best caption's, as it was last judged.
+
+        Once it is promoted, that is its render at the target tier: what is to be mended there is told to the rewriter.
+        """
+        finals = [n for n, i in enumerate(self.iterations) if i.promoted == self.leader and i.candidates]
+        return finals[-1] if finals else self.leader
 
     @property
     def expands_next(self) -> bool:
         """Whether the next caption is the prompt, expanded."""
-        return self.request.expand and len(self.iterations) == int(self.raw_first)
+        return self.request.expand and len(self.explored) == int(self.raw_first)
 
     @property
     def renders(self) -> int:
@@ -90,26 +133,41 @@ class Run(BaseModel):
 
     @property
     def price(self) -> Cost:
-        """US dollars for renders, failed and lost ones included, where it is known."""
-        return Cost.of(prices(self.iterations), lost=self.lost_usd, expected=self.expected_usd)
+        """US dollars for renders, failed and lost ones included, where it is known; of one more that is compared."""
+        draft = self.request.draft
+        return self._cost(prices, self.lost_usd, (None if draft is None else draft.price_usd, self.expected_usd))
 
     @property
     def gpu(self) -> Cost:
-        """Seconds of the generator at work, side by side added up, those that were lost included."""
-        return Cost.of(seconds(self.iterations), lost=self.lost_seconds)
+        """Seconds of the generator at work, side by side added up, those lost included; of one more as in `price`."""
+        return self._cost(seconds, self.lost_seconds, (None, None))
 
     @property
     def affordable(self) -> float:
-        """Renders that the budget still pays for: a whole number from 0, or infinity."""
+        """Renders to compare captions by that the budget still pays for: a whole number from 0, or infinity.
+
+        Drafts leave what one promotion takes, or they would be for nothing.
+        """
+        budget = self.budget
+        held = 0 if self.request.draft is None else self.request.draft.seeds
+        renders = math.inf if budget.max_renders is None else max(0, budget.max_renders - self.renders - held)
+        return min(renders, self.price.pays_for(budget.max_price_usd), self.gpu.pays_for(budget.max_gpu_seconds))
+
+    @property
+    def finals_affordable(self) -> float:
+        """Renders at the target tier that the budget still pays for: a whole number from 0, or infinity."""
         budget = self.budget
         renders = math.inf if budget.max_renders is None else max(0, budget.max_renders - self.renders)
-        return min(renders, self.price.pays_for(budget.max_price_usd), self.gpu.pays_for(budget.max_gpu_seconds))
+        price, gpu = self.price.of_target(), self.gpu.of_target()
+        return min(renders, price.pays_for(budget.max_price_usd), gpu.pays_for(budget.max_gpu_seconds))
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What was not done quite as asked, in sentences, by whom it concerns: request, captions, clips. Each once."""
         captions = [note for i in self.iterations for note in i.caption.notes]
         clips = [note for c in self.candidates for note in c.clip.notes]
+        if self.best is not None and self.is_draft(self.best) and self.ending is not None:
+            clips.append("The clip is a draft: none was rendered as asked.")
         exports = list(self.export.notes) if self.export and self.exported else []
         if self.export_failure:
             exports.append(f"{self.export_failure} The video is the clip as it was rendered.")
@@ -163,17 +221,34 @@ class Run(BaseModel):
         }
 
     def accepts(self, candidate: Candidate) -> bool:
-        """Whether a candidate reaches `accept_at` with every floor held."""
-        return self.accept_at is not None and candidate.score >= self.accept_at and candidate.critique.floors_hold
+        """Whether a candidate reaches `accept_at` with every floor held. A draft is none to accept."""
+        if self.accept_at is None or self.is_draft(candidate):
+            return False
+        return candidate.score >= self.accept_at and candidate.critique.floors_hold
 
-    def next_seeds(self, caption: Caption) -> tuple[int, ...]:
-        """The seeds for `caption`: the same in every iteration, or a better score could be the dice's doing.
+    def is_draft(self, candidate: Candidate) -> bool:
+        """Whether a candidate is cheaper than what was asked for."""
+        return self.request.tier_of(candidate.clip.spec) == "draft"
 
-        Only a caption that is tried again unchanged gets fresh ones. Never more than the budget still pays for.
+    def place_of(self, caption: Caption, promoted: int | None = None) -> Place:
+        """At which tier and on which seeds `caption` is rendered next.
+
+        The seeds are the same in every iteration, or a better score could be the dice's doing. Only a caption that is
+        tried again unchanged gets fresh ones. Never more than the budget still pays for.
+
+        Args:
+            caption: to be rendered.
+            promoted: index of the drafts that it comes from, where it is to be rendered as asked.
         """
-        count = self.budget.samples_per_iteration
+        draft = self.request.draft
+        if draft is not None and promoted is None and self.explored and caption.reseed and caption.source == "rewrite":
+            promoted = self.leader  # fresh seeds say more of the clip that is wanted than of another draft
+        count, paid = self.budget.samples_per_iteration, self.affordable
+        if draft is not None and promoted is not None:
+            count, paid = draft.seeds, self.finals_affordable
         fresh = 1 + sum(i.caption.reseed for i in self.iterations) if caption.reseed else 0
-        return tuple(self.request.seed + fresh * count + n for n in range(int(min(count, self.affordable))))
+        seeds = tuple(self.request.seed + fresh * count + n for n in range(int(min(count, paid))))
+        return Place("draft" if draft is not None and promoted is None else "target", promoted, seeds)
 
     def clip_path(self, iteration: int, seed: int) -> Path:
         """Where the clip of a seed is rendered to."""
@@ -195,6 +270,7 @@ class Run(BaseModel):
                 by_name.setdefault(score.criterion, []).append(score.value)
         return Revision(
             caption=iteration.caption,
+            tier=iteration.tier,
             score=fmean(c.score for c in iteration.candidates),
             criteria={name: fmean(values) for name, values in by_name.items()},
             floors={s.criterion: s.floor for s in best.critique.scores},
@@ -203,10 +279,33 @@ class Run(BaseModel):
             gain=None if gain is None else gain.mean,
         )
 
-    def with_caption(self, caption: Caption, seeds: Sequence[int]) -> Self:
+    def _cost(self, of: Callable[[Sequence[Iteration]], list[float]], lost: float, expected: Pair) -> Cost:
+        """What renders cost in one unit. `expected`: of a draft and of a render as asked, before there is one."""
+        draft = self.request.draft
+        if draft is None:
+            return Cost.of(of(self.iterations), lost=lost, expected=expected[1])
+        drafts = of([i for i in self.iterations if i.tier == "draft"])
+        finals = of([i for i in self.iterations if i.tier == "target"])
+        each, target = fmean(drafts) if drafts else expected[0], fmean(finals) if finals else expected[1]
+        if each is None and target is not None:
+            each = target / draft.ratio
+        if target is None and each is not None:
+            target = each * draft.ratio
+        spent = round(sum(drafts) + sum(finals) + lost, 4)
+        return Cost(spent, each, target=target, held=draft.seeds * (target or 0.0))
+
+    def with_caption(
+        self, caption: Caption, seeds: Sequence[int], tier: Tier = "target", promoted: int | None = None
+    ) -> Self:
         """This run with a new iteration begun."""
-        parent = self.champion if self.iterations else None
-        return self._with(iterations=(*self.iterations, Iteration(caption=caption, parent=parent, seeds=tuple(seeds))))
+        iteration = Iteration(
+            caption=caption,
+            parent=self.leader if self.iterations else None,
+            tier=tier,
+            promoted=promoted,
+            seeds=tuple(seeds),
+        )
+        return self._with(iterations=(*self.iterations, iteration))
 
     def with_candidate(self, candidate: Candidate, iteration: int = -1) -> Self:
         """This run with one more judged clip; in its last iteration if none is given."""
@@ -257,6 +356,14 @@ class Run(BaseModel):
         """This run with a chosen clip that could not be exported."""
         return self._with(export=None, export_failure=why)
 
+    def promoting(self, promote: int, seeds: int) -> Self:
+        """This run with another number of captions rendered as asked, and of renders of each."""
+        draft = self.request.draft
+        if draft is None or (draft.promote, draft.seeds) == (promote, seeds):
+            return self
+        draft = draft.model_copy(update={"promote": promote, "seeds": seeds})
+        return self._with(request=self.request.model_copy(update={"draft": draft}))
+
     def within(self, budget: Budget, accept_at: float | None) -> Self:
         """This run under another budget.
 
@@ -276,6 +383,8 @@ class Run(BaseModel):
         if budget == self.budget:
             return run
         last = iterations[-1]
+        if last.promoted is not None:  # as many as were asked for, whatever the budget
+            return run
         more = int(min(budget.samples_per_iteration - len(last.seeds), left))
         seeds = (*last.seeds, *(last.seeds[-1] + 1 + n for n in range(more)))
         longer = last.model_copy(update={"seeds": seeds})

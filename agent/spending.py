@@ -1,7 +1,7 @@
 """What renders cost: spent so far, expected of the next one, and how many a limit still pays for."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import NamedTuple, Self
@@ -20,6 +20,10 @@ class Cost(NamedTuple):
     """By clips, by renders that failed, and by what was rendered for nobody."""
     each: float | None
     """Expected of one more: the mean of the run's own. None: nothing is known yet."""
+    target: float | None = None
+    """Expected of one at the target tier, where `each` is of a draft."""
+    held: float = 0.0
+    """Kept for the promotion of the best draft."""
 
     @classmethod
     def of(cls, known: Sequence[float], *, lost: float, expected: float | None = None) -> Self:
@@ -27,22 +31,26 @@ class Cost(NamedTuple):
         return cls(round(sum(known) + lost, 4), fmean(known) if known else expected)
 
     def pays_for(self, limit: float | None) -> float:
-        """How many more renders fit under `limit`: a whole number from 0, or infinity."""
+        """How many more renders fit under `limit`, beside what is held: a whole number from 0, or infinity."""
         if limit is None:
             return math.inf
-        left = limit - self.spent
+        left = limit - self.spent - self.held
         if self.each:
             return max(0, math.floor(left / self.each + ROUNDING))
         return math.inf if left > 0 or self.each == 0 else 0
 
+    def of_target(self) -> Self:
+        """Of one more at the target tier, with nothing held: it is what was held for."""
+        return self._replace(each=self.each if self.target is None else self.target, held=0.0)
 
-def prices(iterations: Iterable[Iteration]) -> list[float]:
+
+def prices(iterations: Sequence[Iteration]) -> list[float]:
     """US dollars of each render whose price is known, failed ones included."""
     renderings = [c.rendering for c in _clips(iterations)] + [f.rendering for f in _failures(iterations)]
     return [r.price_usd for r in renderings if r is not None and r.price_usd is not None]
 
 
-def seconds(iterations: Iterable[Iteration]) -> list[float]:
+def seconds(iterations: Sequence[Iteration]) -> list[float]:
     """Seconds that the generator worked on each render whose time is known, failed ones included."""
     failed = [f.rendering.render_seconds for f in _failures(iterations) if f.rendering is not None]
     return [worked(clip) for clip in _clips(iterations)] + [s for s in failed if s is not None]
@@ -56,7 +64,7 @@ def worked(clip: Clip) -> float:
     return max(0.0, clip.seconds - told.queue_seconds - told.lost_seconds)
 
 
-def _clips(iterations: Iterable[Iteration]) -> list[Clip]:
+def _clips(iterations: Sequence[Iteration]) -> list[Clip]:
     """Each once: two captions of the same words share their clips."""
     found: dict[tuple[Path, int], Clip] = {}
     for i in iterations:
@@ -65,5 +73,5 @@ def _clips(iterations: Iterable[Iteration]) -> list[Clip]:
     return list(found.values())
 
 
-def _failures(iterations: Iterable[Iteration]) -> Iterator[Failure]:
+def _failures(iterations: Sequence[Iteration]) -> Iterator[Failure]:
     return (failure for i in iterations for failure in i.failures if failure.clip is None)

@@ -1,8 +1,9 @@
 """When a run stops: one pure function a rule, each of the run alone, and the words for people."""
 
 from collections.abc import Callable, Sequence
+from statistics import fmean
 
-from agent.gain import ENOUGH, expected_gain, spread
+from agent.gain import ENOUGH, compared, expected_gain, spread
 from agent.run import Run
 from agent.types import Candidate, Ending, Iteration, StopReason, Verdict
 
@@ -36,7 +37,7 @@ def failed(run: Run) -> Verdict | None:
 
 def iterations(run: Run) -> Verdict | None:
     """As many captions as allowed were tried."""
-    count, limit = len(run.iterations), run.budget.max_iterations
+    count, limit = run.tried, run.budget.max_iterations
     holds = count >= limit
     words = f"{count} of {limit} iterations {_are(count)} used."
     if holds:
@@ -49,8 +50,13 @@ def renders(run: Run) -> Verdict | None:
     limit = run.budget.max_renders
     if limit is None:
         return None
-    holds = run.renders >= limit
-    words = f"All {limit} renders are used." if holds else f"{run.renders} of {limit} renders {_are(run.renders)} used."
+    held = 0 if run.request.draft is None else run.request.draft.seeds
+    holds = run.renders + held >= limit
+    words = f"{run.renders} of {limit} renders {_are(run.renders)} used."
+    if run.renders >= limit:
+        words = f"All {limit} renders are used."
+    elif holds:
+        words = f"{words[:-1]}, and the rest would go into a promotion."
     return Verdict(rule="renders", holds=holds, words=words, value=run.renders, limit=limit)
 
 
@@ -59,7 +65,7 @@ def gpu_seconds(run: Run) -> Verdict | None:
     limit = run.budget.max_gpu_seconds
     if limit is None:
         return None
-    spent, each = run.gpu
+    spent, each, *_ = run.gpu
     words = f"{spent:,.1f} of {limit:,.1f} s of the generator's time are used"
     words += "." if each is None else f"; a render takes {each:,.1f} s."
     return Verdict(rule="gpu_seconds", holds=run.gpu.pays_for(limit) < 1, words=words, value=spent, limit=limit)
@@ -70,7 +76,7 @@ def price(run: Run) -> Verdict | None:
     limit = run.budget.max_price_usd
     if limit is None:
         return None
-    spent, each = run.price
+    spent, each, *_ = run.price
     words = f"${spent:,.2f} of ${limit:,.2f} {_are(spent)} spent"
     words += "; no price of a render is known." if each is None else f"; a render costs ${each:,.2f}."
     return Verdict(rule="price", holds=run.price.pays_for(limit) < 1, words=words, value=spent, limit=limit)
@@ -82,7 +88,8 @@ def patience(run: Run) -> Verdict | None:
     if limit is None:
         return None
     # the expansion of a raw prompt is the first caption, and no rewrite that came to nothing
-    count = max(0, len(run.iterations) - 1 - max(run.champion, int(run.raw_first)))
+    tried = [n for n in run.explored if n > run.leader]
+    count = len(tried) - int(run.raw_first and run.leader == 0 and bool(tried))
     words = f"{count} {_iterations(count)} in a row without a gain on the same seeds; budget.patience is {limit}."
     return Verdict(rule="patience", holds=count >= limit, words=words, value=count, limit=limit)
 
@@ -93,9 +100,10 @@ def plateau(run: Run) -> Verdict | None:
     if limit is None:
         return None
     # the raw prompt and its expansion are where it starts, and no window of rewrites
-    early = run.raw_first and len(run.iterations) - window < 2
-    before = None if early else _best(run, run.iterations[:-window])
-    now = _best(run, run.iterations)
+    compared = [run.iterations[n] for n in run.explored]
+    early = run.raw_first and len(compared) - window < 2
+    before = None if early else _best(run, compared[:-window])
+    now = _best(run, compared)
     if before is None or now is None:
         words = f"Too early to say whether the best score still rises by {limit:g} in {window} {_iterations(window)}."
         return Verdict(rule="plateau", holds=False, words=words, limit=limit)
@@ -111,13 +119,13 @@ def gain(run: Run) -> Verdict | None:
     limit = run.budget.min_expected_gain
     if limit is None:
         return None
-    value, count = round(expected_gain(run), 6), len(run.candidates)
+    value, count = round(expected_gain(run), 6), len(compared(run))
     basis = f"by {count} scores" if count >= ENOUGH else "assumed"
     words = (
         f"One more render is expected to gain {value:.4f} (spread {spread(run):.3f} {basis}); "
         f"budget.min_expected_gain is {limit:g}."
     )
-    holds = len(run.iterations) >= 2 + int(run.raw_first) and value < limit
+    holds = len(run.explored) >= 2 + int(run.raw_first) and value < limit
     return Verdict(rule="expected_gain", holds=holds, words=words, value=value, limit=limit)
 
 
@@ -151,6 +159,16 @@ RULES: dict[StopReason, Rule] = {
     "cancelled": cancelled,
 }
 """The reason of a stop is the first that holds."""
+EXPLORING: tuple[StopReason, ...] = (
+    "iterations",
+    "renders",
+    "gpu_seconds",
+    "price",
+    "patience",
+    "plateau",
+    "expected_gain",
+)
+"""The rules that say when no further caption shall be tried."""
 
 
 def verdicts(run: Run) -> tuple[Verdict, ...]:
@@ -162,7 +180,42 @@ def verdicts(run: Run) -> tuple[Verdict, ...]:
 
 def stop_reason(run: Run) -> StopReason | None:
     """Why the run should stop before another iteration; None to go on."""
-    return next((verdict.rule for verdict in verdicts(run) if verdict.holds), None)
+    held = [verdict.rule for verdict in verdicts(run) if verdict.holds]
+    if promotion(run) is not None:  # what ends the drafts is no reason to go without the clip that they are for
+        held = [rule for rule in held if rule not in EXPLORING]
+    return next(iter(held), None)
+
+
+def promotion(run: Run) -> int | None:
+    """Index of the drafts whose caption is to be rendered as asked next; None: of none, or there are no drafts.
+
+    The best ones, as soon as a draft is accepted, or a rule says that no more drafts shall be made.
+    """
+    draft = run.request.draft
+    if draft is None or not run.explored or run.finals_affordable < 1:
+        return None
+    done = {i.promoted for i in run.iterations}
+    waiting = [n for n in ranked(run)[: draft.promote] if n not in done]
+    over = [verdict for name in EXPLORING if (verdict := RULES[name](run)) is not None and verdict.holds]
+    return waiting[0] if waiting and (over or _draft_accepted(run)) else None
+
+
+def ranked(run: Run) -> list[int]:
+    """Indices of the iterations that captions are compared by: the leader, then the others by mean score."""
+
+    def order(index: int) -> tuple[bool, float]:
+        scores = [c.score for c in run.iterations[index].candidates]
+        return index == run.leader, fmean(scores)
+
+    return sorted((n for n in run.explored if run.iterations[n].candidates), key=order, reverse=True)
+
+
+def _draft_accepted(run: Run) -> bool:
+    """Whether a draft of the leader reached the threshold: there is no need to look for better words first."""
+    if run.accept_at is None or not run.budget.early_stop:
+        return False
+    leading = run.iterations[run.leader].candidates
+    return any(c.score >= run.accept_at and c.critique.floors_hold for c in leading)
 
 
 def ended(run: Run, reason: StopReason, detail: str = "") -> Ending:

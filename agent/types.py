@@ -27,10 +27,32 @@ StopReason = Literal[
 SENTENCES_SHORT, SENTENCES_LONG = 160, 500
 """Words of a caption in sentences: as many as CogVideoX's 226 T5 tokens hold; as many as fit 4096 characters."""
 Step = Literal["caption", "render", "rubric", "judge"]
+Tier = Literal["draft", "target"]
+"""draft: cheap, to compare captions by. target: as the user asked."""
 
 
 class _Noun(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Draft(_Noun):
+    """The tier that captions are compared at before the best of them is rendered as asked.
+
+    A draft tests the words and not the seed: at another size the same seed is other noise.
+    """
+
+    spec: RenderSpec
+    """Of a draft: another size, maybe other frames and steps, all else as the request's."""
+    promote: int = Field(ge=1)
+    """Captions that are rendered at the target tier, the best first."""
+    seeds: int = Field(ge=1)
+    """Target renders of each."""
+    ratio: float = Field(gt=0)
+    """Seconds of a target render over those of a draft, taken until the run has made both."""
+    price_usd: float | None = Field(default=None, ge=0)
+    """What a draft is known to cost beforehand. None: not known, or nothing is billed."""
+    assumes: str
+    """What is taken to be so of the ranking of captions by drafts, in sentences."""
 
 
 class Request(_Noun):
@@ -41,8 +63,10 @@ class Request(_Noun):
     spec: RenderSpec
     seed: int = Field(ge=0)
     """Seed of the first candidate; the others count up from it."""
+    draft: Draft | None = None
+    """None: captions are compared at the target tier."""
     files: dict[str, str] = {}
-    """SHA-256 of the files that the spec is made from, by name, so that another in its place is noticed."""
+    """SHA-256 of the files that the specs are made from, by name, so that another in its place is noticed."""
     prose: bool = False
     """True: the generator's model reads sentences and not the structured caption."""
     prompt_limit: int | None = None
@@ -59,10 +83,17 @@ class Request(_Noun):
             return caption.prompt
         return caption.structured.prose(SENTENCES_LONG if too_long else SENTENCES_SHORT)
 
-    def spec_for(self, caption: Caption) -> RenderSpec:
+    def spec_for(self, caption: Caption, tier: Tier = "target") -> RenderSpec:
         """What is rendered: a caption may bring its own negative prompt."""
+        spec = self.draft.spec if tier == "draft" and self.draft else self.spec
         negative = caption.negative_prompt
-        return self.spec if negative is None else self.spec.model_copy(update={"negative_prompt": negative})
+        return spec if negative is None else spec.model_copy(update={"negative_prompt": negative})
+
+    def tier_of(self, spec: RenderSpec) -> Tier:
+        """The tier of a clip that was rendered by `spec`."""
+        if self.draft is None:
+            return "target"
+        return "draft" if _same_cost(spec, self.draft.spec) else "target"
 
     def caption_request(self) -> CaptionRequest:
         """The part of it that a reasoner is told."""
@@ -164,6 +195,9 @@ class Iteration(_Noun):
     caption: Caption
     parent: int | None = None
     """Index of the iteration whose caption was rewritten."""
+    tier: Tier = "target"
+    promoted: int | None = None
+    """Index of the drafts whose caption this renders at the target tier."""
     seeds: tuple[int, ...]
     candidates: tuple[Candidate, ...] = ()
     """In the order of `seeds`."""
@@ -188,7 +222,9 @@ class Iteration(_Noun):
         return tuple(seed for seed in self.seeds if seed not in told)
 
     def gain_over(self, other: "Iteration") -> Gain | None:
-        """What was gained over another iteration on the seeds that both have; None without one."""
+        """What was gained over another iteration of the same tier on the seeds that both have; None without one."""
+        if self.tier != other.tier:
+            return None
         before = {c.seed: c.score for c in other.candidates}
         gains = {c.seed: c.score - before[c.seed] for c in self.candidates if c.seed in before}
         return Gain(by_seed=gains) if gains else None
@@ -248,3 +284,9 @@ class Ending(_Noun):
     def _by_its_former_name(cls, value: object) -> object:
         """`renders` was called `budget` when it was the only limit of what may be spent."""
         return "renders" if value == "budget" else value
+
+
+def _same_cost(one: RenderSpec, other: RenderSpec) -> bool:
+    """Whether two specs ask for as many pixels and as much work."""
+    figures = ("width", "height", "num_frames", "num_inference_steps")
+    return all(getattr(one, name) == getattr(other, name) for name in figures)

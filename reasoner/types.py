@@ -87,6 +87,8 @@ class Revision(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     caption: Caption
+    tier: Literal["draft", "target"] = "target"
+    """draft: rendered cheaply. Its scores are to be held against those of other drafts alone."""
     score: float = Field(ge=0, le=1)
     """Mean overall score of its candidates."""
     criteria: Mapping[str, float]

@@ -2,7 +2,7 @@
 
 from agent.forecasting.history import History, history, own
 from agent.forecasting.making import forecast
-from agent.forecasting.places import known
-from agent.forecasting.planned import wanted
+from agent.forecasting.places import known, ratio
+from agent.forecasting.planned import planned, wanted
 
-__all__ = ["History", "forecast", "history", "known", "own", "wanted"]
+__all__ = ["History", "forecast", "history", "known", "own", "planned", "ratio", "wanted"]

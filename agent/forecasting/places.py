@@ -77,6 +77,13 @@ def places(plan: Planned, spec: RenderSpec, seen: History, hardware: str | None 
     return [place for place in found if place]
 
 
+def ratio(plan: Planned, one: RenderSpec, other: RenderSpec) -> float:
+    """How many times as long as `other` the render `one` takes: as published, else by pixels x frames x steps."""
+    curve = _curve(plan, one.mode)
+    seconds = curve(volume(one)) / curve(volume(other))
+    return seconds if plan.engine == "animatic" else seconds * passes(one) / passes(other)
+
+
 def _published(plan: Planned, spec: RenderSpec, rows: Sequence[RenderRow]) -> Found | None:
     """One kind of hardware, by the rows with the most GPUs that are no more than planned."""
     complete = [g for g in {r.gpus for r in rows} if g <= max(plan.gpus, min(r.gpus for r in rows))]

@@ -40,8 +40,8 @@ def attribution(run: Run) -> Attribution | None:
     dot standing for the mean over the seeds that both captions have, or over both captions.
     """
     best, index = run.best, run.best_iteration
-    if best is None or index is None:
-        return None
+    if best is None or index is None or run.request.draft is not None:
+        return None  # the first caption was judged by drafts alone: no two renders of one tier compare the captions
     home = index
     while run.iterations[home].caption.reseed and (parent := run.iterations[home].parent) is not None:
         home = parent  # the same words, on other seeds

@@ -106,7 +106,9 @@ class Pair:
 
 
 def pairs(iteration: Iteration, parent: Iteration) -> tuple[Pair, ...]:
-    """The seeds that both iterations judged."""
+    """The seeds that both iterations judged; none where one of them is a draft."""
+    if iteration.tier != parent.tier:
+        return ()
     before = {c.seed: c.score for c in parent.candidates}
     return tuple(Pair(c.seed, before[c.seed], c.score) for c in iteration.candidates if c.seed in before)
 

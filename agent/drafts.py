@@ -1,0 +1,171 @@
+"""The draft tier made exact: which size, what a draft costs, and what is assumed of its ranking."""
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+from agent import intake
+from agent.building import known_price
+from agent.config import DraftConfig, RunConfig
+from agent.errors import ConfigError
+from agent.forecasting import planned, ratio
+from agent.forecasting.correlation import correlation
+from agent.types import Draft, Request
+from generator import sizes
+from generator.capabilities import Capabilities, capabilities
+from generator.sizes import Size
+from generator.types import Control, RenderSpec
+
+PREFIX = "draft-"
+"""Of the names of the files that drafts are made from: those of the request, at the drafts' size."""
+
+
+async def drafted(config: RunConfig, request: Request, given: dict[str, bytes]) -> tuple[Request, dict[str, bytes]]:
+    """The request with its draft tier as `tiered` has it, and all files that renders of both tiers are made from.
+
+    Args:
+        config: the run's.
+        request: made exact.
+        given: what the target renders are made from, by name.
+
+    Raises:
+        ConfigError: the backend makes no such drafts.
+        IntakeError: a video cannot be used.
+    """
+    request = tiered(config, request)
+    more = await _files(config, request, given)
+    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in more.items()}
+    return request.model_copy(update={"files": {**request.files, **hashes}}), {**given, **more}
+
+
+def tiered(config: RunConfig, request: Request) -> Request:
+    """The request with its draft tier, where the config asks for one that is worth its renders; else a note says why.
+
+    Raises:
+        ConfigError: the backend makes no such drafts.
+    """
+    wish = config.search.draft
+    if wish is None:
+        return request
+    able = capabilities(config.generator)
+    spec = draft_spec(wish, request.spec, able)
+    draft_tier, target = _tier(spec, able), _tier(request.spec, able)
+    steps = spec.num_inference_steps / request.spec.num_inference_steps
+    frames = spec.num_frames / request.spec.num_frames
+    plan = planned(config.generator)
+    gain = ratio(plan, request.spec, spec)
+    what = f"{spec.width}x{spec.height}, {spec.num_frames} frames, {spec.num_inference_steps} steps"
+    if gain <= 1:
+        why = f"No drafts are made: one of {what} would cost as much as the render that is asked for."
+        return request.model_copy(update={"notes": (*request.notes, why)})
+    found = correlation(plan.engine, draft_tier, target, steps, frames)
+    if found is not None and found.value < wish.min_correlation:
+        why = (
+            f"No drafts are made: their scores rank captions with a correlation of {found.value:.2f} to the final ones "
+            f"({found.low:.2f} to {found.high:.2f}, {found.source}), below search.draft.min_correlation "
+            f"({wish.min_correlation:g})."
+        )
+        return request.model_copy(update={"notes": (*request.notes, why)})
+    assumes = f"Captions are compared by drafts of {what}, each taken to cost 1/{gain:.1f} of a render as asked. " + (
+        f"That drafts rank captions as renders of {target}p do is assumed: it was never measured for {able.name}."
+        if found is None
+        else f"Draft and final scores rank captions with a correlation of {found.value:.2f} ({found.low:.2f} to "
+        f"{found.high:.2f} over {found.prompts} prompts, {found.source})."
+    )
+    draft = Draft(
+        spec=spec,
+        promote=wish.promote,
+        seeds=wish.seeds,
+        ratio=round(gain, 3),
+        price_usd=known_price(config.generator, spec),
+        assumes=assumes,
+    )
+    return request.model_copy(update={"draft": draft})
+
+
+def draft_spec(wish: DraftConfig, spec: RenderSpec, able: Capabilities) -> RenderSpec:
+    """What a draft is asked for, its files by their names.
+
+    Raises:
+        ConfigError: the backend makes no such drafts.
+    """
+    size = _size(spec, wish, able)
+    return _named(
+        spec.model_copy(
+            update={
+                "width": size.width,
+                "height": size.height,
+                "num_frames": _frames(spec, wish, size, able),
+                "num_inference_steps": _steps(spec, wish, able),
+            }
+        )
+    )
+
+
+async def _files(config: RunConfig, request: Request, given: dict[str, bytes]) -> dict[str, bytes]:
+    """What drafts are made from, by name."""
+    if request.draft is None:
+        return {}
+    spec, made = request.draft.spec, dict[str, bytes]()
+    if spec.first_frame is not None:  # of the target's first frame: both tiers begin with the same picture
+        target = given[spec.first_frame.name.removeprefix(PREFIX)]
+        made[spec.first_frame.name], _ = await asyncio.to_thread(intake.to_first_frame, target, spec.width, spec.height)
+    if spec.source_video is not None and config.request.video is not None:
+        wish = config.request
+        made[spec.source_video.name], _ = await asyncio.to_thread(
+            intake.to_source, config.request.video, spec, bool(wish.controls)
+        )
+    for control, wanted in zip(spec.controls, config.request.controls, strict=True):
+        made[control.path.name], _ = await asyncio.to_thread(intake.to_control, wanted.path, control.kind, spec)
+    return made
+
+
+def _named(spec: RenderSpec) -> RenderSpec:
+    """The spec with its files by the names that they have for drafts."""
+    name: Callable[[Path | None], Path | None] = lambda path: path and Path(f"{PREFIX}{path.name}")  # noqa: E731
+    controls = tuple(Control(kind=c.kind, path=Path(f"{PREFIX}{c.path.name}"), weight=c.weight) for c in spec.controls)
+    return spec.model_copy(
+        update={
+            "first_frame": name(spec.first_frame),
+            "source_video": name(spec.source_video),
+            "controls": controls,
+        }
+    )
+
+
+def _tier(spec: RenderSpec, able: Capabilities) -> int:
+    return sizes.snap(spec.width, spec.height, able.sizes).tier
+
+
+def _size(spec: RenderSpec, wish: DraftConfig, able: Capabilities) -> Size:
+    """The tier's size whose shape is nearest to the request's."""
+    among = [size for size in able.sizes if f"{size.tier}p" == wish.tier]
+    if not among:
+        tiers = ", ".join(f"{tier}p" for tier in sorted({size.tier for size in able.sizes}))
+        raise ConfigError(f"search.draft.tier: {able.name} renders no {wish.tier}; give {tiers}, or search.draft: null")
+    return sizes.snap(spec.width, spec.height, among)
+
+
+def _frames(spec: RenderSpec, wish: DraftConfig, size: Size, able: Capabilities) -> int:
+    most = min(spec.num_frames, able.longest(size))
+    if wish.frames is None:
+        return most
+    if wish.frames > most:
+        raise ConfigError(f"search.draft.frames: {wish.frames} is over the {most} that a draft has here; lower it")
+    return min(most, sizes.grid(wish.frames, able.frame_step, int(able.frames.least)))
+
+
+def _steps(spec: RenderSpec, wish: DraftConfig, able: Capabilities) -> int:
+    if wish.steps is None:
+        return spec.num_inference_steps
+    if not able.steps.least <= wish.steps <= able.steps.most:
+        raise ConfigError(
+            f"search.draft.steps: {wish.steps} is not what {able.name} takes; give {able.steps.least:g} to "
+            f"{able.steps.most:g} or null"
+        )
+    if wish.steps > spec.num_inference_steps:
+        raise ConfigError(
+            f"search.draft.steps: {wish.steps} is more than the {spec.num_inference_steps} of a render as asked"
+        )
+    return wish.steps

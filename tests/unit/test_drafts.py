@@ -1,0 +1,259 @@
+"""The draft tier: captions are compared by cheap renders, the best is rendered as asked, and feedback flows back."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from agent.controller import Controller
+from agent.drafts import tiered
+from agent.errors import ConfigError
+from agent.forecasting import correlation
+from agent.forecasting.correlation import Measured
+from agent.reading import check
+from agent.request import plain
+from agent.resuming import changed
+from agent.run import Run
+from agent.stopping import promotion, ranked, stop_reason
+from agent.types import Draft, Request
+from generator.capabilities import capabilities
+from generator.types import Clip, RenderError, RenderSpec
+from reasoner.types import Caption
+from tests.parts import SPEC, Recorder, ScriptedCritic, ScriptedGenerator, ScriptedReasoner, make_clip, make_run
+
+CHEAP = SPEC.model_copy(update={"width": 160, "height": 96})
+
+
+class Tiered(ScriptedGenerator):
+    """Writes the tier beside the prompt, so that a critic can score by it."""
+
+    async def render(self, prompt: str, spec: RenderSpec, *, seed: int, to: Path) -> Clip:
+        tier = "draft" if spec.width == CHEAP.width else "final"
+        self.started.append((f"{tier} {prompt.split()[1]}", seed))
+        if seed in self.fails and tier == "final":
+            raise self.fails[seed]
+        to.write_text(f"{tier} {prompt.split()[1]}|{seed}")
+        return make_clip(to, seed, spec, seconds=1.0 if tier == "draft" else 8.0)
+
+
+def drafting(run: Run, promote: int = 1, seeds: int = 1) -> Run:
+    """The run with drafts, each an eighth of a render."""
+    draft = Draft(spec=CHEAP, promote=promote, seeds=seeds, ratio=8.0, assumes="nothing")
+    return run.model_copy(update={"request": run.request.model_copy(update={"draft": draft})})
+
+
+async def refine(
+    run: Run, scores: Mapping[str, float], reasoner: ScriptedReasoner | None = None, fails: tuple[int, ...] = ()
+) -> tuple[Run, Tiered]:
+    """Carry a run whose clips score by tier and caption; a seed gets a little more than the one before."""
+    generator = Tiered(fails=dict.fromkeys(fails, RenderError("as scripted")))
+    critic = ScriptedCritic(lambda text, seed: scores[text] + (seed - 10) * 0.01)
+    controller = Controller(
+        reasoner=reasoner or ScriptedReasoner(), generator=generator, critic=critic, emit=Recorder()
+    )
+    return await controller.refine(run), generator
+
+
+async def test_captions_are_compared_by_drafts_and_the_best_is_rendered_as_asked(tmp_path: Path) -> None:
+    scores = {"draft 0": 0.3, "draft 1": 0.6, "draft 2": 0.4, "final 1": 0.5}
+    run, generator = await refine(drafting(make_run(tmp_path, max_iterations=3)), scores)
+    assert [(i.tier, i.promoted, i.seeds) for i in run.iterations] == [
+        ("draft", None, (10, 11)),
+        ("draft", None, (10, 11)),
+        ("draft", None, (10, 11)),
+        ("target", 1, (10,)),
+    ]
+    assert generator.started[-1] == ("final 1", 10)
+    assert run.stop_reason == "iterations"
+    assert (run.best_iteration, run.score) == (3, 0.5)
+    assert run.best is not None
+    assert run.best.clip.spec == SPEC
+
+
+async def test_the_higher_score_of_a_draft_does_not_make_it_the_chosen_clip(tmp_path: Path) -> None:
+    run, _ = await refine(
+        drafting(make_run(tmp_path, max_iterations=1, accept_at=0.8)), {"draft 0": 0.9, "final 0": 0.2}
+    )
+    assert (run.score, run.accepted, run.stop_reason) == (0.2, False, "iterations")
+
+
+async def test_an_accepted_draft_is_promoted_at_once_and_its_render_ends_the_run(tmp_path: Path) -> None:
+    scores = {"draft 0": 0.85, "final 0": 0.9}
+    run, generator = await refine(drafting(make_run(tmp_path, max_iterations=4, accept_at=0.8)), scores)
+    assert [i.tier for i in run.iterations] == ["draft", "target"]
+    assert run.stop_reason == "accepted"
+    assert generator.started == [("draft 0", 10), ("draft 0", 11), ("final 0", 10)]
+
+
+async def test_a_final_that_falls_short_is_what_the_next_caption_is_written_from(tmp_path: Path) -> None:
+    reasoner = ScriptedReasoner()
+    scores = {"draft 0": 0.85, "final 0": 0.4, "draft 2": 0.9, "final 2": 0.95}
+    run, _ = await refine(drafting(make_run(tmp_path, max_iterations=4, accept_at=0.8)), scores, reasoner)
+    assert [(i.tier, i.promoted, i.parent) for i in run.iterations] == [
+        ("draft", None, None),
+        ("target", 0, 0),
+        ("draft", None, 0),
+        ("target", 2, 2),
+    ]
+    told = reasoner.asked[1]
+    assert [(r.tier, r.score) for r in told] == [("draft", pytest.approx(0.855)), ("target", 0.4)]
+    assert told[1].feedback == "feedback on final 0"
+    assert run.stop_reason == "accepted"
+
+
+async def test_the_rewriter_starts_from_the_final_of_the_best_caption(tmp_path: Path) -> None:
+    run = drafting(make_run(tmp_path, max_iterations=4, accept_at=0.8))
+    run, _ = await refine(run, {"draft 0": 0.85, "final 0": 0.4, "draft 2": 0.3, "draft 3": 0.2, "draft 4": 0.1})
+    assert (run.leader, run.champion) == (0, 1)
+    assert run.stop_reason == "iterations"
+    assert run.tried == 4
+
+
+async def test_the_top_ones_are_promoted_until_one_is_accepted(tmp_path: Path) -> None:
+    scores = {"draft 0": 0.3, "draft 1": 0.6, "draft 2": 0.5, "final 1": 0.5, "final 2": 0.9, "final 0": 0.1}
+    run, _ = await refine(drafting(make_run(tmp_path, max_iterations=3, accept_at=0.8), promote=3), scores)
+    assert [i.promoted for i in run.iterations if i.tier == "target"] == [1, 2]
+    assert run.stop_reason == "accepted"
+    assert ranked(run) == [1, 2, 0]
+
+
+async def test_fresh_seeds_are_tried_at_the_target_tier(tmp_path: Path) -> None:
+    reasoner = ScriptedReasoner(reseed_from=2)
+    scores = {"draft 0": 0.85, "final 0": 0.5}
+    run, _ = await refine(drafting(make_run(tmp_path, max_iterations=2, accept_at=0.8)), scores, reasoner)
+    assert [(i.tier, i.promoted, i.seeds) for i in run.iterations][1:] == [("target", 0, (10,)), ("target", 0, (11,))]
+    assert run.tried == 2
+
+
+async def test_drafts_leave_the_budget_what_a_promotion_takes(tmp_path: Path) -> None:
+    scores = {"draft 0": 0.3, "draft 1": 0.6, "draft 2": 0.7, "final 1": 0.4, "final 2": 0.4}
+    run, _ = await refine(drafting(make_run(tmp_path, max_iterations=9, max_renders=5)), scores)
+    assert [len(i.seeds) for i in run.iterations] == [2, 2, 1]
+    assert (run.iterations[-1].tier, run.stop_reason, run.renders) == ("target", "renders", 5)
+
+
+async def test_gpu_seconds_count_each_tier_at_its_own_pace(tmp_path: Path) -> None:
+    scores = {f"draft {n}": 0.3 + n / 10 for n in range(5)} | {f"final {n}": 0.2 for n in range(5)}
+    # 2 drafts of 1 s, then 8 s held for the promotion: 3 more drafts fit under 13 s
+    run, _ = await refine(drafting(make_run(tmp_path, max_iterations=9, max_gpu_seconds=13)), scores)
+    assert [(i.tier, len(i.seeds)) for i in run.iterations] == [("draft", 2), ("draft", 2), ("draft", 1), ("target", 1)]
+    assert (run.gpu.spent, run.stop_reason) == (13.0, "gpu_seconds")
+
+
+async def test_patience_ends_the_drafts_and_not_the_run(tmp_path: Path) -> None:
+    scores = {"draft 0": 0.6, "draft 1": 0.5, "final 0": 0.7}
+    run, _ = await refine(drafting(make_run(tmp_path, max_iterations=9, patience=1)), scores)
+    assert [i.tier for i in run.iterations] == ["draft", "draft", "target"]
+    assert run.stop_reason == "patience"
+
+
+async def test_a_promotion_that_fails_ends_the_run_with_the_draft(tmp_path: Path) -> None:
+    run, _ = await refine(drafting(make_run(tmp_path, max_iterations=1)), {"draft 0": 0.6}, fails=(10,))
+    assert run.stop_reason == "failed"
+    assert run.best is not None
+    assert run.is_draft(run.best)
+    assert any("draft" in note for note in run.notes)
+
+
+def test_nothing_is_promoted_where_there_are_no_drafts(tmp_path: Path) -> None:
+    run = make_run(tmp_path, max_iterations=1).with_caption(Caption.raw("a boat"), (10,))
+    assert promotion(run) is None
+    assert stop_reason(run) == "iterations"
+
+
+def test_a_drafts_clip_says_which_tier_it_is_of(tmp_path: Path) -> None:
+    request = drafting(make_run(tmp_path)).request
+    caption = Caption(prompt="x", negative_prompt="rain", source="upsample", reasoner="r")
+    assert request.spec_for(caption, "draft").negative_prompt == "rain"
+    assert request.tier_of(request.spec_for(caption, "draft")) == "draft"
+    assert request.tier_of(request.spec_for(caption)) == "target"
+
+
+def settings(**search: object) -> dict[str, object]:
+    """A config with drafts."""
+    return {"request": {"prompt": "a boat", "seed": 1}, "search": {"draft": search}}
+
+
+def made(data: dict[str, object]) -> Request:
+    """What a config makes of its request."""
+    config = check(data)
+    return tiered(config, plain(config.request, capabilities(config.generator)))
+
+
+def test_a_draft_has_the_shape_of_the_request() -> None:
+    request = made(settings(tier="256p", steps=20, frames=60))
+    assert request.draft is not None
+    spec = request.draft.spec
+    assert (spec.width, spec.height, spec.num_frames, spec.num_inference_steps) == (320, 192, 61, 20)
+    assert (spec.fps, spec.negative_prompt) == (request.spec.fps, request.spec.negative_prompt)
+    assert request.draft.ratio > 3
+    assert "320x192, 61 frames, 20 steps" in request.draft.assumes
+
+
+def test_what_is_not_measured_is_said_to_be_assumed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(correlation, "measured", lambda: ())
+    draft = made(settings()).draft
+    assert draft is not None
+    assert "was never measured for animatic" in draft.assumes
+
+
+MEASURED = Measured(
+    generator="animatic",
+    draft=256,
+    target=480,
+    steps=1.0,
+    frames=1.0,
+    value=0.3,
+    low=0.1,
+    high=0.5,
+    prompts=40,
+    captions=5,
+    source="a command",
+)
+
+
+def test_drafts_that_rank_badly_are_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(correlation, "measured", lambda: (MEASURED,))
+    request = made(settings())
+    assert request.draft is None
+    assert "correlation of 0.30" in request.notes[-1]
+    kept = made(settings(min_correlation=0.2)).draft
+    assert kept is not None
+    assert "correlation of 0.30 (0.10 to 0.50 over 40 prompts, a command)" in kept.assumes
+
+
+def test_a_cheaper_draft_than_was_measured_is_not_covered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(correlation, "measured", lambda: (MEASURED,))
+    draft = made(settings(steps=10)).draft
+    assert draft is not None
+    assert "never measured" in draft.assumes
+
+
+def test_drafts_that_save_nothing_are_not_made() -> None:
+    data = settings()
+    data["request"] = {"prompt": "a boat", "size": "320x192"}
+    request = made(data)
+    assert request.draft is None
+    assert "would cost as much" in request.notes[-1]
+
+
+@pytest.mark.parametrize(
+    ("search", "words"),
+    [
+        ({"steps": 36}, "search.draft.steps: 36 is more than the 35"),
+        ({"frames": 201}, "search.draft.frames: 201 is over the 189"),
+    ],
+)
+def test_drafts_that_cannot_be_are_refused_by_their_key(search: dict[str, object], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        made(settings(**search))
+
+
+def test_other_drafts_are_another_run(tmp_path: Path) -> None:
+    first = check(settings())
+    request = tiered(first, plain(first.request, capabilities(first.generator)))
+    run = make_run(tmp_path).model_copy(update={"request": request})
+    assert changed(run, first) == ""
+    assert changed(run, check(settings(promote=3))) == ""
+    assert changed(run, check(settings(frames=61))) == "search.draft"
+    assert changed(run, check({"request": {"prompt": "a boat", "seed": 1}})) == "search.draft"
