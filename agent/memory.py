@@ -18,7 +18,7 @@ from pydantic import BaseModel, ValidationError
 from agent.events import Emit, StepRecalled
 from agent.files import file_hash, write_atomically
 from agent.types import Step
-from critic.types import Critic, Critique, JudgeError, RubricWriter, WrittenRubric
+from critic.types import Comparer, Comparison, Critic, Critique, JudgeError, RubricWriter, WrittenRubric
 from generator import job_slip
 from generator.delivery import delivered, slip_path
 from generator.types import BlockedError, Clip, Generator, RenderError, Rendering, RenderSpec
@@ -264,6 +264,28 @@ class RememberedCritic:
         inputs = {"by": self.id, "clip": file_hash(clip), "prompt": prompt, "first_frame": frame}
         return await self.memory.remember(
             "judge", inputs, Critique, lambda: self.inner.judge(clip, prompt, first_frame)
+        )
+
+
+@dataclass(frozen=True)
+class RememberedComparer:
+    """A comparer that compares each two clips once."""
+
+    inner: Comparer
+    memory: Memory
+
+    @property
+    def id(self) -> str:
+        """The inner one's."""
+        return self.inner.id
+
+    async def compare(self, first: Path, second: Path, prompt: str, first_frame: Path | None) -> Comparison:
+        """As the inner one, once for the bytes of two clips in this order."""
+        frame = None if first_frame is None else file_hash(first_frame)
+        clips = {"first": file_hash(first), "second": file_hash(second)}
+        inputs = {"by": self.id, **clips, "prompt": prompt, "first_frame": frame}
+        return await self.memory.remember(
+            "compare", inputs, Comparison, lambda: self.inner.compare(first, second, prompt, first_frame)
         )
 
 

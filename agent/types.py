@@ -26,7 +26,7 @@ StopReason = Literal[
 """Each is the name of a rule in `agent.stopping`."""
 SENTENCES_SHORT, SENTENCES_LONG = 160, 500
 """Words of a caption in sentences: as many as CogVideoX's 226 T5 tokens hold; as many as fit 4096 characters."""
-Step = Literal["caption", "render", "rubric", "judge"]
+Step = Literal["caption", "render", "rubric", "judge", "compare"]
 Tier = Literal["draft", "target"]
 """draft: cheap, to compare captions by. target: as the user asked."""
 

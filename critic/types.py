@@ -1,8 +1,8 @@
-"""The critic's nouns: criteria, scores, a critique of one clip, and the Protocol every critic implements."""
+"""The critic's nouns: criteria, scores, a critique of one clip, a comparison of two, and the Protocols behind them."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, Protocol, Self
+from typing import Final, Literal, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -168,11 +168,10 @@ class Critique(BaseModel):
         The factor keeps one broken criterion from hiding behind good ones without a cliff: it is 1 at the floor and
         falls to 0 with the criterion.
         """
-        mean = sum(s.value * s.weight for s in scores) / sum(s.weight for s in scores)
-        factor = min((s.value / s.floor for s in scores if s.value < s.floor), default=1.0)
+        overall, factor = _combined(scores)
         return cls(
             scores=tuple(scores),
-            overall=round(mean * factor, 6),
+            overall=overall,
             floors_hold=factor == 1.0,
             feedback=feedback,
             defects=tuple(defects),
@@ -189,9 +188,91 @@ class Critique(BaseModel):
         """The score that most needs work: lowest value, the heavier first among equals."""
         return min(self.scores, key=lambda s: (s.value, -s.weight))
 
+    @property
+    def measured(self) -> float | None:
+        """The overall score of the measured signals alone, in [0, 1]; None where no score was measured.
+
+        How they are weighed among one another does not depend on what else was asked, so that the critics `signals` and
+        `hybrid` give a clip the same one.
+        """
+        scores = [s for s in self.scores if s.method == "measured"]
+        return _combined(scores)[0] if scores else None
+
+
+def _combined(scores: Sequence[Score]) -> tuple[float, float]:
+    """The overall score, and the factor of the worst broken floor in it."""
+    mean = sum(s.value * s.weight for s in scores) / sum(s.weight for s in scores)
+    factor = min((s.value / s.floor for s in scores if s.value < s.floor), default=1.0)
+    return round(mean * factor, 6), factor
+
+
+TIE_WITHIN: Final = 0.05
+"""Two clips are a tie where the probability that the first is better is nearer to 1/2 than this: a coin would do."""
+
+
+class Comparison(BaseModel):
+    """Which of two clips answers a request better. Whoever asked knows which clips they were."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    p_first: float = Field(ge=0, le=1)
+    """P(the first clip is better): the mean over both orders, which takes out a leaning to one place."""
+    orders: tuple[float, float]
+    """P(the first clip is better), each in [0, 1]: when it was shown first, and when it was shown second."""
+    outcome: Literal["first", "second", "tie"]
+    judge: str
+    """`Comparer.id`."""
+    method: Literal["logprobs", "reply"]
+    """The probability of a one-letter answer, or a written reply (the server gives no probabilities)."""
+    seconds: float = Field(ge=0)
+    """Wall seconds that comparing took."""
+    notes: tuple[str, ...] = ()
+    """What could not be done as meant, and how the clips were shown, in sentences for people."""
+    usage: Usage = Usage()
+
+    @classmethod
+    def of(
+        cls,
+        orders: tuple[float, float],
+        *,
+        judge: str,
+        method: Literal["logprobs", "reply"],
+        seconds: float,
+        notes: Sequence[str] = (),
+        usage: Usage | None = None,
+    ) -> Self:
+        """Decide by P(the first clip is better) in both orders.
+
+        A tie where they disagree, since the place then decided and not the clip, and within `TIE_WITHIN` of 1/2.
+        """
+        p = sum(orders) / 2
+        tie = not _agree(orders) or abs(p - 0.5) < TIE_WITHIN
+        return cls(
+            p_first=p,
+            orders=orders,
+            outcome="tie" if tie else "first" if p > 0.5 else "second",
+            judge=judge,
+            method=method,
+            seconds=seconds,
+            notes=tuple(notes),
+            usage=usage or Usage(),
+        )
+
+    @property
+    def consistent(self) -> bool:
+        """Whether both orders point to the same clip: lie on the same side of 1/2."""
+        return _agree(self.orders)
+
+
+def _agree(orders: tuple[float, float]) -> bool:
+    return (orders[0] - 0.5) * (orders[1] - 0.5) > 0
+
 
 class JudgeError(Exception):
-    """A clip that could not be judged: it does not decode, or the judge's reply cannot be read. Never a zero."""
+    """A clip that could not be judged or compared: it does not decode, or the judge's reply cannot be read.
+
+    Never a zero.
+    """
 
 
 class Critic(Protocol):
@@ -207,6 +288,24 @@ class Critic(Protocol):
 
         Raises:
             JudgeError: this clip cannot be judged.
+            OSError: the disk or folder failed.
+        """
+        ...
+
+
+class Comparer(Protocol):
+    """Compares clips two by two. `prompt` is always what the user asked, never a rewrite of it."""
+
+    @property
+    def id(self) -> str:
+        """Method or model, and version: what a finished comparison is remembered under."""
+        ...
+
+    async def compare(self, first: Path, second: Path, prompt: str, first_frame: Path | None) -> Comparison:
+        """Say which of two clips answers the request better, asked in both orders.
+
+        Raises:
+            JudgeError: these clips cannot be compared.
             OSError: the disk or folder failed.
         """
         ...

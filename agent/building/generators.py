@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 from agent.errors import ServingError, boundary
 from agent.events import Emit, RenderProgressed, ServerReady
-from agent.serving.turns import GENERATOR, GeneratorInTurn, first_turn
+from agent.serving.in_turn import GeneratorInTurn
+from agent.serving.turns import GENERATOR, first_turn
 from generator.config import AnimaticConfig, DiffusersConfig, FalConfig, GeneratorConfig, NIMConfig, VLLMOmniConfig
 from generator.types import Generator, Progress, RenderSpec
 

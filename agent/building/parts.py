@@ -12,25 +12,31 @@ from agent.errors import ConfigError, boundary
 from agent.events import Emit
 from agent.memory import Memory, RememberedRubric
 from agent.serving.endpoints import endpoints, shared_by_turns
-from agent.serving.turns import REASONER, CriticInTurn, ReasonerInTurn, Turns
+from agent.serving.in_turn import ComparerInTurn, CriticInTurn, ReasonerInTurn
+from agent.serving.turns import REASONER, Turns
 from critic.config import CriticConfig, HybridConfig, SignalsConfig, VLMConfig
-from critic.types import Critic, RubricWriter
+from critic.types import Comparer, Critic, RubricWriter
 from generator.config import AnimaticConfig
 from generator.types import Generator
 from reasoner.config import OpenAIConfig, ReasonerConfig, RulesConfig
 from reasoner.types import Reasoner
 
 if TYPE_CHECKING:
+    from critic.vlm import Viewer
     from reasoner.chat.client import Chat
 
 
 @dataclass(frozen=True)
 class Parts:
-    """The three, ready to work."""
+    """The three, ready to work, and what the final choice is made with."""
 
     reasoner: Reasoner
     generator: Generator
     critic: Critic
+    comparer: Comparer | None = None
+    """The critic's model, asked which of two clips is better; None: the critic asks none."""
+    measuring: Critic | None = None
+    """Measures what a comparison leaves tied; None: the critic's own critiques hold it (`Critique.measured`)."""
 
 
 @asynccontextmanager
@@ -65,10 +71,13 @@ async def build(config: RunConfig, memory: Memory, emit: Emit) -> AsyncIterator[
         turns = servers.turns if servers else None
         reasoner = build_reasoner(config.reasoner, chats.get("reasoner"))
         critics = turns if where.get("critic") == where.get("reasoner") else None
+        viewer = build_viewer(config.critic, chats.get("critic"))
         yield Parts(
             reasoner=reasoner if turns is None else ReasonerInTurn(reasoner, turns, REASONER),
             generator=generator,
-            critic=build_critic(config.critic, chats.get("critic"), memory, critics),
+            critic=build_critic(config.critic, chats.get("critic"), memory, critics, viewer),
+            comparer=None if viewer is None else build_comparer(viewer, critics),
+            measuring=build_critic(SignalsConfig()) if isinstance(config.critic, VLMConfig) else None,
         )
 
 
@@ -86,7 +95,11 @@ def build_reasoner(config: ReasonerConfig, chat: "Chat | None" = None) -> Reason
 
 
 def build_critic(
-    config: CriticConfig, chat: "Chat | None" = None, memory: Memory | None = None, turns: Turns | None = None
+    config: CriticConfig,
+    chat: "Chat | None" = None,
+    memory: Memory | None = None,
+    turns: Turns | None = None,
+    viewer: "Viewer | None" = None,
 ) -> Critic:
     """The critic that a config names.
 
@@ -95,6 +108,7 @@ def build_critic(
         chat: the server it asks, if it asks one.
         memory: keeps the rubric that is written for a request.
         turns: those of the server it asks, where that one does not always run.
+        viewer: the model, where a comparer asks it too.
     """
     match config:
         case SignalsConfig():
@@ -102,20 +116,43 @@ def build_critic(
 
             return Signals(config)
         case VLMConfig():
-            return _asking(config, _there(chat), memory, turns)
+            return _asking(config, _there(chat), memory, turns, viewer)
         case HybridConfig():
             from critic.hybrid import Hybrid  # noqa: PLC0415 - as above
             from critic.signals import Signals  # noqa: PLC0415 - as above
 
             # measuring needs no server: only the questions wait for its turn
-            asking = _asking(config, _there(chat), memory, turns)
+            asking = _asking(config, _there(chat), memory, turns, viewer)
             return Hybrid(config, Signals(SignalsConfig(concurrency=config.concurrency)), asking)
 
 
-def _asking(config: VLMConfig | HybridConfig, chat: "Chat", memory: Memory | None, turns: Turns | None) -> Critic:
+def build_viewer(config: CriticConfig, chat: "Chat | None" = None) -> "Viewer | None":
+    """The model that a critic asks, to be shared with its comparer; None: it asks none."""
+    if isinstance(config, SignalsConfig):
+        return None
+    from critic.vlm import Viewer  # noqa: PLC0415 - as above
+
+    return Viewer(config, _there(chat))
+
+
+def build_comparer(viewer: "Viewer", turns: Turns | None = None) -> Comparer:
+    """Compares clips two by two, by the model that judges them. `turns`: as for `build_critic`."""
+    from critic.vlm import Pairwise  # noqa: PLC0415 - as above
+
+    comparer = Pairwise(viewer)
+    return comparer if turns is None else ComparerInTurn(comparer, turns, REASONER)
+
+
+def _asking(
+    config: VLMConfig | HybridConfig,
+    chat: "Chat",
+    memory: Memory | None,
+    turns: Turns | None,
+    viewer: "Viewer | None",
+) -> Critic:
     from critic.vlm import VLM  # noqa: PLC0415 - as above
 
-    critic = VLM(config, chat, _rubrics(config, chat, memory))
+    critic = VLM(config, chat, _rubrics(config, chat, memory), viewer)
     return critic if turns is None else CriticInTurn(critic, turns, REASONER)
 
 

@@ -20,7 +20,8 @@ _FLAGS = (
     ("--structured-outputs-config", '{"backend":"xgrammar","disable_any_whitespace":true}'),
     # the default keeps the first 32 frames of a clip, and does not say so
     ("--media-io-kwargs", '{"video":{"num_frames":-1}}'),
-    ("--limit-mm-per-prompt", '{"image":40,"video":1}'),
+    # two clips are compared in one question
+    ("--limit-mm-per-prompt", '{"image":40,"video":2}'),
     # sampling comes with each request, not from the checkpoint
     ("--generation-config", "vllm"),
 )

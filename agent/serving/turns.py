@@ -2,17 +2,11 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Self
 
 from agent.errors import ServingError
-from critic.types import Critic, Critique
-from generator import job_slip
-from generator.types import Clip, Generator, RenderSpec
-from reasoner.types import Caption, CaptionRequest, Reasoner, Revision
 
 REASONER, GENERATOR = "reasoner", "generator"
 """The two sides of a GPU that is shared by turns."""
@@ -169,69 +163,3 @@ async def first_turn(turns: Turns, side: str) -> AsyncIterator[None]:
             yield
     except TurnError as error:
         raise ServingError(str(error)) from error
-
-
-@dataclass(frozen=True)
-class ReasonerInTurn:
-    """A reasoner that waits for its server's turn."""
-
-    inner: Reasoner
-    turns: Turns
-    side: str
-
-    @property
-    def id(self) -> str:
-        """The inner one's."""
-        return self.inner.id
-
-    async def upsample(self, request: CaptionRequest) -> Caption:
-        """As the inner one, in its turn."""
-        async with self.turns.using(self.side):
-            return await self.inner.upsample(request)
-
-    async def rewrite(self, request: CaptionRequest, history: Sequence[Revision], champion: int) -> Caption:
-        """As the inner one, in its turn."""
-        async with self.turns.using(self.side):
-            return await self.inner.rewrite(request, history, champion)
-
-
-@dataclass(frozen=True)
-class CriticInTurn:
-    """A critic that waits for its server's turn; its rubric is written in the same one."""
-
-    inner: Critic
-    turns: Turns
-    side: str
-
-    @property
-    def id(self) -> str:
-        """The inner one's."""
-        return self.inner.id
-
-    async def judge(self, clip: Path, prompt: str, first_frame: Path | None) -> Critique:
-        """As the inner one, in its turn."""
-        async with self.turns.using(self.side):
-            return await self.inner.judge(clip, prompt, first_frame)
-
-
-@dataclass(frozen=True)
-class GeneratorInTurn:
-    """A generator that waits for its server's turn."""
-
-    inner: Generator
-    turns: Turns
-    side: str
-
-    @property
-    def id(self) -> str:
-        """The inner one's."""
-        return self.inner.id
-
-    def settle(self, to: Path) -> None:
-        """As the inner one."""
-        job_slip.settle(self.inner, to)
-
-    async def render(self, prompt: str, spec: RenderSpec, *, seed: int, to: Path) -> Clip:
-        """As the inner one, in its turn."""
-        async with self.turns.using(self.side):
-            return await self.inner.render(prompt, spec, seed=seed, to=to)

@@ -1,51 +1,28 @@
 """One question about a clip, and all of a rubric's: the probability of yes, twins, and what hangs on what."""
 
-from dataclasses import dataclass
-from typing import Final, Literal
+from functools import partial
+from typing import Final
 
 from critic.types import Criterion, JudgeError, Rubric, Score
+from critic.vlm.one_word import Method, OneWord
 from critic.vlm.show import Shown
 from critic.vlm.texts import text
 from critic.vlm.together import together
-from reasoner.chat.answers import CHOICES, p_yes
+from reasoner.chat.answers import CHOICES
 from reasoner.chat.client import Chat
-from reasoner.chat.objects import Unreadable, read_object
-from reasoner.chat.types import Image, Message, Refused, Reply, Sampling, Text, Usage, Video
+from reasoner.chat.types import Image, Message, Text, Usage, Video
 
-LIKELIEST: Final = 20
-"""First tokens that are looked at: the most that vLLM gives."""
 NO: Final = 0.5
 """A question scored below it is answered no, and those that hang on it are not asked."""
 _SHOWN = 240
 """Characters of a question in an explanation."""
-_REPLY_SCHEMA: Final = {
-    "type": "object",
-    "properties": {
-        "answer": {"type": "string", "enum": ["Yes", "No"]},
-        "confidence": {"type": "integer", "minimum": 0, "maximum": 100},
-    },
-    "required": ["answer", "confidence"],
-    "additionalProperties": False,
-}
-
-Method = Literal["logprobs", "reply"]
-
-
-@dataclass(frozen=True)
-class Answer:
-    """How likely yes is, and by which way this was found out."""
-
-    p: float
-    method: Method
 
 
 class Questions:
-    """Puts a rubric's questions to one server. Remembers what it does not take."""
+    """Puts a rubric's questions to one server."""
 
     def __init__(self, chat: Chat) -> None:
-        self._chat = chat
-        self._probabilities = True
-        self._choices: tuple[str, ...] = CHOICES
+        self._yes = OneWord(chat, ("yes", "no"), CHOICES)
 
     async def ask(self, shown: Shown, image: Image | None, rubric: Rubric) -> tuple[list[Score], Usage]:
         """The scores of a clip, in the rubric's order.
@@ -82,7 +59,7 @@ class Questions:
     async def _score(self, shown: Shown, image: Image | None, criterion: Criterion) -> tuple[Score, Usage]:
         seen = image if criterion.axis == "first_frame" else None
         words = [criterion.definition] + ([criterion.negation] if criterion.negation else [])
-        answers = await together([self._answer(shown, seen, one, criterion.name) for one in words])
+        answers = await together([self._yes.ask(partial(messages, shown, seen), w, criterion.name) for w in words])
         (yes, used), twin = answers[0], answers[1][0] if len(answers) > 1 else None
         value = yes.p if twin is None else (1 + yes.p - twin.p) / 2
         explanation = f"“{_cut(criterion.definition)}”: P(yes) {yes.p:.2f}"
@@ -94,43 +71,6 @@ class Questions:
             explanation += ", as the model wrote it: the server gives no probabilities"
         return _scored(criterion, value, f"{explanation}.", yes.p, method), used
 
-    async def _answer(self, shown: Shown, image: Image | None, question: str, name: str) -> tuple[Answer, Usage]:
-        used = Usage()
-        if self._probabilities:
-            reply = await self._likeliest(messages(shown, image, f"{question} Answer with one word, Yes or No."))
-            if reply is not None:
-                used += reply.usage
-                if reply.first_token is not None:
-                    p = p_yes(reply.first_token)
-                    if p is None:
-                        raise JudgeError(_unread(self._chat, name, "neither yes nor no is among its likeliest words"))
-                    return Answer(p, "logprobs"), used
-            self._probabilities = False
-        reply = await self._chat.ask(
-            messages(
-                shown,
-                image,
-                f'{question} Reply with one JSON object: {{"answer": "Yes" or "No", "confidence": 0 to 100}}, where '
-                "confidence says how sure you are of the answer.",
-            ),
-            sampling=Sampling.greedy(64),
-            schema=_REPLY_SCHEMA,
-        )
-        return Answer(_written(reply, self._chat, name), "reply"), used + reply.usage
-
-    async def _likeliest(self, asked: list[Message]) -> Reply | None:
-        """The reply in one word; None: the server does not tell its words' probabilities."""
-        while True:
-            choices = self._choices
-            try:
-                return await self._chat.ask(asked, sampling=Sampling.greedy(2), choices=choices, top_logprobs=LIKELIEST)
-            except Refused as error:
-                if "logprobs" in f"{error.param} {error}":
-                    return None
-                if "structured_outputs" not in f"{error.param} {error}" or not choices:
-                    raise
-                self._choices = ()  # the words' probabilities are renormalised anyhow
-
 
 def messages(shown: Shown, image: Image | None, question: str) -> list[Message]:
     """A question about a clip; all that stands before it is the same for every question but for the first frame."""
@@ -141,24 +81,6 @@ def messages(shown: Shown, image: Image | None, question: str) -> list[Message]:
         Message(role="system", content=text("judge.txt")),
         Message(role="user", content=(*parts, Text(text=question))),
     ]
-
-
-def _written(reply: Reply, chat: Chat, name: str) -> float:
-    """P(yes) of a written answer: half at no confidence."""
-    try:
-        found = read_object(reply.text)
-    except Unreadable as error:
-        raise JudgeError(_unread(chat, name, f"its reply {error}")) from error
-    answer, confidence = found.get("answer"), found.get("confidence", -1)
-    said = answer.lower() if isinstance(answer, str) else ""
-    if said not in {"yes", "no"} or type(confidence) not in {int, float} or not 0 <= confidence <= 100:
-        raise JudgeError(_unread(chat, name, "its reply holds no answer of yes or no with a confidence of 0 to 100"))
-    half = float(confidence) / 200
-    return 0.5 + half if said == "yes" else 0.5 - half
-
-
-def _unread(chat: Chat, name: str, why: str) -> str:
-    return f"{chat.model} did not answer the question {name!r}: {why}; try another critic model if this recurs"
 
 
 def _scored(criterion: Criterion, value: float, explanation: str, p: float, method: Method) -> Score:

@@ -161,7 +161,7 @@ async def video_form(chat: Chat) -> tuple[VideoForm, Usage]:
     Raises:
         ChatError: the server cannot be asked at all, or drops pictures and answers blindly.
     """
-    pictures = [Pictures.new("RGB", (256, 256), (n * 30, 128, 255 - n * 30)) for n in range(8)]
+    pictures = _plain(8)
     url = sequence(pictures)
     plain, used = await _tokens(chat, Video(url=url))
     far = timing(24, [24_000 * n for n in range(8)], 24_000 * 8)
@@ -193,6 +193,25 @@ async def video_form(chat: Chat) -> tuple[VideoForm, Usage]:
             "Name a model that does, such as nvidia/Cosmos3-Nano, under critic.endpoint"
         )
     return "images", used + more
+
+
+async def takes_two(chat: Chat, form: VideoForm) -> tuple[bool, Usage]:
+    """Whether a server that takes a video in this form takes two in one question, and what asking took.
+
+    One may drop the second in silence: two that are looked at count about twice the tokens of one.
+
+    Raises:
+        ChatError: the server cannot be asked at all.
+    """
+    video = Video(url=mp4(_plain(8), 4) if form == "mp4" else sequence(_plain(8)))
+    (bare, used), (one, some), (two, more) = [await _tokens(chat, *[video] * count) for count in range(3)]
+    if bare is None or one is None or two is None:
+        return False, used + some + more
+    return two - bare > 1.5 * (one - bare), used + some + more
+
+
+def _plain(count: int) -> list[Pictures.Image]:
+    return [Pictures.new("RGB", (256, 256), (n * 30, 128, 255 - n * 30)) for n in range(count)]
 
 
 async def _tokens(chat: Chat, *media: Image | Video) -> tuple[int | None, Usage]:

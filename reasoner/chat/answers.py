@@ -1,4 +1,4 @@
-"""What the likeliest first tokens of a yes-or-no reply say."""
+"""What the likeliest first tokens of a reply in one of two words say."""
 
 import math
 from collections.abc import Sequence
@@ -8,23 +8,28 @@ from reasoner.chat.types import Token
 CHOICES = ("Yes", "No", "yes", "no")
 """What a yes-or-no reply is bound to. Both forms: which one a model leans to differs."""
 LEAST_MASS = 0.01
-"""Share of the probability that yes and no must have together for their ratio to mean anything."""
+"""Share of the probability that two words must have together for their ratio to mean anything."""
 
 
 def p_yes(tokens: Sequence[Token] | None) -> float | None:
-    """Probability of yes against no, every way of writing them summed.
+    """Probability of yes against no, every way of writing them summed; None as in `p_first`."""
+    return p_first(tokens, "yes", "no")
+
+
+def p_first(tokens: Sequence[Token] | None, first: str, second: str) -> float | None:
+    """Probability of one word against another, every way of writing them summed. The two begin with other letters.
 
     None: neither is among the tokens, or they are so unlikely together that the model answered something else.
     """
-    yes = no = 0.0
+    one = other = 0.0
     for token in tokens or ():
         word = token.token.strip().lower()
         if not word or not math.isfinite(token.logprob):
             continue
-        if "yes".startswith(word):
-            yes += math.exp(min(token.logprob, 0.0))
-        elif "no".startswith(word):
-            no += math.exp(min(token.logprob, 0.0))
-    if yes + no < LEAST_MASS:
+        if first.lower().startswith(word):
+            one += math.exp(min(token.logprob, 0.0))
+        elif second.lower().startswith(word):
+            other += math.exp(min(token.logprob, 0.0))
+    if one + other < LEAST_MASS:
         return None
-    return yes / (yes + no)
+    return one / (one + other)

@@ -64,7 +64,7 @@ def body_of(
         body["structured_outputs"] = {"choice": list(choices)}
     if top_logprobs is not None:
         body |= {"logprobs": True, "top_logprobs": top_logprobs}
-    # one setting for the whole request, so the first video's: a question has one clip
+    # one setting for the whole request, so the first video's: two clips are only shown with the same one
     io = next((dict(part.io) for part in _parts(messages) if isinstance(part, Video) and part.io is not None), None)
     if io is not None:
         body["media_io_kwargs"] = {"video": io}

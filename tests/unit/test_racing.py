@@ -21,7 +21,8 @@ from agent.reading import check
 from agent.report.page import render as report
 from agent.resuming import again
 from agent.run import Run
-from agent.serving.turns import GeneratorInTurn, Turns
+from agent.serving.in_turn import GeneratorInTurn
+from agent.serving.turns import Turns
 from agent.stopping import sentence
 from agent.terminal import Lively, Plain
 from agent.types import GivenUp

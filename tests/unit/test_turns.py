@@ -9,16 +9,8 @@ from pathlib import Path
 import pytest
 
 from agent.errors import ServingError
-from agent.serving.turns import (
-    GENERATOR,
-    REASONER,
-    CriticInTurn,
-    GeneratorInTurn,
-    ReasonerInTurn,
-    TurnError,
-    Turns,
-    first_turn,
-)
+from agent.serving.in_turn import CriticInTurn, GeneratorInTurn, ReasonerInTurn
+from agent.serving.turns import GENERATOR, REASONER, TurnError, Turns, first_turn
 from reasoner.types import CaptionRequest
 from tests.parts import SPEC, ScriptedCritic, ScriptedGenerator, ScriptedReasoner
 
