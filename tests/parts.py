@@ -9,8 +9,9 @@ from pathlib import Path
 from agent.events import Event
 from agent.run import Run
 from agent.types import Budget, Request
-from critic.types import Critique, JudgeError, Score
+from critic.types import Comparison, Critique, JudgeError, Score
 from generator.types import Clip, Effective, RenderError, RenderSpec
+from reasoner.chat.types import Usage
 from reasoner.types import Caption, CaptionRequest, Revision
 
 SPEC = RenderSpec(width=320, height=192, num_frames=9, fps=24)
@@ -120,6 +121,28 @@ class ScriptedCritic:
 
 
 @dataclass
+class ScriptedComparer:
+    """Compares two clips by what `prefers` makes of their contents: P(the first is better) in both orders.
+
+    `bias` is what being shown first adds.
+    """
+
+    prefers: Callable[[str, str], Outcome]
+    id: str = "scripted/1"
+    bias: float = 0.0
+    compared: list[tuple[str, str]] = field(default_factory=list)
+
+    async def compare(self, first: Path, second: Path, prompt: str, first_frame: Path | None) -> Comparison:
+        pair = first.read_text(), second.read_text()
+        self.compared.append(pair)
+        outcome = self.prefers(*pair)
+        if isinstance(outcome, Exception):
+            raise outcome
+        orders = min(1.0, outcome + self.bias), max(0.0, outcome - self.bias)
+        return Comparison.of(orders, judge=self.id, method="logprobs", seconds=0.125, usage=Usage(calls=2))
+
+
+@dataclass
 class Recorder:
     """Keeps the events it hears."""
 
@@ -137,6 +160,7 @@ __all__ = [
     "JudgeError",
     "Recorder",
     "RenderError",
+    "ScriptedComparer",
     "ScriptedCritic",
     "ScriptedGenerator",
     "ScriptedReasoner",

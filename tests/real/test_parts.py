@@ -1,9 +1,11 @@
 """What the reasoner and the critic ask of a real server, through the public client."""
 
+import base64
 import itertools
 import json
 import math
 import re
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +16,16 @@ from PIL import Image
 from agent.config import NEGATIVE_PROMPT
 from critic.config import VLMConfig
 from critic.types import Criterion, Rubric, WrittenRubric
-from critic.vlm import VLM, Checklist
+from critic.vlm import VLM, Checklist, Pairwise, Viewer
+from critic.vlm.show import sequence, takes_two
+from generator.types import RenderSpec
 from reasoner.caption import MotionCaption, StructuredCaption
 from reasoner.chat.client import Chat
-from reasoner.chat.types import Sampling
+from reasoner.chat.types import Message, Refused, Sampling, Text, Video
 from reasoner.config import OpenAIConfig
 from reasoner.openai import OpenAI
 from reasoner.types import CaptionRequest, Revision
+from tests.clips import write_clip
 from tests.real.conftest import KEY, Server
 
 PROMPT = "A red lighthouse over a bay at dusk, the camera pushes in"
@@ -183,6 +188,64 @@ async def test_probabilities_are_those_of_a_direct_request(server: Server, clip:
     assert scores["steady"] == pytest.approx((yes["steady?"] + 1 - yes["shake?"]) / 2, abs=1e-6)
 
 
+async def test_a_pair_is_compared_in_both_orders_as_two_videos(server: Server, clip: Path, tmp_path: Path) -> None:
+    """Read off the wire and asked again without our client, as above."""
+    other = write_clip(tmp_path / "other.mp4", RenderSpec(width=256, height=192, num_frames=49, fps=24), seed=1).path
+    sent: list[bytes] = []
+
+    async def keep(request: httpx.Request) -> None:
+        sent.append(request.content)
+
+    async with httpx.AsyncClient(event_hooks={"request": [keep]}, timeout=60) as client:
+        chat = Chat(client, server.config, KEY)
+        await chat.connect()
+        comparer = Pairwise(Viewer(VLMConfig(), chat))
+        found = await comparer.compare(clip, other, PROMPT, None)
+        turned = await comparer.compare(other, clip, PROMPT, None)
+    print(f"P(first): {found.orders} {found.outcome}; turned round {turned.orders} {turned.outcome}; {found.notes}")
+    assert (found.method, found.judge) == ("logprobs", comparer.id)
+    assert found.notes[0].endswith("8 frames of 320x192 and 8 frames of 256x192, each as a video with its times.")
+    assert turned.p_first == pytest.approx(1 - found.p_first, abs=1e-4)
+    asked = [json.loads(body) for body in sent if b'"choice"' in body]
+    assert len(asked) == 4
+    first = next(part["video_url"]["url"] for part in shown(asked[0]))
+    p_a = {}
+    for body in asked[:2]:
+        kept = {key: body[key] for key in ("messages", "media_io_kwargs", "structured_outputs")}
+        raw = {"model": server.config.model, **kept, "temperature": 0, "max_tokens": 1}
+        answer = direct(server, raw | {"logprobs": True, "top_logprobs": 20})
+        top = answer["choices"][0]["logprobs"]["content"][0]["top_logprobs"]
+        p = {token["token"]: math.exp(token["logprob"]) for token in top if token["logprob"] > -9000}
+        assert p.keys() == {"A", "B"}
+        assert sum(p.values()) == pytest.approx(1, abs=1e-4)
+        urls = [part["video_url"]["url"] for part in shown(body)]
+        assert len(set(urls)) == 2
+        p_a[urls[0] == first] = p["A"]
+    assert sorted(p_a) == [False, True]
+    wide_first = Image.open(BytesIO(base64.b64decode(first.partition("base64,")[2].split(",")[0]))).width == 320
+    assert found.orders[0] == pytest.approx(p_a[wide_first], abs=1e-4)
+    assert found.orders[1] == pytest.approx(1 - p_a[not wide_first], abs=1e-4)
+
+
+async def test_pairs_of_other_lengths_and_with_a_first_frame(chat: Chat, clip: Path, first_frame: Path) -> None:
+    shorter = write_clip(clip.with_name("short.mp4"), RenderSpec(width=320, height=192, num_frames=25, fps=24)).path
+    found = await Pairwise(Viewer(VLMConfig(), chat)).compare(clip, shorter, PROMPT, first_frame)
+    assert found.method == "logprobs"
+    assert "since they differ in length or frame rate" in found.notes[0]
+
+
+async def test_a_third_video_is_refused_as_we_expect_of_a_second_elsewhere(chat: Chat) -> None:
+    """The server that we start takes two videos in a question; one that takes one says the same of the second."""
+    taken, used = await takes_two(chat, "timed_frames")
+    assert (taken, used.calls) == (True, 3)
+    still = [Image.new("RGB", (64, 64), colour) for colour in ("red", "blue")]
+    message = Message(role="user", content=(*[Video(url=sequence(still))] * 3, Text(text="Which is best?")))
+    with pytest.raises(Refused) as refused:
+        await chat.ask([message], sampling=Sampling.greedy(1))
+    assert (refused.value.status, refused.value.param) == (400, "video")
+    assert "At most 2 video(s) may be provided in one prompt" in str(refused.value)
+
+
 async def test_second_critique_of_a_clip_hits_the_prefix_cache(server: Server, chat: Chat, clip: Path) -> None:
     critic = VLM(VLMConfig(feedback=False), chat, Questions())
     counts = [counters(server)]
@@ -202,6 +265,11 @@ async def test_second_critique_of_a_clip_hits_the_prefix_cache(server: Server, c
     assert own.cache_hits == counts[2]["hits"] - counts[1]["hits"]
     assert critiques[1].usage.cached_tokens > 0.8 * critiques[1].usage.prompt_tokens
     assert critiques[1].scores == critiques[0].scores
+
+
+def shown(body: dict[str, Any]) -> list[dict[str, Any]]:
+    """The videos of a question."""
+    return [part for part in body["messages"][-1]["content"] if part["type"] == "video_url"]
 
 
 def direct(server: Server, body: dict[str, Any]) -> Any:

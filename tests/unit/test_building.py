@@ -175,6 +175,24 @@ async def test_servers_of_a_generator_are_reached_and_told_of(tmp_path: Path) ->
     assert [e.url for e in told] == [one.url.removesuffix("/v1"), two.url.removesuffix("/v1")]
 
 
+@pytest.mark.parametrize(("critic", "compares", "measures"), [("vlm", True, True), ("hybrid", True, False)])
+async def test_a_critic_that_asks_brings_a_comparer_of_the_same_model(
+    critic: str, compares: bool, measures: bool, tmp_path: Path
+) -> None:
+    async with Wire() as server:
+        asked = check({"critic": {"backend": critic, "endpoint": {"base_url": server.url}}})
+        async with build(asked, Memory(tmp_path, Recorder()), Recorder()) as parts:
+            assert (parts.comparer is not None, parts.measuring is not None) == (compares, measures)
+            assert parts.comparer is not None
+            assert parts.comparer.id.startswith("pairwise/1 tiny-cosmos3-reasoner")
+            assert parts.measuring is None or parts.measuring.id == "signals/1"
+
+
+async def test_measured_signals_leave_nothing_to_ask(tmp_path: Path) -> None:
+    async with build(check({}), Memory(tmp_path, Recorder()), Recorder()) as parts:
+        assert (parts.critic.id, parts.comparer, parts.measuring) == ("signals/1", None, None)
+
+
 async def test_a_nim_is_reached_and_told_of(tmp_path: Path) -> None:
     heard = Recorder()
     async with NIMServer("v1") as nim:

@@ -80,3 +80,25 @@ async def test_questions_named_as_a_signal_are_renamed_wherever_they_stand() -> 
     assert joined.feedback.splitlines() == [
         "asked_motion (0.10): no", "motion (0.60): little moves.", "ball (0.70): unsure", "In short: x",
     ]  # fmt: skip
+
+
+async def test_the_measured_score_is_the_same_beside_answers_and_without() -> None:
+    """What a comparison leaves tied is broken by it, whichever critic judged."""
+    broken = score("cuts", 0.2, floor=0.4)
+    for scores in ([score("noise", 0.9), score("blur", 0.5, weight=3)], [score("noise", 0.9), broken]):
+        signals = Fixed("signals", scores)
+        alone = await signals.judge(CLIP, "", None)
+        answer = score("ball", 0.1, weight=5, floor=0.5).model_copy(update={"method": "logprobs"})
+        vlm = Fixed("vlm", [answer])
+        joined = await hybrid(signals, vlm).judge(CLIP, "", None)
+        assert joined.overall != alone.overall
+        assert joined.measured == pytest.approx(alone.overall)
+        assert alone.measured == alone.overall
+        assert (await vlm.judge(CLIP, "", None)).measured is None
+
+
+async def test_a_gates_stand_in_was_not_measured() -> None:
+    broken = Fixed("signals", [score("frozen", 0.2, floor=0.5), score("noise", 1.0, weight=9)])
+    alone = await broken.judge(CLIP, "", None)
+    gated = await hybrid(broken, Fixed("vlm", [score("ball", 0.2)])).judge(CLIP, "", None)
+    assert gated.measured == pytest.approx(alone.overall)

@@ -10,6 +10,7 @@ from agent.controller import Controller
 from agent.events import StepRecalled
 from agent.memory import (
     Memory,
+    RememberedComparer,
     RememberedCritic,
     RememberedGenerator,
     RememberedReasoner,
@@ -22,7 +23,7 @@ from critic.types import Criterion, JudgeError, Rubric, WrittenRubric
 from generator.delivery import deliver
 from generator.types import RenderError, Rendering
 from reasoner.chat.types import Usage
-from tests.parts import SPEC, Recorder, ScriptedCritic, ScriptedGenerator, ScriptedReasoner, make_run
+from tests.parts import SPEC, Recorder, ScriptedComparer, ScriptedCritic, ScriptedGenerator, ScriptedReasoner, make_run
 
 
 class Parts:
@@ -250,6 +251,42 @@ async def test_whatever_decides_a_critique_is_in_its_key(tmp_path: Path) -> None
     for clip, prompt, frame in [*asked, *asked]:
         await critic.judge(clip, prompt, frame)
     assert len(inner.judged) == 5
+
+
+async def test_whatever_decides_a_comparison_is_in_its_key(tmp_path: Path) -> None:
+    paths = [tmp_path / name for name in ("a.mp4", "b.mp4", "c.mp4", "a.png", "b.png")]
+    for path in paths:
+        path.write_text(path.name)
+    a, b, c, frame, other = paths
+    asked = [(a, b, "x", None), (b, a, "x", None), (a, c, "x", None), (a, b, "y", None), (a, b, "x", frame)]
+    asked += [(a, b, "x", other)]
+    inner = ScriptedComparer(lambda first, second: 0.9 if first < second else 0.1)
+    found = []
+    for _ in range(2):  # another session
+        comparer = RememberedComparer(inner, Memory(tmp_path, Recorder()))
+        found.append([await comparer.compare(*pair) for pair in asked])
+    assert len(inner.compared) == 6
+    assert found[0] == found[1]
+    assert [c.outcome for c in found[0]] == ["first", "second", "first", "first", "first", "first"]
+    inner.id = "scripted/2"
+    await RememberedComparer(inner, Memory(tmp_path, Recorder())).compare(*asked[0])
+    assert len(inner.compared) == 7
+
+
+async def test_a_moved_clip_is_not_compared_again_and_a_failure_is_final(tmp_path: Path) -> None:
+    one, two, moved = (tmp_path / name for name in ("one.mp4", "two.mp4", "moved.mp4"))
+    for path in (one, two):
+        path.write_text(path.stem)
+    recorder = Recorder()
+    inner = ScriptedComparer(lambda first, second: JudgeError("unreadable reply"))
+    comparer = RememberedComparer(inner, Memory(tmp_path, recorder))
+    with pytest.raises(JudgeError, match="unreadable reply"):
+        await comparer.compare(one, two, "x", None)
+    one.rename(moved)
+    with pytest.raises(JudgeError, match="unreadable reply"):
+        await comparer.compare(moved, two, "x", None)
+    assert len(inner.compared) == 1
+    assert [e.step for e in recorder.events if isinstance(e, StepRecalled)] == ["compare"]
 
 
 async def test_whatever_decides_a_rewrite_is_in_its_key(tmp_path: Path) -> None:

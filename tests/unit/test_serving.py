@@ -1,5 +1,6 @@
 """The command line of a model server, the reasoner's and the generator's, and what its log says of a failed start."""
 
+import json
 import os
 import re
 from pathlib import Path
@@ -12,7 +13,7 @@ from agent.serving import machine, renderers
 from agent.serving.causes import BOTH, CHAT, OMNI, diagnose, known
 from agent.serving.command import arguments, environment, find, omni_arguments, omni_guardrails
 from agent.serving.launch import Launch, launch
-from critic.config import HybridConfig
+from critic.config import HybridConfig, VLMConfig
 from generator.config import ServeOmniConfig, VLLMOmniConfig
 from reasoner.chat.config import ServeConfig
 from reasoner.config import OpenAIConfig
@@ -193,6 +194,13 @@ def test_what_is_null_is_not_passed_on() -> None:
     assert not {"--gpu-memory-utilization", "--max-model-len", "--tensor-parallel-size", "--served-model-name"} & {
         *words
     }
+
+
+def test_two_clips_fit_into_a_question() -> None:
+    words = arguments(ServeConfig(), VLLM)
+    limits = json.loads(words[words.index("--limit-mm-per-prompt") + 1])
+    assert limits["video"] == 2
+    assert limits["image"] >= VLMConfig().max_frames + 1
 
 
 @pytest.mark.parametrize(

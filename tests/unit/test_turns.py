@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from agent.errors import ServingError
-from agent.serving.in_turn import CriticInTurn, GeneratorInTurn, ReasonerInTurn
+from agent.serving.in_turn import ComparerInTurn, CriticInTurn, GeneratorInTurn, ReasonerInTurn
 from agent.serving.turns import GENERATOR, REASONER, TurnError, Turns, first_turn
 from reasoner.types import CaptionRequest
-from tests.parts import SPEC, ScriptedCritic, ScriptedGenerator, ScriptedReasoner
+from tests.parts import SPEC, ScriptedComparer, ScriptedCritic, ScriptedGenerator, ScriptedReasoner
 
 
 class Stage:
@@ -306,9 +306,11 @@ async def test_the_parts_know_nothing_of_turns(stage: Stage, tmp_path: Path) -> 
     async with Turns({REASONER: stage.side(REASONER), GENERATOR: stage.side(GENERATOR)}) as turns:
         writes, renders = ReasonerInTurn(reasoner, turns, REASONER), GeneratorInTurn(generator, turns, GENERATOR)
         judges = CriticInTurn(critic, turns, REASONER)
-        assert {writes.id, renders.id, judges.id} == {"scripted/1"}
+        chooses = ComparerInTurn(ScriptedComparer(lambda _one, _other: 0.5), turns, REASONER)
+        assert {writes.id, renders.id, judges.id, chooses.id} == {"scripted/1"}
         caption = await writes.upsample(asked)
         clip = await renders.render(caption.prompt, SPEC, seed=1, to=tmp_path / "a.mp4")
         await judges.judge(clip.path, "A hill", None)
+        await chooses.compare(clip.path, clip.path, "A hill", None)
         await writes.rewrite(asked, [], 0)  # still the reasoner's turn
     assert [line for line in stage.diary if line[0] == "+"] == ["+reasoner", "+generator", "+reasoner"]
