@@ -169,6 +169,19 @@ def middle(path: Path) -> Picture:
     return found[0][1]
 
 
+def every(path: Path) -> Iterator[VideoFrame]:
+    """All frames as they were decoded, in the order they are shown.
+
+    Raises:
+        JudgeError: not a video, frames over `MAX_PIXELS`, or it breaks off.
+        OSError: the file cannot be read.
+    """
+    try:
+        yield from _decode(path)
+    except av.FFmpegError as error:
+        raise JudgeError(f"{path.name} does not decode: {error.strerror}") from error
+
+
 def length(path: Path) -> tuple[float, int]:
     """Seconds that a clip lasts, its last frame's included, and how many frames it has; from the packets' headers.
 

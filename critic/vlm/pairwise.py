@@ -8,11 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from critic.together import together
 from critic.types import Comparison, JudgeError
 from critic.vlm.one_word import OneWord
 from critic.vlm.show import Shown
 from critic.vlm.texts import text
-from critic.vlm.together import together
 from critic.vlm.viewer import TWO_VIDEOS, Fit, Viewer
 from reasoner.chat.config import VideoForm
 from reasoner.chat.types import Image, Message, Refused, Text, TooLong, Video

@@ -3,11 +3,11 @@
 from functools import partial
 from typing import Final
 
+from critic.together import together
 from critic.types import Criterion, JudgeError, Rubric, Score
 from critic.vlm.one_word import Method, OneWord
 from critic.vlm.show import Shown
 from critic.vlm.texts import text
-from critic.vlm.together import together
 from reasoner.chat.answers import CHOICES
 from reasoner.chat.client import Chat
 from reasoner.chat.types import Image, Message, Text, Usage, Video
