@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from agent import drafts, export, forecasting, journal
-from agent.building import build, endpoints, known_price, rubric_file
+from agent.building import Parts, build, endpoints, known_price, rubric_file
+from agent.choosing import Choosing
 from agent.config import RunConfig
 from agent.controller import Controller, Lost
 from agent.errors import ConfigError, NoCandidateError, RunFolderError, ServingError
@@ -19,7 +20,7 @@ from agent.events import Emit, Event
 from agent.files import file_hash
 from agent.forecast import Forecast
 from agent.journal import Journal
-from agent.memory import Memory, RememberedCritic, RememberedGenerator, RememberedReasoner
+from agent.memory import Memory, RememberedComparer, RememberedCritic, RememberedGenerator, RememberedReasoner
 from agent.racing import Racing
 from agent.reading import check, expand, load_config
 from agent.request import exact, placed, resolved
@@ -97,6 +98,7 @@ async def refine_and_generate_async(
         accept_at=settings.critic.accept_at,
         expected_usd=known_price(settings.generator, request.spec),
         raw_first=settings.search.include_raw_prompt and request.expand,
+        canaries=settings.search.canaries,
         versions=versions(),
     )
     if run.raw_first and run.affordable <= settings.budget.samples_per_iteration:
@@ -145,6 +147,7 @@ async def resume_async(folder: str | Path, on_event: Emit | None = None, *, retr
     kept = stored.reopened(keep=memory.intact, retry_failed=retry_failed)
     if (wish := settings.search.draft) is not None:
         kept = kept.promoting(wish.promote, wish.seeds)
+    kept = kept.model_copy(update={"canaries": settings.search.canaries})
     run = kept.within(settings.budget, settings.critic.accept_at)
     export.check(settings.output.form, stored.request.spec.fps)
     if finished(stored, run):
@@ -207,6 +210,7 @@ async def _carry(settings: RunConfig, run: Run, on_event: Emit | None, lost: Los
             emit=emit,
             forecast=_forecast(settings, run, parts.generator.id),
             racing=racing,
+            choosing=chosen_by(settings, parts, memory),
         )
         run = _chosen(await controller.refine(run, seconds_spent=spent, lost=lost))
     return await export.exported(run, settings.output.form, emit)
@@ -245,6 +249,18 @@ def raced(settings: RunConfig, generator: Generator) -> Racing | None:
     if not settings.search.racing:
         return None
     return Racing(generator, stoppable=capabilities(settings.generator).cancel in {"between frames", "between steps"})
+
+
+def chosen_by(settings: RunConfig, parts: Parts, memory: Memory) -> Choosing | None:
+    """What makes the final choice beside the scores; None: nothing does."""
+    if settings.search.pairwise is None or parts.comparer is None:
+        return None
+    measuring = parts.measuring
+    return Choosing(
+        comparer=RememberedComparer(parts.comparer, memory),
+        rules=settings.search.pairwise,
+        measuring=None if measuring is None else RememberedCritic(measuring, memory),
+    )
 
 
 def _forgiving(listener: Emit) -> Emit:

@@ -7,7 +7,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from agent.intake import FetchRules
-from agent.types import Budget
+from agent.types import Budget, Canaries, Pairwise
 from critic.config import CriticConfig, SignalsConfig
 from generator.config import AnimaticConfig, GeneratorConfig
 from generator.export.types import Container, Interpolation, OutputForm, Quality
@@ -122,6 +122,14 @@ class SearchConfig(_Section):
     draft: DraftConfig | None = None
     """Compare captions by cheap drafts, and render the best one as asked: {tier: 256p, steps, frames, promote, seeds}.
     `budget.samples_per_iteration` are then drafts. null: every render is as asked."""
+    pairwise: Pairwise | None = Pairwise()
+    """Choose among near-equal candidates by showing the critic's model two at a time, in both orders, beside your own
+    words and first frame: {margin, most}. The critic `signals` has no model, and the score decides. null: the score
+    decides always."""
+    canaries: Canaries | None = None
+    """Test the critic on doctored versions of the first clip (frozen, reversed, shuffled, another prompt, another first
+    frame) before the run spends more than {beyond_gpu_seconds, beyond_price_usd}; one below least_auc is reported, and
+    may not end the run early. null: never."""
 
 
 class OutputConfig(_Section):

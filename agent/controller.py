@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from agent.canaries import due, tested
+from agent.choosing import Choosing
 from agent.errors import CriticError, GeneratorError, GivenUpError, ReasonerError, StorageError, boundary
 from agent.events import (
     AttemptFailed,
@@ -52,6 +54,8 @@ class Controller:
     """Told as the run starts, unless it has one."""
     racing: Racing | None = None
     """Around or inside `generator`, where renders shall be given up that an accepted candidate makes needless."""
+    choosing: Choosing | None = None
+    """Makes the final choice where scores alone shall not."""
     run: Run = field(init=False)
     """The run so far. It grows by the events told, and by nothing else."""
 
@@ -69,7 +73,7 @@ class Controller:
         """
         self.run = run
         limit = run.budget.max_seconds
-        reason: StopReason | None
+        reason: StopReason | None = None
         try:
             self.tell(RunStarted(run=run))
             if self.forecast and not run.forecast:
@@ -81,14 +85,12 @@ class Controller:
             async with asyncio.timeout(None if limit is None else limit - seconds_spent):
                 for index in range(len(run.iterations)):  # what an earlier session left undone
                     await self.render_and_judge(index)
-                while (reason := stop_reason(self.run)) is None:
-                    index, promoted = len(self.run.iterations), promotion(self.run)
-                    caption = await self.next_caption(promoted)
-                    tier, promoted, seeds = self.run.place_of(caption, promoted)
-                    self.tell(CaptionReady(iteration=index, caption=caption, seeds=seeds, tier=tier, promoted=promoted))
-                    await self.render_and_judge(index)
+                reason = await self.search()
+                if self.choosing is not None:
+                    await self.choosing.choose(self.run, self.tell)
         except TimeoutError:
-            reason = "accepted" if self.run.settled else "deadline"  # settled: it waited for what could not be stopped
+            # settled: it waited for what could not be stopped
+            reason = reason or ("accepted" if self.run.settled else "deadline")
         except asyncio.CancelledError:
             self.tell(RunFinished(ending=ended(self.run, "cancelled")))
             raise
@@ -99,6 +101,19 @@ class Controller:
         self.tell(RunFinished(ending=ended(self.run, reason)))
         return self.run
 
+    async def search(self) -> StopReason:
+        """Write, render and judge until a rule says to stop; returns which."""
+        while (reason := stop_reason(self.run)) is None:
+            if due(self.run):
+                self.tell(await tested(self.run, self.critic))
+                continue
+            index, promoted = len(self.run.iterations), promotion(self.run)
+            caption = await self.next_caption(promoted)
+            tier, promoted, seeds = self.run.place_of(caption, promoted)
+            self.tell(CaptionReady(iteration=index, caption=caption, seeds=seeds, tier=tier, promoted=promoted))
+            await self.render_and_judge(index)
+        return reason
+
     async def next_caption(self, promoted: int | None = None) -> Caption:
         """Upsample the user's prompt, then rewrite the best caption so far. `Run.raw_first`: as it is before both.
 
@@ -108,7 +123,7 @@ class Controller:
         costs its edit and not the run: the words it was given go on, and the caption says so.
         """
         if promoted is not None:
-            return self.run.iterations[promoted].caption
+            return self.run.iterations[promoted].caption.once_more()
         self.tell(CaptionStarted(iteration=len(self.run.iterations)))
         run, request = self.run, self.run.request.caption_request()
         try:

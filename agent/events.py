@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agent.forecast import Forecast
 from agent.run import Run
-from agent.types import Candidate, Ending, Export, Failure, GivenUp, Step, Tier
+from agent.types import Candidate, Choice, Duel, Ending, Export, Failure, GivenUp, Step, Tier
+from critic.canaries.types import SelfTest
 from generator.export.types import OutputForm
 from generator.types import Clip, Progress
 from reasoner.types import Caption
@@ -132,6 +133,34 @@ class SeedGivenUp(_Event):
     given_up: GivenUp
 
 
+class CriticTested(_Event):
+    """The critic was tested on doctored versions of the first clip."""
+
+    type: Literal["critic_tested"] = "critic_tested"
+    test: SelfTest
+
+
+class CriticTestFailed(_Event):
+    """The critic could not be tested. It may not end the run early."""
+
+    type: Literal["critic_test_failed"] = "critic_test_failed"
+    message: str
+
+
+class ClipsCompared(_Event):
+    """Two near-equal candidates were held against one another. Told before `ChoiceMade`."""
+
+    type: Literal["clips_compared"] = "clips_compared"
+    duel: Duel
+
+
+class ChoiceMade(_Event):
+    """One of several near-equal candidates is chosen. Told before `RunFinished`, where there are several."""
+
+    type: Literal["choice_made"] = "choice_made"
+    choice: Choice
+
+
 class StepRecalled(_Event):
     """A step was not done again: it is remembered from before."""
 
@@ -181,6 +210,10 @@ Event = Annotated[
     | CandidateReady
     | AttemptFailed
     | SeedGivenUp
+    | CriticTested
+    | CriticTestFailed
+    | ClipsCompared
+    | ChoiceMade
     | StepRecalled
     | RunFinished
     | ExportStarted
@@ -215,12 +248,25 @@ def after(run: Run, event: Event) -> Run:
             run = run.with_given_up(given_up, index)
         case RunFinished(ending=ending):
             run = run.stopped(ending)
-        case VideoExported() | ExportFailed():
-            run = _handed_over(run, event)
         case _:
-            pass
+            run = _beside(run, event)
     return run
 
 
-def _handed_over(run: Run, event: VideoExported | ExportFailed) -> Run:
-    return run.with_export(event.export) if isinstance(event, VideoExported) else run.without_export(event.message)
+def _beside(run: Run, event: Event) -> Run:
+    """What happens beside the iterations: the critic's test, the final choice, the export."""
+    match event:
+        case CriticTested(test=test):
+            return run.with_test(test)
+        case CriticTestFailed(message=why):
+            return run.without_test(why)
+        case ClipsCompared(duel=duel):
+            return run.with_duel(duel)
+        case ChoiceMade(choice=choice):
+            return run.with_choice(choice)
+        case VideoExported(export=export):
+            return run.with_export(export)
+        case ExportFailed(message=why):
+            return run.without_export(why)
+        case _:
+            return run

@@ -87,7 +87,7 @@ def ledger(run: Run) -> Ledger:
     unjudged = [f for i in run.iterations for f in i.failures if f.clip]
     steps: dict[Step, Took] = {
         "caption": Took(
-            count=sum(not c.reseed for c in captions),
+            count=sum(not i.caption.reseed and i.promoted is None for i in run.iterations),
             seconds=seconds["caption"],
             usage=sum((c.usage for c in captions), Usage()),
         ),
@@ -103,6 +103,14 @@ def ledger(run: Run) -> Ledger:
             usage=sum((c.critique.usage for c in run.candidates), Usage()),
         ),
     }
+    if run.duels:
+        steps["compare"] = Took(
+            count=len(run.duels),
+            seconds=seconds["compare"],
+            usage=sum((d.comparison.usage for d in run.duels), Usage()),
+        )
+    if run.self_test is not None:
+        steps["test"] = Took(count=1, seconds=run.self_test.seconds, usage=run.self_test.usage)
     total = Took(
         count=sum(t.count for t in steps.values()),
         seconds=sum(t.seconds for t in steps.values()),

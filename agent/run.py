@@ -13,8 +13,12 @@ from agent.forecast import Forecast
 from agent.spending import Cost, prices, seconds
 from agent.types import (
     Budget,
+    Canaries,
     Candidate,
+    Choice,
+    Duel,
     Ending,
+    Entrant,
     Export,
     Failure,
     GivenUp,
@@ -24,6 +28,7 @@ from agent.types import (
     StopReason,
     Tier,
 )
+from critic.canaries.types import SelfTest
 from generator.types import Clip
 from reasoner.types import Caption, Revision
 
@@ -54,7 +59,17 @@ class Run(BaseModel):
     """Score at which a candidate is accepted, if every floor holds. None: never."""
     raw_first: bool = False
     """The first iteration is the user's own words, beside which the second, their expansion, is judged."""
+    canaries: Canaries | None = None
+    """When the critic is tested. None: never."""
+    self_test: SelfTest | None = None
+    """What came of it."""
+    self_test_failure: str = ""
+    """Why it could not be made."""
     iterations: tuple[Iteration, ...] = ()
+    duels: tuple[Duel, ...] = ()
+    """Near-equal candidates held against one another at the end."""
+    choice: Choice | None = None
+    """The final choice, where there was more than the score to go by."""
     ending: Ending | None = None
     export: Export | None = None
     """The last one made, maybe of a clip that has been outdone since."""
@@ -78,8 +93,20 @@ class Run(BaseModel):
 
     @property
     def best(self) -> Candidate | None:
-        """The chosen candidate: no draft if there is another, an accepted one first, then the highest score."""
-        return max(self.candidates, key=lambda c: (not self.is_draft(c), self.accepts(c), c.score), default=None)
+        """The chosen candidate: by the final choice, and before it is made by `rank`, the earliest among equals."""
+        if self.choice is not None and (chosen := self.candidate(self.choice.chosen)) is not None:
+            return chosen
+        return max(self.candidates, key=self.rank, default=None)
+
+    def rank(self, candidate: Candidate) -> tuple[bool, bool, float]:
+        """What it is chosen by, as far as scores go: no draft if there is another, an accepted one first, the score."""
+        return not self.is_draft(candidate), self.accepts(candidate), candidate.score
+
+    def candidate(self, entrant: Entrant) -> Candidate | None:
+        """The candidate at a place of the run; None if there is none."""
+        if entrant.iteration >= len(self.iterations):
+            return None
+        return next((c for c in self.iterations[entrant.iteration].candidates if c.seed == entrant.seed), None)
 
     @property
     def best_iteration(self) -> int | None:
@@ -209,7 +236,23 @@ class Run(BaseModel):
     @property
     def settled(self) -> bool:
         """Whether an accepted candidate makes every further render needless."""
-        return self.budget.early_stop and self.accepted
+        return self.budget.early_stop and self.accepted and self.trusted
+
+    def beyond(self, seconds: float = 0.0, usd: float = 0.0) -> bool:
+        """Whether more is spent than an untested critic may decide about, with so much more of time and money."""
+        if self.canaries is None:
+            return False
+        gpu, price = self.gpu.spent + seconds, self.price.spent + usd
+        return gpu > self.canaries.beyond_gpu_seconds or price > self.canaries.beyond_price_usd
+
+    @property
+    def trusted(self) -> bool:
+        """Whether the critic may end the run early: it passed its test, or needs none yet."""
+        if self.canaries is None:
+            return True
+        if self.self_test is None:
+            return not (self.self_test_failure or self.beyond())
+        return self.self_test.passed(self.canaries.least_auc)
 
     @property
     def seconds(self) -> dict[Step, float]:
@@ -218,6 +261,8 @@ class Run(BaseModel):
             "caption": sum(i.caption.seconds for i in self.iterations),
             "render": sum(seconds(self.iterations)),
             "judge": sum(c.critique.seconds for c in self.candidates),
+            "compare": sum(d.comparison.seconds for d in self.duels),
+            "test": 0.0 if self.self_test is None else self.self_test.seconds,
         }
 
     def accepts(self, candidate: Candidate) -> bool:
@@ -337,8 +382,24 @@ class Run(BaseModel):
             iterations.append(i.model_copy(update={"candidates": kept, "failures": () if failed else i.failures}))
             anew = tuple(f for f in failed if f.clip is None or not keep(f.clip))
             lost.append(i.model_copy(update={"candidates": gone, "failures": anew}))
-        run = self._with(iterations=tuple(iterations), ending=None, export_failure="")
+        run = self._with(iterations=tuple(iterations), ending=None, export_failure="", duels=(), choice=None)
         return run.with_lost(sum(seconds(lost)), sum(prices(lost)))
+
+    def with_test(self, test: SelfTest) -> Self:
+        """This run with its critic tested."""
+        return self._with(self_test=test, self_test_failure="")
+
+    def without_test(self, why: str) -> Self:
+        """This run with a critic that could not be tested."""
+        return self._with(self_test=None, self_test_failure=why)
+
+    def with_duel(self, duel: Duel) -> Self:
+        """This run with two candidates held against one another."""
+        return self._with(duels=(*self.duels, duel))
+
+    def with_choice(self, choice: Choice) -> Self:
+        """This run with its final choice."""
+        return self._with(choice=choice)
 
     def with_forecast(self, forecast: Forecast) -> Self:
         """This run with what it is expected to take."""

@@ -15,13 +15,16 @@ def accepted(run: Run) -> Verdict | None:
     """A candidate reached the threshold, with every floor held."""
     if run.accept_at is None or not run.budget.early_stop:
         return None
+    holds = run.accepted and run.trusted
     words = (
         f"Accepted: a clip reached {_told(run)}, at or above the threshold of {run.accept_at:.2f} (uncalibrated), "
         f"and every floor held.{_given_up(run)}"
-        if run.accepted
+        if holds
         else f"{_against(run).strip() or 'No clip is judged.'} The threshold is uncalibrated."
     )
-    return Verdict(rule="accepted", holds=run.accepted, words=words, value=run.score, limit=run.accept_at)
+    if run.accepted and not holds:
+        words += " The critic may not end the run: it did not pass its self-test."
+    return Verdict(rule="accepted", holds=holds, words=words, value=run.score, limit=run.accept_at)
 
 
 def failed(run: Run) -> Verdict | None:

@@ -5,7 +5,8 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from agent.paired import Gain
-from critic.types import Critique
+from critic.canaries.types import LEAST_AUC
+from critic.types import Comparison, Critique
 from generator.export.types import Exported
 from generator.types import BackendError, Clip, RenderError, Rendering, RenderSpec, RunPath
 from reasoner.types import Caption, CaptionRequest
@@ -26,7 +27,7 @@ StopReason = Literal[
 """Each is the name of a rule in `agent.stopping`."""
 SENTENCES_SHORT, SENTENCES_LONG = 160, 500
 """Words of a caption in sentences: as many as CogVideoX's 226 T5 tokens hold; as many as fit 4096 characters."""
-Step = Literal["caption", "render", "rubric", "judge", "compare"]
+Step = Literal["caption", "render", "rubric", "judge", "compare", "test"]
 Tier = Literal["draft", "target"]
 """draft: cheap, to compare captions by. target: as the user asked."""
 
@@ -143,6 +144,30 @@ class Budget(_Noun):
     raise the best score by less, from the spread of the scores on this prompt. null: never."""
 
 
+class Pairwise(_Noun):
+    """How the final choice is made among candidates whose scores are too near to one another to decide."""
+
+    model_config = ConfigDict(strict=True, allow_inf_nan=False, use_attribute_docstrings=True)
+
+    margin: float = Field(default=0.05, gt=0, le=1)
+    """Candidates that score at most so much below the best one are compared with it and with one another."""
+    most: int = Field(default=4, ge=2, le=16)
+    """Most candidates that are compared, the highest scores first: 4 make 6 pairs, each asked in both orders."""
+
+
+class Canaries(_Noun):
+    """When the critic is tested on doctored versions of the first clip, and what it must reach to stop a run early."""
+
+    model_config = ConfigDict(strict=True, allow_inf_nan=False, use_attribute_docstrings=True)
+
+    beyond_gpu_seconds: float = Field(default=300.0, ge=0)
+    """The test is made before the run spends more of the generator's time than this."""
+    beyond_price_usd: float = Field(default=1.0, ge=0)
+    """Or more money."""
+    least_auc: float = Field(default=LEAST_AUC, ge=0.5, le=1)
+    """Chance that the clip scores over a doctored version of it, ties half. Below it no clip ends the run early."""
+
+
 class Candidate(_Noun):
     """A clip and its critique, always both."""
 
@@ -255,6 +280,34 @@ class Export(Exported):
     iteration: int
     """Counted from 0."""
     seed: int
+
+
+class Entrant(_Noun):
+    """A candidate by its place in the run."""
+
+    iteration: int
+    """Counted from 0."""
+    seed: int
+
+
+class Duel(_Noun):
+    """Two candidates, held against one another by the critic's model."""
+
+    first: Entrant
+    second: Entrant
+    comparison: Comparison
+
+
+class Choice(_Noun):
+    """The final choice among near-equal candidates."""
+
+    chosen: Entrant
+    among: tuple[Entrant, ...]
+    """All that were near enough, the highest score first."""
+    by: Literal["comparison", "signals", "score"]
+    """What decided: most won comparisons; among those equal in these the measured signals; else the score."""
+    words: str
+    """How it came about, in sentences."""
 
 
 class Verdict(_Noun):

@@ -75,6 +75,10 @@ class Caption(BaseModel):
         """The user's own words, as they are. `reseed`: they were tried already, on other seeds."""
         return cls(prompt=prompt, source="raw", diagnosis=diagnosis, reasoner=reasoner, reseed=reseed)
 
+    def once_more(self) -> Self:
+        """This caption, to be rendered otherwise: what writing it took is counted already."""
+        return self.model_copy(update={"seconds": 0.0, "usage": Usage()})
+
     def on_fresh_seeds(self, diagnosis: str) -> Self:
         """This caption, to be tried again unchanged on other seeds."""
         changes = {"source": "rewrite", "edits": (), "reseed": True, "diagnosis": diagnosis}

@@ -1,0 +1,117 @@
+"""The final choice among near-equal candidates: two at a time and in both orders, not by the score alone."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from agent.errors import CriticError, boundary
+from agent.events import ChoiceMade, ClipsCompared, Emit
+from agent.run import Run
+from agent.types import Candidate, Choice, Duel, Entrant, Pairwise
+from critic.types import Comparer, Critic
+
+
+def finalists(run: Run, rules: Pairwise) -> list[Entrant]:
+    """Candidates whose scores are too near to the best one's to decide, the highest first; one alone is none.
+
+    Only such as the best one is: no draft beside a render as asked, none that is not accepted beside one that is.
+    """
+    found = [(Entrant(iteration=n, seed=c.seed), c) for n, i in enumerate(run.iterations) for c in i.candidates]
+    if not found:
+        return []
+    *kind, best = max(run.rank(c) for _, c in found)
+    near = [one for one in found if [*run.rank(one[1])][:2] == kind and best - one[1].score <= rules.margin]
+    near.sort(key=lambda one: one[1].score, reverse=True)
+    distinct = {c.clip.path: entrant for entrant, c in reversed(near)}  # the same words share their clips
+    chosen = [entrant for entrant, _ in near if entrant in distinct.values()][: rules.most]
+    return chosen if len(chosen) > 1 else []
+
+
+@dataclass(frozen=True)
+class Choosing:
+    """Makes the final choice of a run."""
+
+    comparer: Comparer
+    rules: Pairwise
+    measuring: Critic | None = None
+    """Measures what the comparisons leave tied. None: the critiques hold measured signals already."""
+
+    async def choose(self, run: Run, tell: Emit) -> None:
+        """Compare the finalists each with each, and tell what came of it; nothing where there are none.
+
+        A model that fails costs the comparisons and not the run: the score decides then, and the choice says so.
+        """
+        among = finalists(run, self.rules)
+        if not among:
+            return
+        outcomes = await asyncio.gather(*(self._compared(run, one, other) for one, other in combinations(among, 2)))
+        duels = [found for found in outcomes if isinstance(found, Duel)]
+        failures = [found for found in outcomes if isinstance(found, CriticError)]
+        if failures:
+            near = f"{len(among)} candidates are within {self.rules.margin:g} of the best score"
+            words = f"{near}, and the score decided: {failures[0]}"
+            tell(ChoiceMade(choice=Choice(chosen=among[0], among=tuple(among), by="score", words=words)))
+            return
+        for duel in duels:
+            tell(ClipsCompared(duel=duel))
+        tell(ChoiceMade(choice=await self._decided(run, among, duels)))
+
+    async def _compared(self, run: Run, one: Entrant, other: Entrant) -> Duel | CriticError:
+        first, second = _there(run, one), _there(run, other)
+        try:
+            with boundary(CriticError, f"comparing the clips of seeds {one.seed} and {other.seed}"):
+                found = await self.comparer.compare(
+                    first.clip.path, second.clip.path, run.request.prompt, first.clip.spec.first_frame
+                )
+        except CriticError as error:
+            return error
+        return Duel(first=one, second=other, comparison=found)
+
+    async def _decided(self, run: Run, among: Sequence[Entrant], duels: Sequence[Duel]) -> Choice:
+        """A won comparison counts 1, a tie a half; the signals break what stays tied, and then the score does."""
+        points = dict.fromkeys(among, 0.0)
+        for duel in duels:
+            won = {"first": 1.0, "tie": 0.5, "second": 0.0}[duel.comparison.outcome]
+            points[duel.first] += won
+            points[duel.second] += 1 - won
+        top = [entrant for entrant in among if points[entrant] == max(points.values())]
+        ties = sum(duel.comparison.outcome == "tie" for duel in duels)
+        words = (
+            f"{len(among)} candidates are within {self.rules.margin:g} of the best score; of {len(duels)} "
+            f"comparison{'s' * (len(duels) != 1)} in both orders {ties} {'is a tie' if ties == 1 else 'are ties'}."
+        )
+        if len(top) == 1:
+            return _choice(top[0], among, "comparison", f"{words} The chosen one won most.")
+        measured = {entrant: await self._measured(run, entrant) for entrant in top}
+        best = max(measured.values())
+        left = [entrant for entrant in top if measured[entrant] == best]
+        if len(left) == 1:
+            said = f"Of {len(top)} with as many wins the chosen one measures best ({best:.2f} by the signals)."
+            return _choice(left[0], among, "signals", f"{words} {said}")
+        return _choice(left[0], among, "score", f"{words} Of {len(left)} that are equal in this the score decided.")
+
+    async def _measured(self, run: Run, entrant: Entrant) -> float:
+        """The overall score of the measured signals alone; that of all where they cannot be had."""
+        candidate = _there(run, entrant)
+        critique = candidate.critique
+        if critique.measured is None and self.measuring is not None:
+            try:
+                with boundary(CriticError, "measuring"):
+                    critique = await self.measuring.judge(
+                        candidate.clip.path, run.request.prompt, candidate.clip.spec.first_frame
+                    )
+            except CriticError:
+                return 0.0
+        return critique.measured or 0.0
+
+
+def _choice(chosen: Entrant, among: Sequence[Entrant], by: str, words: str) -> Choice:
+    return Choice.model_validate({"chosen": chosen, "among": tuple(among), "by": by, "words": words})
+
+
+def _there(run: Run, entrant: Entrant) -> Candidate:
+    found = run.candidate(entrant)
+    if found is None:
+        raise ValueError(f"the run has no candidate of {entrant}")
+    return found
