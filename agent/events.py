@@ -257,16 +257,17 @@ def _beside(run: Run, event: Event) -> Run:
     """What happens beside the iterations: the critic's test, the final choice, the export."""
     match event:
         case CriticTested(test=test):
-            return run.with_test(test)
+            run = run.with_test(test)
         case CriticTestFailed(message=why):
-            return run.without_test(why)
+            run = run.without_test(why)
         case ClipsCompared(duel=duel):
-            return run.with_duel(duel)
+            run = run.with_duel(duel)
         case ChoiceMade(choice=choice):
-            return run.with_choice(choice)
+            run = run.with_choice(choice)
         case VideoExported(export=export):
-            return run.with_export(export)
+            run = run.with_export(export)
         case ExportFailed(message=why):
-            return run.without_export(why)
+            run = run.without_export(why)
         case _:
-            return run
+            pass
+    return run
