@@ -17,7 +17,7 @@ from agent.config import NEGATIVE_PROMPT
 from critic.config import VLMConfig
 from critic.types import Criterion, Rubric, WrittenRubric
 from critic.vlm import VLM, Checklist, Pairwise, Viewer
-from critic.vlm.show import sequence, takes_two
+from critic.vlm.show import sequence, takes_two, timing
 from generator.types import RenderSpec
 from reasoner.caption import MotionCaption, StructuredCaption
 from reasoner.chat.client import Chat
@@ -225,6 +225,20 @@ async def test_a_pair_is_compared_in_both_orders_as_two_videos(server: Server, c
     wide_first = Image.open(BytesIO(base64.b64decode(first.partition("base64,")[2].split(",")[0]))).width == 320
     assert found.orders[0] == pytest.approx(p_a[wide_first], abs=1e-4)
     assert found.orders[1] == pytest.approx(1 - p_a[not wide_first], abs=1e-4)
+
+
+async def test_both_videos_of_a_pair_get_their_times(chat: Chat) -> None:
+    """One setting of a request goes to all its videos: huge times make the prompt longer by as much for each."""
+    url = sequence([Image.new("RGB", (64, 64), (n * 30, 0, 0)) for n in range(8)])
+    far = timing(24, [24_000 * n for n in range(8)], 24_000 * 8)
+
+    async def tokens(count: int, io: dict[str, object] | None) -> int:
+        message = Message(role="user", content=(*[Video(url=url, io=io)] * count, Text(text="Which is best?")))
+        return (await chat.ask([message], sampling=Sampling.greedy(1))).usage.prompt_tokens
+
+    one, two = [await tokens(count, far) - await tokens(count, None) for count in (1, 2)]
+    assert one > 0
+    assert two == 2 * one
 
 
 async def test_pairs_of_other_lengths_and_with_a_first_frame(chat: Chat, clip: Path, first_frame: Path) -> None:
