@@ -19,6 +19,8 @@ from reasoner.chat.types import Image, Message, Refused, Text, TooLong, Video
 
 log = logging.getLogger("critic.vlm")
 
+VERSION: Final = 1
+"""Of what is asked; a comparison made with another is not comparable."""
 LABELS: Final = ("A", "B")
 _MEDIA_REFUSED: Final = {400, 413, 415, 422}
 """With which servers refuse what is shown, and not that they are asked."""
@@ -46,9 +48,9 @@ class Pairwise:
 
     @property
     def id(self) -> str:
-        """Model, and what is shown of a clip."""
+        """Model, question and what is shown of a clip."""
         c = self._config
-        return f"pairwise/1 {self._chat.model} fps={c.fps:g} frames<={c.max_frames} side={c.long_side}"
+        return f"pairwise/{VERSION} {self._chat.model} fps={c.fps:g} frames<={c.max_frames} side={c.long_side}"
 
     async def compare(self, first: Path, second: Path, prompt: str, first_frame: Path | None) -> Comparison:
         """Compare two clips, in both orders side by side.
