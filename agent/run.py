@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, stdev
 from typing import NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -313,11 +313,14 @@ class Run(BaseModel):
         for candidate in iteration.candidates:
             for score in candidate.critique.scores:
                 by_name.setdefault(score.criterion, []).append(score.value)
+        scores = [c.score for c in iteration.candidates]
         return Revision(
             caption=iteration.caption,
             tier=iteration.tier,
-            score=fmean(c.score for c in iteration.candidates),
+            score=fmean(scores),
             criteria={name: fmean(values) for name, values in by_name.items()},
+            spread=stdev(scores) if len(scores) > 1 else None,
+            criteria_spread={name: stdev(values) for name, values in by_name.items() if len(values) > 1},
             floors={s.criterion: s.floor for s in best.critique.scores},
             feedback=best.critique.feedback,
             parent=iteration.parent,

@@ -4,10 +4,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, Protocol, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from reasoner.caption import MotionCaption, StructuredCaption
 from reasoner.chat.types import Usage
+
+Verdict = Literal["prompt_problem", "model_limit", "reseed"]
+"""What a rewrite found. prompt_problem: the words were to blame and were edited. model_limit: the caption says it and
+the model does not do it. reseed: seeds decide more than words, or no new words were found. After the last two the same
+caption is tried on fresh seeds."""
 
 
 class CaptionRequest(BaseModel):
@@ -61,8 +66,11 @@ class Caption(BaseModel):
     """What the reasoner could not make of the prompt, in sentences for people."""
     diagnosis: str = ""
     """A rewrite's sentence on what was wrong: the prompt, or a limit of the model."""
+    verdict: Verdict | None = None
+    """What a rewrite found. None: a first caption, or one written before verdicts were."""
     reseed: bool = False
-    """True: no edit is left that could help, so try this caption on fresh seeds."""
+    """True: no edit is left that could help, so try this caption on fresh seeds. Follows from `verdict` where there is
+    one."""
     reasoner: str
     """`Reasoner.id`."""
     seconds: float = Field(default=0.0, ge=0)
@@ -70,18 +78,25 @@ class Caption(BaseModel):
     usage: Usage = Usage()
     """What asking a model took."""
 
+    @model_validator(mode="after")
+    def _verdict_and_reseed_agree(self) -> Self:
+        if self.verdict is not None and self.reseed != (self.verdict != "prompt_problem"):
+            raise ValueError(f"verdict {self.verdict!r} contradicts reseed {self.reseed}")
+        return self
+
     @classmethod
     def raw(cls, prompt: str, diagnosis: str = "", reasoner: str = "none", *, reseed: bool = False) -> Self:
         """The user's own words, as they are. `reseed`: they were tried already, on other seeds."""
-        return cls(prompt=prompt, source="raw", diagnosis=diagnosis, reasoner=reasoner, reseed=reseed)
+        verdict: Verdict | None = "reseed" if reseed else None
+        return cls(prompt=prompt, source="raw", diagnosis=diagnosis, reasoner=reasoner, verdict=verdict, reseed=reseed)
 
     def once_more(self) -> Self:
         """This caption, to be rendered otherwise: what writing it took is counted already."""
         return self.model_copy(update={"seconds": 0.0, "usage": Usage()})
 
-    def on_fresh_seeds(self, diagnosis: str) -> Self:
+    def on_fresh_seeds(self, diagnosis: str, verdict: Literal["model_limit", "reseed"] = "reseed") -> Self:
         """This caption, to be tried again unchanged on other seeds."""
-        changes = {"source": "rewrite", "edits": (), "reseed": True, "diagnosis": diagnosis}
+        changes = {"source": "rewrite", "edits": (), "verdict": verdict, "reseed": True, "diagnosis": diagnosis}
         return self.model_copy(update={**changes, "seconds": 0.0, "usage": Usage()})
 
 
@@ -97,6 +112,10 @@ class Revision(BaseModel):
     """Mean overall score of its candidates."""
     criteria: Mapping[str, float]
     """Mean score by criterion, in [0, 1]."""
+    spread: float | None = Field(default=None, ge=0)
+    """Standard deviation of the overall score over the seeds; None for a single one."""
+    criteria_spread: Mapping[str, float] = {}
+    """The same by criterion; empty for a single seed."""
     floors: Mapping[str, float] = {}
     """The critic's floor by criterion."""
     feedback: str

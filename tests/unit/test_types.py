@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from agent.events import (
     AttemptFailed,
@@ -54,6 +54,33 @@ def test_gain_is_paired_by_seed(tmp_path: Path) -> None:
     assert gain is not None
     assert gain.by_seed == {10: pytest.approx(0.2)}
     assert run.champion == 1
+
+
+def test_a_rewriter_is_told_how_far_scores_spread_over_the_seeds(tmp_path: Path) -> None:
+    run = make_run(tmp_path).with_caption(caption(), (10, 11))
+    run = run.with_candidate(candidate(run, 10, 0.2))
+    (alone,) = run.history()
+    assert (alone.spread, alone.criteria_spread) == (None, {})
+    (both,) = run.with_candidate(candidate(run, 11, 0.8)).history()
+    assert both.spread == pytest.approx(0.6 / 2**0.5)
+    assert set(both.criteria_spread) == set(both.criteria)
+    assert max(both.criteria_spread.values()) == pytest.approx(0.6 / 2**0.5)
+
+
+def test_a_verdict_says_whether_fresh_seeds_are_drawn() -> None:
+    again = caption().on_fresh_seeds("the model cannot", "model_limit")
+    assert (again.verdict, again.reseed) == ("model_limit", True)
+    assert (again.on_fresh_seeds("dice").verdict, Caption.raw("a", reseed=True).verdict) == ("reseed", "reseed")
+    with pytest.raises(ValidationError, match="contradicts reseed"):
+        Caption(prompt="c", source="rewrite", reasoner="r/1", verdict="prompt_problem", reseed=True)
+
+
+@pytest.mark.parametrize("reseed", [True, False])
+def test_a_caption_from_before_verdicts_still_loads(reseed: bool) -> None:
+    written = caption().model_dump(mode="json") | {"reseed": reseed}
+    del written["verdict"]
+    loaded = Caption.model_validate(written)
+    assert (loaded.verdict, loaded.reseed) == (None, reseed)
 
 
 def test_seconds_add_up_by_step_and_count_failed_judging(tmp_path: Path) -> None:
