@@ -20,7 +20,7 @@ class Rules:
     @property
     def id(self) -> str:
         """Method and version."""
-        return "rules/1"
+        return "rules/2"
 
     async def upsample(self, request: CaptionRequest) -> Caption:
         """Write the first caption, or take the prompt for it when it already is one."""

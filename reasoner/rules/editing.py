@@ -25,7 +25,10 @@ THAWED = (
 that frame."""
 
 
-_STORY = "temporal_caption"
+STORY = "temporal_caption"
+
+Tried = set[tuple[str, str]]
+"""Steps, by criterion and reason."""
 
 
 def frozen(field: str) -> bool:
@@ -91,8 +94,8 @@ def edit_caption(
     before = caption.temporal_caption
     after = _retold(before, edits, said(case.request.prompt)) if step.replaces else before
     if after != before:
-        caption = caption.replace(_STORY, after)
-        edits.append(Edit(field=_STORY, before=before, after=after, criterion=criterion, reason=step.reason))
+        caption = caption.replace(STORY, after)
+        edits.append(Edit(field=STORY, before=before, after=after, criterion=criterion, reason=step.reason))
     return caption, tuple(edits)
 
 
@@ -125,6 +128,17 @@ def edit_words(prompt: str, step: Step, criterion: str, case: Case) -> tuple[str
     return after, (Edit(field="prompt", before=prompt, after=after, criterion=criterion, reason=step.reason),)
 
 
+def carried_out(
+    structured: StructuredCaption | None, prompt: str, step: Step, criterion: str, case: Case
+) -> tuple[StructuredCaption | None, str, tuple[Edit, ...]]:
+    """Carry a step out on a caption, or on plain words where it is None. Returns both anew, and the edits."""
+    if structured is None:
+        prompt, edits = edit_words(prompt, step, criterion, case)
+        return None, prompt, edits
+    structured, edits = edit_caption(structured, step, criterion, case)
+    return structured, structured.text() if edits else prompt, edits
+
+
 def _swapped(text: str, sentence: str, criterion: str, case: Case) -> str:
     for step in LADDERS.get(criterion, ()):
         earlier = f" {step.says(case, None)}"
@@ -133,6 +147,6 @@ def _swapped(text: str, sentence: str, criterion: str, case: Case) -> str:
     return _added(text, sentence)
 
 
-def tried(edits: Sequence[Edit]) -> set[tuple[str, str]]:
+def tried(edits: Sequence[Edit]) -> Tried:
     """The steps that a caption's edits belong to, by criterion and reason."""
     return {(edit.criterion, edit.reason) for edit in edits}

@@ -73,7 +73,7 @@ async def test_upsample_writes_a_caption_for_this_render(reasoner: Reasoner, ask
     assert caption.reasoner == reasoner.id
     assert caption.edits == ()
     assert all(note.strip() for note in caption.notes)
-    assert not caption.reseed
+    assert (caption.verdict, caption.reseed) == (None, False)
     assert isinstance(caption.structured, StructuredCaption)
     assert StructuredCaption.parse(caption.prompt) == caption.structured
     assert caption.structured.model_dump(include={"resolution", "aspect_ratio", "duration", "fps"}) == {
@@ -91,6 +91,8 @@ async def test_rewrite_starts_from_the_champion(reasoner: Reasoner, asked: Capti
     assert caption.reasoner == reasoner.id
     assert caption.diagnosis
     assert caption.reseed or caption.edits
+    assert caption.verdict is not None
+    assert caption.reseed == (caption.verdict != "prompt_problem")
     assert (caption.prompt == first.prompt) == caption.reseed
     assert isinstance(caption.structured, StructuredCaption)
     assert StructuredCaption.parse(caption.prompt) == caption.structured
