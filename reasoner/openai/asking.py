@@ -13,6 +13,10 @@ T = TypeVar("T")
 
 THINKING = Sampling(temperature=0.6, top_p=0.95, top_k=20, presence_penalty=0.0)
 """As NVIDIA documents it for replies that are thought out first."""
+WARMER = 0.2
+"""What each further turn of a question adds to the temperature: 0.7, 0.9, 1.1."""
+HOTTEST = 2.0
+"""The highest temperature that the OpenAI API and vLLM take."""
 _SHOWN = 2000
 """Characters of an unusable reply that its repair is shown."""
 _UNFINISHED = {
@@ -34,6 +38,18 @@ class Answer(Generic[T]):
 
 
 @dataclass(frozen=True)
+class Turn:
+    """Which time a question is asked that got an answer it should not have got."""
+
+    number: int = 0
+    told: str = ""
+    """What is added behind the question, from the second time on."""
+
+
+FIRST = Turn()
+
+
+@dataclass(frozen=True)
 class Asking:
     """How this reasoner asks."""
 
@@ -41,25 +57,40 @@ class Asking:
     sampling: Sampling | None
     thinking: bool
 
-    def drawn(self, step: int, *, thinking: bool = False) -> Sampling:
-        """The sampling of a run's `step`-th question: the seed counts up, so that no draw repeats another."""
+    def drawn(self, step: int, *, thinking: bool = False, turn: int = 0) -> Sampling:
+        """The sampling of a run's `step`-th question: the seed counts up, so that no draw repeats another.
+
+        `turn` of the same question: it gets warmer. A temperature that is left to the server stays with it.
+        """
         sampling = self.sampling or (THINKING if thinking else Sampling())
-        seed = None if sampling.seed is None else sampling.seed + step
-        return sampling.model_copy(update={"seed": seed})
+        seed = None if sampling.seed is None else sampling.seed + step + turn
+        heat = sampling.temperature
+        if heat is not None and turn:
+            heat = round(min(heat + turn * WARMER, max(heat, HOTTEST)), 3)
+        return sampling.model_copy(update={"seed": seed, "temperature": heat})
 
     async def ask(
-        self, question: Message, schema: Mapping[str, Any], read: Callable[[dict[str, Any]], T], step: int = 0
+        self,
+        question: Message,
+        schema: Mapping[str, Any],
+        read: Callable[[dict[str, Any]], T],
+        step: int = 0,
+        turn: Turn = FIRST,
     ) -> Answer[T]:
         """Ask, and once more where the reply cannot be used: it is shown what was wrong with it.
 
         Raises:
             ChatError: the server gave no reply.
         """
+        if turn.told:
+            question = _followed(question, turn.told)
         asked = [Message(role="system", content="You are a helpful assistant."), question]
         if self.thinking:
             asked[-1] = _followed(question, text("thinking"))
         reply = await self.chat.ask(
-            asked, sampling=self.drawn(step, thinking=self.thinking), schema=None if self.thinking else schema
+            asked,
+            sampling=self.drawn(step, thinking=self.thinking, turn=turn.number),
+            schema=None if self.thinking else schema,
         )
         try:
             return Answer(_read(reply, read), "valid", "", reply.usage)
@@ -67,7 +98,7 @@ class Asking:
             first = str(error)
         repair = [*asked[:-1], question, *_complaint(reply, first)]
         try:
-            second = await self.chat.ask(repair, sampling=self.drawn(step + 1), schema=schema)
+            second = await self.chat.ask(repair, sampling=self.drawn(step + 1, turn=turn.number), schema=schema)
         except TooLong as error:  # the first question did fit, so this is still a reply that could not be used
             return Answer(None, "unusable", f"the reply {first}; its repair was too long ({error})", reply.usage)
         usage = reply.usage + second.usage

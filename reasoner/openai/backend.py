@@ -35,7 +35,7 @@ class OpenAI:
         drawn = hashlib.sha256(sampling.model_dump_json().encode()).hexdigest()[:8]
         thinking = " thinking" if self.config.enable_thinking else ""
         asked = f"caption={self.config.caption}{thinking} sampling={drawn}"
-        return f"openai/1 {self._chat.model} instructions/{VERSION} {asked}"
+        return f"openai/2 {self._chat.model} instructions/{VERSION} {asked}"
 
     async def upsample(self, request: CaptionRequest) -> Caption:
         """Have the first caption written, or take the prompt for it when it already is one.

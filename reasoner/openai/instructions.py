@@ -12,7 +12,7 @@ from PIL import UnidentifiedImageError
 from reasoner.chat.types import Image, Message, Text
 from reasoner.types import CaptionError
 
-VERSION = 1
+VERSION = 2
 """Of the texts beside this module; part of the reasoner's id, so that no caption of other texts is taken for one of
 these."""
 _AS_THEY_ARE = {"JPEG": "image/jpeg", "PNG": "image/png"}

@@ -1,9 +1,10 @@
 """The JSON schemas that replies are bound to: everything bounded and required, so that any model's reply ends."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 from reasoner.caption import StructuredCaption, clock
+from reasoner.types import Verdict
 
 STAMPS = ("resolution", "aspect_ratio", "duration", "fps")
 """Fields that state what is rendered: copied in afterwards, never asked for."""
@@ -101,7 +102,7 @@ def edits_schema(fields: Sequence[str], criteria: Sequence[str]) -> Schema:
     return _object(
         {
             "diagnosis": _string(600),
-            "verdict": {"type": "string", "enum": ["prompt_problem", "model_limit"]},
+            "verdict": {"type": "string", "enum": list(get_args(Verdict))},
             "edits": {"type": "array", "items": edit, "maxItems": 4},
         }
     )

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from reasoner.caption import MotionCaption, StructuredCaption, clock
 from reasoner.given import duration
 from reasoner.openai import negative
-from reasoner.openai.asking import Answer, Asking
+from reasoner.openai.asking import FIRST, Answer, Asking, Turn
 from reasoner.openai.fitting import motion_caption, structured_caption
 from reasoner.openai.instructions import question, text
 from reasoner.openai.schema import caption_schema, motion_schema
@@ -26,7 +26,12 @@ class Written:
 
 
 async def write(
-    asking: Asking, form: Literal["full", "image2video"], request: CaptionRequest, critique: str = "", step: int = 0
+    asking: Asking,
+    form: Literal["full", "image2video"],
+    request: CaptionRequest,
+    critique: str = "",
+    step: int = 0,
+    turn: Turn = FIRST,
 ) -> Answer[Written]:
     """Ask for a whole caption.
 
@@ -48,7 +53,7 @@ async def write(
             keys=_keys(schema),
         )
         return await asking.ask(
-            question(words, request.first_frame), schema, lambda data: _motion(data, request), step=step
+            question(words, request.first_frame), schema, lambda data: _motion(data, request), step, turn
         )
     schema = caption_schema(seconds)
     words = text(
@@ -64,7 +69,11 @@ async def write(
         keys=_keys(schema),
     )
     return await asking.ask(
-        question(words, request.first_frame), schema, lambda data: Written(structured_caption(data, request)), step=step
+        question(words, request.first_frame),
+        schema,
+        lambda data: Written(structured_caption(data, request)),
+        step,
+        turn,
     )
 
 

@@ -54,6 +54,7 @@ async def test_edits_are_made_and_told() -> None:
     (made,) = caption.edits
     assert (made.field, made.before, made.after) == (CAMERA, best.structured.cinematography.camera_motion, STRONGER)
     assert (caption.source, caption.reseed, caption.usage.calls) == ("rewrite", False, 2)
+    assert caption.verdict == "prompt_problem"
     question, check = server.chats
     assert question["seed"] == 3408
     assert "0:01 the camera stands still" in said(question)
@@ -104,8 +105,9 @@ async def test_what_may_not_be_edited_is_refused_and_said(field: str, value: str
             caption = await writer.rewrite(ASKED, [tried(best)], 0)
     assert caption.reseed
     assert caption.edits == ()
+    assert caption.verdict == "reseed"
     assert why in caption.diagnosis
-    assert len(server.chats) == 1
+    assert len(server.chats) == (3 if why == "changes nothing" else 1)  # the same words may be better put
 
 
 async def test_one_refused_edit_does_not_take_the_others_with_it() -> None:
@@ -183,7 +185,7 @@ async def test_a_limit_of_the_model_is_left_to_fresh_seeds() -> None:
         server.script(completion(diagnosis(edit(CAMERA, STRONGER), verdict="model_limit")))
         async with reasoner(server) as writer:
             caption = await writer.rewrite(ASKED, [tried(best)], 0)
-    assert caption.reseed
+    assert (caption.reseed, caption.verdict) == (True, "model_limit")
     assert caption.prompt == best.prompt
     assert "Model limit" in caption.diagnosis
     assert caption.usage.calls == 1
@@ -211,6 +213,7 @@ async def test_plain_words_are_written_anew_with_the_critique_in_view(sure: floa
     assert "0:01 the camera stands still" in said(server.chats[0])
     if sure > 0.5:
         (made,) = caption.edits
+        assert caption.verdict == "prompt_problem"
         assert (made.field, made.before, made.after, made.criterion) == ("prompt", PROMPT, caption.prompt, "sharpness")
         assert isinstance(caption.structured, StructuredCaption)
     else:
