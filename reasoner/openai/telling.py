@@ -70,7 +70,7 @@ def lendable(history: Sequence[Revision], champion: int, draft: Draft, fields: S
     found: Lent = {}
     for index in sorted(able, key=lambda index: -max(able[index].values(), default=0.0)):
         structured = history[index].caption.structured
-        if not able[index] or structured is None or type(structured) is not type(draft.structured):
+        if not able[index] or structured is None:
             continue
         theirs = Draft(structured, "").texts()
         lent = {

@@ -7,6 +7,8 @@ import pytest
 from PIL import Image
 
 from reasoner.caption import StructuredCaption
+from reasoner.chat.types import Refused
+from reasoner.openai.proposals import Past
 from reasoner.types import Caption, CaptionRequest, Edit, Revision
 from tests.replies import answering, diagnosis, edit, filled, reasoner, said, schema_of
 from tests.wire import Wire, completion, error
@@ -126,6 +128,29 @@ async def test_a_server_that_takes_no_warmer_question_has_given_its_answer() -> 
     assert caption.usage.calls == 1
 
 
+async def test_a_server_that_takes_no_question_is_an_error() -> None:
+    async with Wire() as server:
+        history = await lost(server)
+        server.script(error(400, "temperature is at most 0.5"))
+        async with reasoner(server) as writer:
+            with pytest.raises(Refused):
+                await writer.rewrite(ASKED, history, 0)
+
+
+async def test_a_repair_is_as_warm_as_its_question() -> None:
+    async with Wire() as server:
+        history = await lost(server)
+        server.script(
+            completion(diagnosis(edit(CAMERA, STRONGER))), completion("hm"), completion(diagnosis(edit(CAMERA, FRESH)))
+        )
+        server.reply = answering()
+        async with reasoner(server) as writer:
+            caption = await writer.rewrite(ASKED, history, 0)
+    assert heats(server) == [0.7, 0.9, 0.9]
+    assert [made.after for made in caption.edits] == [FRESH]
+    assert caption.usage.calls == 4
+
+
 async def test_a_verdict_ends_the_asking() -> None:
     async with Wire() as server:
         history = await lost(server)
@@ -233,10 +258,12 @@ async def test_without_others_nothing_is_said_of_them() -> None:
     assert "Merged" not in caption.diagnosis
 
 
-async def test_what_lost_twice_is_neither_shown_nor_taken() -> None:
+@pytest.mark.parametrize("beside", [{}, {"noise": (LIGHT, "A red kite in dim light.")}])
+async def test_what_lost_twice_is_neither_shown_nor_taken(beside: dict[str, tuple[str, str]]) -> None:
     async with Wire() as server:
         history = await mixed(server)
-        history.append(tried(edited(history[0].caption, camera=(CAMERA, STRONGER)), camera=0.8, noise=0.2, gain=-0.1))
+        again = edited(history[0].caption, camera=(CAMERA, STRONGER), **beside)
+        history.append(tried(again, camera=0.8, noise=0.2, gain=-0.1))
         server.reply = answering(edit(CAMERA, STRONGER))
         async with reasoner(server) as writer:
             caption = await writer.rewrite(ASKED, history, 0)
@@ -258,3 +285,16 @@ async def test_no_merge_touches_the_first_frame(tmp_path: Path) -> None:
     assert STRONGER in shown
     assert "noon" not in shown
     assert caption.edits == ()
+
+
+async def test_what_the_past_says_of_each_edit() -> None:
+    async with Wire() as server:
+        best = await first(server)
+    was, became = "A red kite rises over a beach.", STRONGER
+    mixed = edited(best, camera=(CAMERA, became), noise=(LIGHT, "A red kite at noon."))
+    lost = Past.of([tried(best), tried(mixed, camera=0.8, noise=0.3, gain=-0.1)])
+    assert (lost.takes(CAMERA, became), lost.takes(CAMERA, was)) == (True, True)
+    assert (lost.takes(LIGHT, "a red kite  at NOON."), lost.takes(LIGHT, was)) == (False, True)
+    gained = Past.of([tried(best), tried(mixed, camera=0.8, noise=0.3, gain=0.1)])
+    assert (gained.takes(CAMERA, became), gained.takes(CAMERA, was)) == (True, False)
+    assert (gained.takes(LIGHT, "A red kite at noon."), gained.takes(LIGHT, was)) == (False, True)
