@@ -15,6 +15,7 @@ from agent.building import Parts, build, endpoints, known_price, rubric_file
 from agent.choosing import Choosing
 from agent.config import RunConfig
 from agent.controller import Controller, Lost
+from agent.course import affordable
 from agent.errors import ConfigError, NoCandidateError, RunFolderError, ServingError
 from agent.events import Emit, Event
 from agent.files import file_hash
@@ -24,7 +25,7 @@ from agent.memory import Memory, RememberedComparer, RememberedCritic, Remembere
 from agent.racing import Racing
 from agent.reading import check, expand, load_config
 from agent.request import exact, placed, resolved
-from agent.resuming import again, changed, finished
+from agent.resuming import again, changed, finished, reopened, under
 from agent.run import Run
 from agent.stopping import sentence
 from critic.config import HybridConfig, VLMConfig
@@ -101,7 +102,7 @@ async def refine_and_generate_async(
         canaries=settings.search.canaries,
         versions=versions(),
     )
-    if run.raw_first and run.affordable <= settings.budget.samples_per_iteration:
+    if run.raw_first and affordable(run) <= settings.budget.samples_per_iteration:
         raise ConfigError(
             "search.include_raw_prompt: it would take all the renders that budget.max_price_usd pays for, and its "
             f"expansion none; raise it (a render costs ${run.expected_usd:.2f}), or lower budget.samples_per_iteration"
@@ -144,11 +145,7 @@ async def resume_async(folder: str | Path, on_event: Emit | None = None, *, retr
             f"overwritten; put it back, or begin a new run: retake run {shlex.quote(str(folder / journal.CONFIG))}"
         )
     memory = Memory(folder, _ignore)
-    kept = stored.reopened(keep=memory.intact, retry_failed=retry_failed)
-    if (wish := settings.search.draft) is not None:
-        kept = kept.promoting(wish.promote, wish.seeds)
-    kept = kept.model_copy(update={"canaries": settings.search.canaries})
-    run = kept.within(settings.budget, settings.critic.accept_at)
+    run = under(reopened(stored, keep=memory.intact, retry_failed=retry_failed), settings)
     export.check(settings.output.form, stored.request.spec.fps)
     if finished(stored, run):
         return await _handed_over(_chosen(stored), settings, on_event)

@@ -14,7 +14,8 @@ def due(run: Run) -> bool:
     if run.canaries is None or run.self_test is not None or run.self_test_failure or not run.candidates:
         return False
     count = run.budget.samples_per_iteration
-    return run.beyond(count * (run.gpu.each or 0.0), count * (run.price.each or 0.0))
+    gpu, price = run.gpu, run.price
+    return run.canaries.exceeded(gpu.spent + count * (gpu.each or 0.0), price.spent + count * (price.each or 0.0))
 
 
 async def tested(run: Run, critic: Critic) -> CriticTested | CriticTestFailed:

@@ -1,9 +1,9 @@
 """The loop, and only the loop.
 
-What it leaves to others: when to stop (`agent.stopping`); how a run grows by what happened, which seeds come next and
-which caption is the best so far on the same seeds (`agent.run.Run`); that nothing is done twice (`agent.memory`,
-wrapped around the three parts); how much runs at once (the parts' own `concurrency`); which renders are given up
-(`agent.racing`); what is written and shown (the listener `emit`).
+What it leaves to others: when to stop (`agent.stopping`); how a run grows by what happened, and which caption is the
+best so far on the same seeds (`agent.run.Run`); which caption and seeds come next (`agent.course`); that nothing is
+done twice (`agent.memory`, wrapped around the three parts); how much runs at once (the parts' own `concurrency`); which
+renders are given up (`agent.racing`); what is written and shown (the listener `emit`).
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from agent.canaries import due, tested
 from agent.choosing import Choosing
+from agent.course import expands_next, history, place_of
 from agent.errors import CriticError, GeneratorError, GivenUpError, ReasonerError, StorageError, boundary
 from agent.events import (
     AttemptFailed,
@@ -109,7 +110,7 @@ class Controller:
                 continue
             index, promoted = len(self.run.iterations), promotion(self.run)
             caption = await self.next_caption(promoted)
-            tier, promoted, seeds = self.run.place_of(caption, promoted)
+            tier, promoted, seeds = place_of(self.run, caption, promoted)
             self.tell(CaptionReady(iteration=index, caption=caption, seeds=seeds, tier=tier, promoted=promoted))
             await self.render_and_judge(index)
         return reason
@@ -127,17 +128,17 @@ class Controller:
         self.tell(CaptionStarted(iteration=len(self.run.iterations)))
         run, request = self.run, self.run.request.caption_request()
         try:
-            if run.expands_next:
+            if expands_next(run):
                 with boundary(ReasonerError, "expanding the prompt"):
                     return await self.reasoner.upsample(request)
             if run.iterations:
                 with boundary(ReasonerError, "rewriting the caption"):
-                    return await self.reasoner.rewrite(request, run.history(), run.champion)
+                    return await self.reasoner.rewrite(request, *history(run))
         except ReasonerError as error:
-            if run.expands_next:
+            if expands_next(run):
                 why = f"{error}; the prompt is used as it was written."
                 return Caption.raw(request.prompt, why, reseed=run.raw_first)
-            return run.iterations[run.champion].caption.on_fresh_seeds(f"{error}; the best caption is tried again.")
+            return run.iterations[run.leader].caption.on_fresh_seeds(f"{error}; the best caption is tried again.")
         return Caption.raw(request.prompt)
 
     async def render_and_judge(self, index: int) -> None:

@@ -4,6 +4,7 @@ import math
 from functools import cache
 from statistics import NormalDist, stdev
 
+from agent.course import affordable
 from agent.run import Run
 
 PRIOR_SPREAD = 0.1
@@ -66,7 +67,7 @@ def expected_gain(run: Run) -> float:
     """
     scores = compared(run)
     known = len(scores)
-    more = max(1, int(min(run.budget.samples_per_iteration, run.affordable)))
+    more = max(1, int(min(run.budget.samples_per_iteration, affordable(run))))
     gain = spread(run) * (expected_best(known + more) - expected_best(known))
     left = 1.0 - max(scores, default=0.0)
     return max(0.0, min(gain, left)) / more

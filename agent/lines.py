@@ -1,5 +1,6 @@
 """One fact of a run in one line, as a terminal shows it."""
 
+from agent.course import affordable
 from agent.events import AttemptFailed, SeedGivenUp, ServerReady, ServerWaiting
 from agent.forecast import Bounds, Forecast
 from agent.ledger import fallback, ledger
@@ -16,7 +17,7 @@ def forecast(run: Run, elapsed: float, earlier_renders: int = 0) -> float | None
     if done <= 0 or run.settled:
         return None
     total = run.budget.max_iterations * run.budget.samples_per_iteration
-    left = max(0.0, min(total - run.renders, run.affordable)) * elapsed / done
+    left = max(0.0, min(total - run.renders, affordable(run))) * elapsed / done
     return left if run.budget.max_seconds is None else min(left, max(0.0, run.budget.max_seconds - elapsed))
 
 

@@ -1,12 +1,18 @@
 """What going on with a run from its folder means: what may not have changed, what is made again, what is done."""
 
+from collections.abc import Callable
+
 from agent.config import RunConfig
 from agent.controller import Lost
+from agent.course import affordable
 from agent.drafts import draft_spec
 from agent.request import plain
 from agent.run import Run
+from agent.spending import prices, seconds
 from agent.stopping import stop_reason
+from agent.types import Budget
 from generator.capabilities import capabilities
+from generator.types import Clip
 
 
 def changed(stored: Run, settings: RunConfig) -> str:
@@ -43,6 +49,57 @@ def _drafts(stored: Run, settings: RunConfig) -> bool:
     if draft is None or wish is None:
         return (draft is None) != (wish is None)
     return stored.request.tier_of(draft_spec(wish, stored.request.spec, capabilities(settings.generator))) == "target"
+
+
+def reopened(stored: Run, *, keep: Callable[[Clip], bool], retry_failed: bool) -> Run:
+    """The run without its ending, without the candidates whose clips `keep` denies, and maybe without failures.
+
+    What is rendered again was paid for once already, and stays spent. The final choice is made anew.
+    """
+    iterations, lost = [], []
+    for i in stored.iterations:
+        gone = tuple(c for c in i.candidates if not keep(c.clip))
+        failed = i.failures if retry_failed else ()
+        kept = tuple(c for c in i.candidates if c not in gone)
+        iterations.append(i.model_copy(update={"candidates": kept, "failures": () if failed else i.failures}))
+        anew = tuple(f for f in failed if f.clip is None or not keep(f.clip))
+        lost.append(i.model_copy(update={"candidates": gone, "failures": anew}))
+    changes = {"iterations": tuple(iterations), "ending": None, "export_failure": "", "duels": (), "choice": None}
+    return stored.model_copy(update=changes).with_lost(sum(seconds(lost)), sum(prices(lost)))
+
+
+def under(run: Run, settings: RunConfig) -> Run:
+    """A run, reopened, as its config now has it: as many promotions, the critic's test, and `within` its budget."""
+    draft, wish = run.request.draft, settings.search.draft
+    if draft is not None and wish is not None:
+        draft = draft.model_copy(update={"promote": wish.promote, "seeds": wish.seeds})
+    request = run.request.model_copy(update={"draft": draft})
+    run = run.model_copy(update={"request": request, "canaries": settings.search.canaries})
+    return within(run, settings.budget, settings.critic.accept_at)
+
+
+def within(run: Run, budget: Budget, accept_at: float | None) -> Run:
+    """A run, reopened, under another budget.
+
+    If it is not settled, the seeds that were given up are to be rendered, and a last iteration that the old one cut
+    short gets more, both as far as the new one pays for it.
+    """
+    forecast = run.forecast if (budget, accept_at) == (run.budget, run.accept_at) else None
+    same = budget == run.budget
+    run = run.model_copy(update={"budget": budget, "accept_at": accept_at, "forecast": forecast})
+    if not run.iterations or run.settled:
+        return run
+    left, iterations = max(0, affordable(run) - sum(len(i.missing) for i in run.iterations)), []
+    for iteration in run.iterations:
+        back = int(min(left, len(iteration.given_up)))
+        iterations.append(iteration.model_copy(update={"given_up": iteration.given_up[back:]}))
+        left -= back
+    last = iterations[-1]
+    if not same and last.promoted is None:  # of one that is promoted as many as were asked for, whatever the budget
+        more = int(min(budget.samples_per_iteration - len(last.seeds), left))
+        seeds = (*last.seeds, *(last.seeds[-1] + 1 + n for n in range(more)))
+        iterations[-1] = last.model_copy(update={"seeds": seeds})
+    return run.model_copy(update={"iterations": tuple(iterations)})
 
 
 def again(stored: Run, run: Run) -> Lost:

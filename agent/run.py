@@ -1,11 +1,9 @@
 """A run: a request, its iterations so far, and in the end why it stopped."""
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from statistics import fmean, stdev
-from typing import NamedTuple, Self
+from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -29,19 +27,7 @@ from agent.types import (
     Tier,
 )
 from critic.canaries.types import SelfTest
-from generator.types import Clip
-from reasoner.types import Caption, Revision
-
-Pair = tuple[float | None, float | None]
-
-
-class Place(NamedTuple):
-    """Where an iteration is rendered."""
-
-    tier: Tier
-    promoted: int | None
-    """Index of the drafts that it comes from."""
-    seeds: tuple[int, ...]
+from reasoner.types import Caption
 
 
 class Run(BaseModel):
@@ -121,37 +107,18 @@ class Run(BaseModel):
         return tuple(n for n, i in enumerate(self.iterations) if i.tier == tier)
 
     @property
-    def tried(self) -> int:
-        """Captions tried, fresh seeds of one included. A promotion tries none."""
-        return sum(i.promoted is None or i.caption.reseed for i in self.iterations)
-
-    @property
     def leader(self) -> int:
         """Index of the iteration whose caption is best among those compared.
 
         A later one takes its place only with a mean gain above 0 on the same seeds. An interval that contains 0 does
         not keep it out: with few seeds hardly any would get in, and the report says that it may be chance.
         """
-        leader, *later = self.explored or (0,)
+        leader, *later = [n for n in self.explored if self.iterations[n].candidates] or (0,)
         for index in later:
             gain = self.iterations[index].gain_over(self.iterations[leader])
             if gain is not None and gain.mean > 0:
                 leader = index
         return leader
-
-    @property
-    def champion(self) -> int:
-        """Index of the iteration that a rewrite starts from: the best caption's, as it was last judged.
-
-        Once it is promoted, that is its render at the target tier: what is to be mended there is told to the rewriter.
-        """
-        finals = [n for n, i in enumerate(self.iterations) if i.promoted == self.leader and i.candidates]
-        return finals[-1] if finals else self.leader
-
-    @property
-    def expands_next(self) -> bool:
-        """Whether the next caption is the prompt, expanded."""
-        return self.request.expand and len(self.explored) == int(self.raw_first)
 
     @property
     def renders(self) -> int:
@@ -162,31 +129,13 @@ class Run(BaseModel):
     def price(self) -> Cost:
         """US dollars for renders, failed and lost ones included, where it is known; of one more that is compared."""
         draft = self.request.draft
-        return self._cost(prices, self.lost_usd, (None if draft is None else draft.price_usd, self.expected_usd))
+        expected = (None if draft is None else draft.price_usd, self.expected_usd)
+        return Cost.over(prices, self.iterations, draft, lost=self.lost_usd, expected=expected)
 
     @property
     def gpu(self) -> Cost:
         """Seconds of the generator at work, side by side added up, those lost included; of one more as in `price`."""
-        return self._cost(seconds, self.lost_seconds, (None, None))
-
-    @property
-    def affordable(self) -> float:
-        """Renders to compare captions by that the budget still pays for: a whole number from 0, or infinity.
-
-        Drafts leave what one promotion takes, or they would be for nothing.
-        """
-        budget = self.budget
-        held = 0 if self.request.draft is None else self.request.draft.seeds
-        renders = math.inf if budget.max_renders is None else max(0, budget.max_renders - self.renders - held)
-        return min(renders, self.price.pays_for(budget.max_price_usd), self.gpu.pays_for(budget.max_gpu_seconds))
-
-    @property
-    def finals_affordable(self) -> float:
-        """Renders at the target tier that the budget still pays for: a whole number from 0, or infinity."""
-        budget = self.budget
-        renders = math.inf if budget.max_renders is None else max(0, budget.max_renders - self.renders)
-        price, gpu = self.price.of_target(), self.gpu.of_target()
-        return min(renders, price.pays_for(budget.max_price_usd), gpu.pays_for(budget.max_gpu_seconds))
+        return Cost.over(seconds, self.iterations, self.request.draft, lost=self.lost_seconds)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -238,20 +187,13 @@ class Run(BaseModel):
         """Whether an accepted candidate makes every further render needless."""
         return self.budget.early_stop and self.accepted and self.trusted
 
-    def beyond(self, seconds: float = 0.0, usd: float = 0.0) -> bool:
-        """Whether more is spent than an untested critic may decide about, with so much more of time and money."""
-        if self.canaries is None:
-            return False
-        gpu, price = self.gpu.spent + seconds, self.price.spent + usd
-        return gpu > self.canaries.beyond_gpu_seconds or price > self.canaries.beyond_price_usd
-
     @property
     def trusted(self) -> bool:
         """Whether the critic may end the run early: it passed its test, or needs none yet."""
         if self.canaries is None:
             return True
         if self.self_test is None:
-            return not (self.self_test_failure or self.beyond())
+            return not (self.self_test_failure or self.canaries.exceeded(self.gpu.spent, self.price.spent))
         return self.self_test.passed(self.canaries.least_auc)
 
     @property
@@ -275,72 +217,9 @@ class Run(BaseModel):
         """Whether a candidate is cheaper than what was asked for."""
         return self.request.tier_of(candidate.clip.spec) == "draft"
 
-    def place_of(self, caption: Caption, promoted: int | None = None) -> Place:
-        """At which tier and on which seeds `caption` is rendered next.
-
-        The seeds are the same in every iteration, or a better score could be the dice's doing. Only a caption that is
-        tried again unchanged gets fresh ones. Never more than the budget still pays for.
-
-        Args:
-            caption: to be rendered.
-            promoted: index of the drafts that it comes from, where it is to be rendered as asked.
-        """
-        draft = self.request.draft
-        if draft is not None and promoted is None and self.explored and caption.reseed and caption.source == "rewrite":
-            promoted = self.leader  # fresh seeds say more of the clip that is wanted than of another draft
-        count, paid = self.budget.samples_per_iteration, self.affordable
-        if draft is not None and promoted is not None:
-            count, paid = draft.seeds, self.finals_affordable
-        fresh = 1 + sum(i.caption.reseed for i in self.iterations) if caption.reseed else 0
-        seeds = tuple(self.request.seed + fresh * count + n for n in range(int(min(count, paid))))
-        return Place("draft" if draft is not None and promoted is None else "target", promoted, seeds)
-
     def clip_path(self, iteration: int, seed: int) -> Path:
         """Where the clip of a seed is rendered to."""
         return self.folder / "clips" / f"{iteration + 1:02d}-seed-{seed}.mp4"
-
-    def history(self) -> Sequence[Revision]:
-        """What a rewriter is told: each caption with its scores, words and paired gain."""
-        return [self._revision(i) for i in self.iterations]
-
-    def _revision(self, iteration: Iteration) -> Revision:
-        best = iteration.best
-        if best is None:
-            raise ValueError("an iteration without a judged clip has no history")
-        gain = None if iteration.parent is None else iteration.gain_over(self.iterations[iteration.parent])
-        names = [s.criterion for s in best.critique.scores]
-        by_name: dict[str, list[float]] = {name: [] for name in names}
-        for candidate in iteration.candidates:
-            for score in candidate.critique.scores:
-                by_name.setdefault(score.criterion, []).append(score.value)
-        scores = [c.score for c in iteration.candidates]
-        return Revision(
-            caption=iteration.caption,
-            tier=iteration.tier,
-            score=fmean(scores),
-            criteria={name: fmean(values) for name, values in by_name.items()},
-            spread=stdev(scores) if len(scores) > 1 else None,
-            criteria_spread={name: stdev(values) for name, values in by_name.items() if len(values) > 1},
-            floors={s.criterion: s.floor for s in best.critique.scores},
-            feedback=best.critique.feedback,
-            parent=iteration.parent,
-            gain=None if gain is None else gain.mean,
-        )
-
-    def _cost(self, of: Callable[[Sequence[Iteration]], list[float]], lost: float, expected: Pair) -> Cost:
-        """What renders cost in one unit. `expected`: of a draft and of a render as asked, before there is one."""
-        draft = self.request.draft
-        if draft is None:
-            return Cost.of(of(self.iterations), lost=lost, expected=expected[1])
-        drafts = of([i for i in self.iterations if i.tier == "draft"])
-        finals = of([i for i in self.iterations if i.tier == "target"])
-        each, target = fmean(drafts) if drafts else expected[0], fmean(finals) if finals else expected[1]
-        if each is None and target is not None:
-            each = target / draft.ratio
-        if target is None and each is not None:
-            target = each * draft.ratio
-        spent = round(sum(drafts) + sum(finals) + lost, 4)
-        return Cost(spent, each, target=target, held=draft.seeds * (target or 0.0))
 
     def with_caption(
         self, caption: Caption, seeds: Sequence[int], tier: Tier = "target", promoted: int | None = None
@@ -371,22 +250,6 @@ class Run(BaseModel):
     def with_lost(self, seconds: float, usd: float = 0.0) -> Self:
         """This run with more of the generator's time, and maybe money, gone for nothing."""
         return self._with(lost_seconds=round(self.lost_seconds + seconds, 3), lost_usd=round(self.lost_usd + usd, 4))
-
-    def reopened(self, *, keep: Callable[[Clip], bool], retry_failed: bool) -> Self:
-        """This run without its ending, without the candidates whose clips `keep` denies, and maybe without failures.
-
-        What is rendered again was paid for once already, and stays spent.
-        """
-        iterations, lost = [], []
-        for i in self.iterations:
-            gone = tuple(c for c in i.candidates if not keep(c.clip))
-            failed = i.failures if retry_failed else ()
-            kept = tuple(c for c in i.candidates if c not in gone)
-            iterations.append(i.model_copy(update={"candidates": kept, "failures": () if failed else i.failures}))
-            anew = tuple(f for f in failed if f.clip is None or not keep(f.clip))
-            lost.append(i.model_copy(update={"candidates": gone, "failures": anew}))
-        run = self._with(iterations=tuple(iterations), ending=None, export_failure="", duels=(), choice=None)
-        return run.with_lost(sum(seconds(lost)), sum(prices(lost)))
 
     def with_test(self, test: SelfTest) -> Self:
         """This run with its critic tested."""
@@ -419,40 +282,6 @@ class Run(BaseModel):
     def without_export(self, why: str) -> Self:
         """This run with a chosen clip that could not be exported."""
         return self._with(export=None, export_failure=why)
-
-    def promoting(self, promote: int, seeds: int) -> Self:
-        """This run with another number of captions rendered as asked, and of renders of each."""
-        draft = self.request.draft
-        if draft is None or (draft.promote, draft.seeds) == (promote, seeds):
-            return self
-        draft = draft.model_copy(update={"promote": promote, "seeds": seeds})
-        return self._with(request=self.request.model_copy(update={"draft": draft}))
-
-    def within(self, budget: Budget, accept_at: float | None) -> Self:
-        """This run under another budget.
-
-        If it is not settled, the seeds that were given up are to be rendered, and a last iteration that the old one cut
-        short gets more, both as far as the new one pays for it.
-        """
-        same = (budget, accept_at) == (self.budget, self.accept_at)
-        run = self._with(budget=budget, accept_at=accept_at, forecast=self.forecast if same else None)
-        if not run.iterations or run.settled:
-            return run
-        left, iterations = max(0, run.affordable - sum(len(i.missing) for i in run.iterations)), []
-        for iteration in run.iterations:
-            back = int(min(left, len(iteration.given_up)))
-            iterations.append(iteration.model_copy(update={"given_up": iteration.given_up[back:]}))
-            left -= back
-        run = run.model_copy(update={"iterations": tuple(iterations)})
-        if budget == self.budget:
-            return run
-        last = iterations[-1]
-        if last.promoted is not None:  # as many as were asked for, whatever the budget
-            return run
-        more = int(min(budget.samples_per_iteration - len(last.seeds), left))
-        seeds = (*last.seeds, *(last.seeds[-1] + 1 + n for n in range(more)))
-        longer = last.model_copy(update={"seeds": seeds})
-        return run.model_copy(update={"iterations": (*iterations[:-1], longer)})
 
     def _with_iteration(self, index: int, iteration: Iteration) -> Self:
         iterations = list(self.iterations)

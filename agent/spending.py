@@ -1,12 +1,12 @@
 """What renders cost: spent so far, expected of the next one, and how many a limit still pays for."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import NamedTuple, Self
 
-from agent.types import Failure, Iteration
+from agent.types import Draft, Failure, Iteration
 from generator.types import Clip
 
 ROUNDING = 1e-9
@@ -29,6 +29,37 @@ class Cost(NamedTuple):
     def of(cls, known: Sequence[float], *, lost: float, expected: float | None = None) -> Self:
         """From the renders whose cost is known; `expected` of one stands in before there is any."""
         return cls(round(sum(known) + lost, 4), fmean(known) if known else expected)
+
+    @classmethod
+    def over(
+        cls,
+        known: Callable[[Sequence[Iteration]], list[float]],
+        iterations: Sequence[Iteration],
+        draft: Draft | None,
+        *,
+        lost: float,
+        expected: tuple[float | None, float | None] = (None, None),
+    ) -> Self:
+        """Of a run's renders, each tier at its own pace; what is not known of one follows from the other.
+
+        Args:
+            known: what those of some iterations cost, as far as it is known.
+            iterations: the run's.
+            draft: the tier that captions are compared at, if there is one.
+            lost: by what was rendered for nobody.
+            expected: of a draft and of a render as asked, before there is one.
+        """
+        if draft is None:
+            return cls.of(known(iterations), lost=lost, expected=expected[1])
+        drafts = known([i for i in iterations if i.tier == "draft"])
+        finals = known([i for i in iterations if i.tier == "target"])
+        each, target = fmean(drafts) if drafts else expected[0], fmean(finals) if finals else expected[1]
+        if each is None and target is not None:
+            each = target / draft.ratio
+        if target is None and each is not None:
+            target = each * draft.ratio
+        spent = round(sum(drafts) + sum(finals) + lost, 4)
+        return cls(spent, each, target=target, held=draft.seeds * (target or 0.0))
 
     def pays_for(self, limit: float | None) -> float:
         """How many more renders fit under `limit`, beside what is held: a whole number from 0, or infinity."""

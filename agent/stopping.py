@@ -1,8 +1,8 @@
 """When a run stops: one pure function a rule, each of the run alone, and the words for people."""
 
 from collections.abc import Callable, Sequence
-from statistics import fmean
 
+from agent.course import draft_accepted, finals_affordable, ranked, tried
 from agent.gain import ENOUGH, compared, expected_gain, spread
 from agent.run import Run
 from agent.types import Candidate, Ending, Iteration, StopReason, Verdict
@@ -40,7 +40,7 @@ def failed(run: Run) -> Verdict | None:
 
 def iterations(run: Run) -> Verdict | None:
     """As many captions as allowed were tried."""
-    count, limit = run.tried, run.budget.max_iterations
+    count, limit = tried(run), run.budget.max_iterations
     holds = count >= limit
     words = f"{count} of {limit} iterations {_are(count)} used."
     if holds:
@@ -91,8 +91,8 @@ def patience(run: Run) -> Verdict | None:
     if limit is None:
         return None
     # the expansion of a raw prompt is the first caption, and no rewrite that came to nothing
-    tried = [n for n in run.explored if n > run.leader]
-    count = len(tried) - int(run.raw_first and run.leader == 0 and bool(tried))
+    later = [n for n in run.explored if n > run.leader]
+    count = len(later) - int(run.raw_first and run.leader == 0 and bool(later))
     words = f"{count} {_iterations(count)} in a row without a gain on the same seeds; budget.patience is {limit}."
     return Verdict(rule="patience", holds=count >= limit, words=words, value=count, limit=limit)
 
@@ -195,30 +195,12 @@ def promotion(run: Run) -> int | None:
     The best ones, as soon as a draft is accepted, or a rule says that no more drafts shall be made.
     """
     draft = run.request.draft
-    if draft is None or not run.explored or run.finals_affordable < 1:
+    if draft is None or not run.explored or finals_affordable(run) < 1:
         return None
     done = {i.promoted for i in run.iterations}
     waiting = [n for n in ranked(run)[: draft.promote] if n not in done]
     over = [verdict for name in EXPLORING if (verdict := RULES[name](run)) is not None and verdict.holds]
-    return waiting[0] if waiting and (over or _draft_accepted(run)) else None
-
-
-def ranked(run: Run) -> list[int]:
-    """Indices of the iterations that captions are compared by: the leader, then the others by mean score."""
-
-    def order(index: int) -> tuple[bool, float]:
-        scores = [c.score for c in run.iterations[index].candidates]
-        return index == run.leader, fmean(scores)
-
-    return sorted((n for n in run.explored if run.iterations[n].candidates), key=order, reverse=True)
-
-
-def _draft_accepted(run: Run) -> bool:
-    """Whether a draft of the leader reached the threshold: there is no need to look for better words first."""
-    if run.accept_at is None or not run.budget.early_stop:
-        return False
-    leading = run.iterations[run.leader].candidates
-    return any(c.score >= run.accept_at and c.critique.floors_hold for c in leading)
+    return waiting[0] if waiting and (over or draft_accepted(run)) else None
 
 
 def ended(run: Run, reason: StopReason, detail: str = "") -> Ending:

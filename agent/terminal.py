@@ -15,6 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from agent.course import affordable
 from agent.events import (
     AttemptFailed,
     CandidateReady,
@@ -290,7 +291,7 @@ class Lively(Witness):
 
     def _bar(self, run: Run) -> Table:
         total = run.budget.max_iterations * run.budget.samples_per_iteration
-        total = int(min(total, run.renders + run.affordable))
+        total = int(min(total, run.renders + affordable(run)))
         elapsed = self.elapsed(datetime.now(UTC))
         whole = forecast(run, self.done_by, self.earlier_renders) if run.ending is None else None
         left = max(0.0, whole - (elapsed - self.done_by)) if whole else None

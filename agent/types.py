@@ -167,6 +167,10 @@ class Canaries(_Noun):
     least_auc: float = Field(default=LEAST_AUC, ge=0.5, le=1)
     """Chance that the clip scores over a doctored version of it, ties half. Below it no clip ends the run early."""
 
+    def exceeded(self, gpu_seconds: float, price_usd: float) -> bool:
+        """Whether so much is more than an untested critic may decide about."""
+        return gpu_seconds > self.beyond_gpu_seconds or price_usd > self.beyond_price_usd
+
 
 class Candidate(_Noun):
     """A clip and its critique, always both."""

@@ -106,8 +106,6 @@ class Revision(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     caption: Caption
-    tier: Literal["draft", "target"] = "target"
-    """draft: rendered cheaply. Its scores are to be held against those of other drafts alone."""
     score: float = Field(ge=0, le=1)
     """Mean overall score of its candidates."""
     criteria: Mapping[str, float]
@@ -118,12 +116,20 @@ class Revision(BaseModel):
     """The same by criterion; empty for a single seed."""
     floors: Mapping[str, float] = {}
     """The critic's floor by criterion."""
+    final: Mapping[str, float] = {}
+    """Mean score by criterion of its renders as asked, where `score` and `criteria` are those of cheap drafts, which
+    all captions have. Empty: none was made, or there are no drafts."""
     feedback: str
-    """The critic's words on its best candidate."""
+    """The critic's words on its best candidate, of those rendered as asked if there are any."""
     parent: int | None = None
     """Index in the history of the caption that it was rewritten from."""
     gain: float | None = None
     """Mean score gained over the parent on the same seeds; None without a common seed."""
+
+    @property
+    def latest(self) -> dict[str, float]:
+        """What is to be mended: mean scores by criterion as asked, and of drafts where there are none of these."""
+        return {**self.criteria, **self.final}
 
 
 class CaptionError(Exception):

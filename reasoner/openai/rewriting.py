@@ -60,7 +60,7 @@ async def _edited(
     own = best.caption.negative_prompt
     draft = Draft(structured, request.negative_prompt if own is None else own)
     fields = editable(draft, request.first_frame is not None, deletable=isinstance(structured, MotionCaption))
-    criteria = tuple(sorted(best.criteria, key=lambda name: urgency(best, name))) or ("overall",)
+    criteria = tuple(sorted(best.latest, key=lambda name: urgency(best, name))) or ("overall",)
     past, done = Past.of(history), _tried(request, history)
     lent = lendable(history, champion, draft, fields, past)
     asked = question(words(request, history, best, draft, fields, lent), request.first_frame)
@@ -143,7 +143,7 @@ async def _written_anew(
     usage += checked
     if sure < _SURE:
         return _fresh(best.caption, f"Refused a new caption: {_no_longer(sure)}. So {AGAIN}.", usage)
-    lowest = min(best.criteria, key=lambda name: urgency(best, name), default="overall")
+    lowest = min(best.latest, key=lambda name: urgency(best, name), default="overall")
     reason = "Plain words were rendered, so a whole caption takes their place."
     return Caption(
         prompt=structured.text(),

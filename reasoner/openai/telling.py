@@ -22,15 +22,17 @@ Lent = dict[int, dict[str, str]]
 
 def urgency(revision: Revision, name: str) -> tuple[bool, float, str]:
     """Those below their floor first, then the lowest first."""
-    value = revision.criteria[name]
+    value = revision.latest[name]
     return value >= revision.floors.get(name, 0.0), value, name
 
 
 def scores(revision: Revision) -> str:
     """The score of the whole, then one criterion a line, lowest first."""
     lines = [f"overall {revision.score:.2f}{_spread(revision.spread)}"]
-    for name in sorted(revision.criteria, key=lambda name: urgency(revision, name)):
-        value, floor = revision.criteria[name], revision.floors.get(name, 0.0)
+    if revision.final:
+        lines = [f"overall of cheap drafts {revision.score:.2f}; the criteria are those of the full render"]
+    for name in sorted(revision.latest, key=lambda name: urgency(revision, name)):
+        value, floor = revision.latest[name], revision.floors.get(name, 0.0)
         bound = f" (floor {floor:.2f}{', broken' if value < floor else ''})" if floor else ""
         lines.append(f"{name} {value:.2f}{bound}{_spread(revision.criteria_spread.get(name))}")
     return "\n".join(lines)

@@ -56,7 +56,7 @@ def carried(history: Sequence[Revision], champion: int) -> Tried:
 
 def _lowest(revision: Revision, limit: float) -> list[str]:
     """Criteria under `limit`, those below their floor first, then the lowest first."""
-    low = {name: value for name, value in revision.criteria.items() if value < limit}
+    low = {name: value for name, value in revision.latest.items() if value < limit}
     return sorted(low, key=lambda name: (low[name] >= revision.floors.get(name, 0), low[name], name))
 
 
@@ -137,11 +137,11 @@ def _diagnosis(history: Sequence[Revision], champion: int, edits: Sequence[Edit]
     for criterion, reason in reasons:
         again = "Words have not helped it yet; " if any(name == criterion for name, _ in failed) else ""
         parts.append(
-            f"{criterion} {best.criteria[criterion]:.2f}: {again}{reason[:1].lower() + reason[1:] if again else reason}"
+            f"{criterion} {best.latest[criterion]:.2f}: {again}{reason[:1].lower() + reason[1:] if again else reason}"
         )
     limits = [name for name in _limits(best, failed) if name not in {criterion for criterion, _ in reasons}]
     if limits:
-        parts.append(f"Model limit, not the prompt: {_named(limits, best.criteria)}.")
+        parts.append(f"Model limit, not the prompt: {_named(limits, best.latest)}.")
     return " ".join(parts)
 
 
@@ -173,12 +173,12 @@ def _exhausted(best: Revision, made: Tried) -> Caption:
     unanswered = [name for name in low if name not in answered]
     if len(unanswered) == len(low):
         return best.caption.on_fresh_seeds(
-            f"For {_named(low, best.criteria)} no edit would suit what the user asks for, so the same caption is tried "
+            f"For {_named(low, best.latest)} no edit would suit what the user asks for, so the same caption is tried "
             "on fresh seeds."
         )
     wanted = f" ({', '.join(unanswered)}: no edit would suit what the user asks for)" if unanswered else ""
     return best.caption.on_fresh_seeds(
-        f"The words are exhausted: {_named(low, best.criteria)} is a limit of the model and not of the prompt{wanted}, "
+        f"The words are exhausted: {_named(low, best.latest)} is a limit of the model and not of the prompt{wanted}, "
         "so the same caption is tried on fresh seeds.",
         "model_limit",
     )

@@ -16,6 +16,7 @@ from agent.controller import Controller
 from agent.events import Emit, Event
 from agent.journal import Journal
 from agent.memory import Memory, RememberedCritic, RememberedGenerator, RememberedReasoner
+from agent.resuming import reopened, within
 from agent.run import Run
 from generator.types import Clip, RenderError, Rendering, RenderSpec
 from tests.parts import Recorder, ScriptedCritic, ScriptedGenerator, ScriptedReasoner, make_run
@@ -51,10 +52,10 @@ def begin(folder: Path, budget: dict[str, Any]) -> Run:
     return make_run(folder, samples_per_iteration=3, max_iterations=12, **budget)
 
 
-def reopened(stored: Run) -> Run:
+def kept(stored: Run) -> Run:
     """The run as a resume goes on with it."""
-    kept = stored.reopened(keep=Memory(stored.folder, Recorder()).intact, retry_failed=False)
-    return kept.within(stored.budget, stored.accept_at)
+    back = reopened(stored, keep=Memory(stored.folder, Recorder()).intact, retry_failed=False)
+    return within(back, stored.budget, stored.accept_at)
 
 
 async def carry(run: Run, emit: Emit) -> Run:

@@ -15,7 +15,7 @@ from agent import journal
 from agent.events import Event, after
 from agent.run import Run
 from agent.types import StopReason
-from tests.e2e.scripted import begin, carry, reopened
+from tests.e2e.scripted import begin, carry, kept
 from tests.parts import Recorder
 
 BUDGETS: list[tuple[StopReason, dict[str, Any]]] = [
@@ -73,7 +73,7 @@ async def test_killed_at_many_moments(tmp_path: Path, reason: StopReason, budget
 
         with pytest.raises((KilledError, BaseExceptionGroup)):
             await carry(stored, emit)
-        again = await carry(reopened(stored), lambda event: None)
+        again = await carry(kept(stored), lambda event: None)
         assert place(again) == place(whole), f"killed after {moment} of {count} events"
 
 
@@ -91,4 +91,4 @@ async def test_killed_by_the_system(tmp_path: Path) -> None:
     assert process.returncode == -signal.SIGKILL, complaint.decode()
     killed = journal.load(folder)
     assert (killed.ending, len(killed.iterations)) == (None, 2)
-    assert place(await carry(reopened(killed), lambda event: None)) == place(whole)
+    assert place(await carry(kept(killed), lambda event: None)) == place(whole)

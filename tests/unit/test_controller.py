@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from agent.controller import Controller
+from agent.course import history
 from agent.errors import StorageError
 from agent.run import Run
 from critic.types import Critique, JudgeError, Score
@@ -89,7 +90,7 @@ async def test_reseed_uses_seeds_never_used(tmp_path: Path) -> None:
     run, _ = await refine(make_run(tmp_path, max_iterations=3), by_caption(0.5), generator=generator, reasoner=reasoner)
     assert [seed for _, seed in generator.started] == [10, 11, 12, 13, 14, 15]
     assert {prompt for prompt, _ in generator.started} == {"caption 0 of a boat"}
-    assert run.champion == 0
+    assert run.leader == 0
 
 
 async def test_rewrites_from_the_champion_and_knows_the_history(tmp_path: Path) -> None:
@@ -97,8 +98,14 @@ async def test_rewrites_from_the_champion_and_knows_the_history(tmp_path: Path) 
     run, _ = await refine(make_run(tmp_path, max_iterations=4), by_caption(0.5, 0.3, 0.4, 0.6), reasoner=reasoner)
     assert [len(h) for h in reasoner.asked] == [0, 1, 2, 3]
     assert [i.parent for i in run.iterations] == [None, 0, 0, 0]
-    assert [r.gain for r in run.history()] == [None, pytest.approx(-0.2), pytest.approx(-0.1), pytest.approx(0.1)]
-    assert run.champion == 3
+    gains = [r.gain for r in history(run).revisions]
+    assert gains == [
+        None,
+        pytest.approx(-0.2),
+        pytest.approx(-0.1),
+        pytest.approx(0.1),
+    ]
+    assert run.leader == 3
 
 
 async def test_the_rewriter_is_given_the_champion_and_not_the_last(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from agent.controller import Controller
+from agent.course import history, ranked, tried
 from agent.drafts import tiered
 from agent.errors import ConfigError
 from agent.forecasting import correlation
@@ -14,7 +15,7 @@ from agent.reading import check
 from agent.request import plain
 from agent.resuming import changed
 from agent.run import Run
-from agent.stopping import promotion, ranked, stop_reason
+from agent.stopping import promotion, stop_reason
 from agent.types import Draft, Request
 from generator.capabilities import capabilities
 from generator.types import Clip, RenderError, RenderSpec
@@ -87,7 +88,7 @@ async def test_an_accepted_draft_is_promoted_at_once_and_its_render_ends_the_run
 
 async def test_a_final_that_falls_short_is_what_the_next_caption_is_written_from(tmp_path: Path) -> None:
     reasoner = ScriptedReasoner()
-    scores = {"draft 0": 0.85, "final 0": 0.4, "draft 2": 0.9, "final 2": 0.95}
+    scores = {"draft 0": 0.85, "final 0": 0.4, "draft 1": 0.9, "final 1": 0.95}
     run, _ = await refine(drafting(make_run(tmp_path, max_iterations=4, accept_at=0.8)), scores, reasoner)
     assert [(i.tier, i.promoted, i.parent) for i in run.iterations] == [
         ("draft", None, None),
@@ -95,18 +96,22 @@ async def test_a_final_that_falls_short_is_what_the_next_caption_is_written_from
         ("draft", None, 0),
         ("target", 2, 2),
     ]
-    told = reasoner.asked[1]
-    assert [(r.tier, r.score) for r in told] == [("draft", pytest.approx(0.855)), ("target", 0.4)]
-    assert told[1].feedback == "feedback on final 0"
+    (told,) = reasoner.asked[1]
+    assert told.criteria == {"motion": pytest.approx(told.score)} == {"motion": pytest.approx(0.855)}
+    assert (told.final, told.latest) == ({"motion": 0.4}, {"motion": 0.4})
+    assert told.feedback == "feedback on final 0"
     assert run.stop_reason == "accepted"
 
 
-async def test_the_rewriter_starts_from_the_final_of_the_best_caption(tmp_path: Path) -> None:
+async def test_a_promoted_caption_stays_the_champion_by_its_drafts(tmp_path: Path) -> None:
     run = drafting(make_run(tmp_path, max_iterations=4, accept_at=0.8))
-    run, _ = await refine(run, {"draft 0": 0.85, "final 0": 0.4, "draft 2": 0.3, "draft 3": 0.2, "draft 4": 0.1})
-    assert (run.leader, run.champion) == (0, 1)
+    run, _ = await refine(run, {"draft 0": 0.85, "final 0": 0.4, "draft 1": 0.3, "draft 2": 0.2, "draft 3": 0.1})
+    past, champion = history(run)
+    assert (run.leader, champion, len(past)) == (0, 0, 4)
+    assert [r.parent for r in past] == [None, 0, 0, 0]
+    assert [r.gain for r in past][1:] == [pytest.approx(-0.55), pytest.approx(-0.65), pytest.approx(-0.75)]
     assert run.stop_reason == "iterations"
-    assert run.tried == 4
+    assert tried(run) == 4
 
 
 async def test_the_top_ones_are_promoted_until_one_is_accepted(tmp_path: Path) -> None:
@@ -118,11 +123,11 @@ async def test_the_top_ones_are_promoted_until_one_is_accepted(tmp_path: Path) -
 
 
 async def test_fresh_seeds_are_tried_at_the_target_tier(tmp_path: Path) -> None:
-    reasoner = ScriptedReasoner(reseed_from=2)
+    reasoner = ScriptedReasoner(reseed_from=1)
     scores = {"draft 0": 0.85, "final 0": 0.5}
     run, _ = await refine(drafting(make_run(tmp_path, max_iterations=2, accept_at=0.8)), scores, reasoner)
     assert [(i.tier, i.promoted, i.seeds) for i in run.iterations][1:] == [("target", 0, (10,)), ("target", 0, (11,))]
-    assert run.tried == 2
+    assert tried(run) == 2
 
 
 async def test_drafts_leave_the_budget_what_a_promotion_takes(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from agent.journal import Journal
 from agent.lines import forecast_line, spent
 from agent.reading import check
 from agent.report.page import render
+from agent.resuming import within
 from agent.run import Run
 from agent.terminal import Lively, Plain, verdict
 from agent.types import Ending
@@ -86,9 +87,9 @@ async def test_a_resumed_run_keeps_the_forecast_that_it_began_with(tmp_path: Pat
 
 def test_another_budget_wants_another_forecast(tmp_path: Path) -> None:
     run = make_run(tmp_path).with_forecast(made())
-    assert run.within(run.budget, run.accept_at).forecast == run.forecast
-    assert run.within(run.budget.model_copy(update={"max_iterations": 5}), run.accept_at).forecast is None
-    assert run.within(run.budget, 0.5).forecast is None
+    assert within(run, run.budget, run.accept_at).forecast == run.forecast
+    assert within(run, run.budget.model_copy(update={"max_iterations": 5}), run.accept_at).forecast is None
+    assert within(run, run.budget, 0.5).forecast is None
 
 
 def test_a_run_from_before_there_were_forecasts_loads(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import pytest
 
 from agent.controller import Controller
+from agent.course import history
 from agent.events import StepRecalled
 from agent.memory import (
     Memory,
@@ -293,13 +294,13 @@ async def test_whatever_decides_a_rewrite_is_in_its_key(tmp_path: Path) -> None:
     run = await Parts(tmp_path).refine(make_run(tmp_path, max_iterations=2))
     inner = ScriptedReasoner()
     reasoner = RememberedReasoner(inner, Memory(tmp_path, Recorder()))
-    request, history = run.request.caption_request(), run.history()
-    slower = [r.model_copy(update={"caption": r.caption.model_copy(update={"seconds": 9.0})}) for r in history]
-    await reasoner.rewrite(request, history, 0)
+    request, told = run.request.caption_request(), history(run).revisions
+    slower = [r.model_copy(update={"caption": r.caption.model_copy(update={"seconds": 9.0})}) for r in told]
+    await reasoner.rewrite(request, told, 0)
     await reasoner.rewrite(request, slower, 0)
     assert len(inner.asked) == 1
-    await reasoner.rewrite(request, history, 1)
-    await reasoner.rewrite(request.model_copy(update={"prompt": "other"}), history, 0)
+    await reasoner.rewrite(request, told, 1)
+    await reasoner.rewrite(request.model_copy(update={"prompt": "other"}), told, 0)
     assert len(inner.asked) == 3
 
 

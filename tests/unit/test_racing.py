@@ -19,7 +19,7 @@ from agent.memory import Memory, RememberedCritic, RememberedGenerator, Remember
 from agent.racing import Racing
 from agent.reading import check
 from agent.report.page import render as report
-from agent.resuming import again
+from agent.resuming import again, reopened, within
 from agent.run import Run
 from agent.serving.in_turn import GeneratorInTurn
 from agent.serving.turns import Turns
@@ -191,7 +191,7 @@ async def test_interrupting_is_no_giving_up(tmp_path: Path) -> None:
     assert stored.stop_reason == "cancelled"
     assert seeds(stored) == ([10], [])
     later = Session(tmp_path, stoppable=False)
-    run = await later.carry(stored.reopened(keep=later.memory.intact, retry_failed=False))
+    run = await later.carry(reopened(stored, keep=later.memory.intact, retry_failed=False))
     assert seeds(run) == ([10], [(11, "queued")])
     assert later.slots.started == []
 
@@ -218,8 +218,8 @@ async def test_a_lost_clip_of_a_settled_run_is_made_again(tmp_path: Path) -> Non
     first = await session.carry(start(tmp_path))
     first.iterations[0].candidates[1].clip.path.unlink()
     later = Session(tmp_path, stoppable=False)
-    reopened = journal.load(tmp_path).reopened(keep=later.memory.intact, retry_failed=False)
-    run = await later.carry(reopened.within(first.budget, 0.8), lost=[(0, 11)])
+    kept = reopened(journal.load(tmp_path), keep=later.memory.intact, retry_failed=False)
+    run = await later.carry(within(kept, first.budget, 0.8), lost=[(0, 11)])
     assert run.iterations == first.iterations
     assert [seed for _, seed in later.slots.started] == [11]
 
@@ -231,7 +231,7 @@ async def test_failures_of_a_settled_run_are_tried_again_when_a_person_asks(tmp_
     assert [failure.seed for failure in first.iterations[0].failures] == [11]
     session = Session(tmp_path, stoppable=False)
     session.memory.forget_failures()
-    run = journal.load(tmp_path).reopened(keep=session.memory.intact, retry_failed=True)
+    run = reopened(journal.load(tmp_path), keep=session.memory.intact, retry_failed=True)
     run = await session.carry(run, lost=again(first, run))
     assert seeds(run) == ([10, 11], [])
 
@@ -240,10 +240,10 @@ async def test_a_higher_threshold_brings_back_what_was_given_up(tmp_path: Path) 
     session = Session(tmp_path, stoppable=True)
     session.slots.held = (11, 12, 13)
     first = await session.carry(start(tmp_path, max_iterations=1))
-    reopened = journal.load(tmp_path).reopened(keep=session.memory.intact, retry_failed=False)
-    assert reopened.within(first.budget, 0.8).iterations == first.iterations
+    kept = reopened(journal.load(tmp_path), keep=session.memory.intact, retry_failed=False)
+    assert within(kept, first.budget, 0.8).iterations == first.iterations
     later = Session(tmp_path, stoppable=True)
-    run = await later.carry(reopened.within(first.budget, 0.99))
+    run = await later.carry(within(kept, first.budget, 0.99))
     assert seeds(run) == ([10, 11, 12, 13], [])
     assert (run.stop_reason, run.lost_seconds) == ("iterations", first.lost_seconds)
 
@@ -252,8 +252,8 @@ async def test_only_what_the_budget_pays_for_is_brought_back(tmp_path: Path) -> 
     session = Session(tmp_path, stoppable=True)
     session.slots.held = (11, 12, 13)
     first = await session.carry(start(tmp_path, max_iterations=1))
-    reopened = journal.load(tmp_path).reopened(keep=session.memory.intact, retry_failed=False)
-    run = reopened.within(first.budget.model_copy(update={"max_renders": 3}), 0.99)
+    kept = reopened(journal.load(tmp_path), keep=session.memory.intact, retry_failed=False)
+    run = within(kept, first.budget.model_copy(update={"max_renders": 3}), 0.99)
     assert (run.iterations[0].missing, [g.seed for g in run.iterations[0].given_up]) == ((11, 12), [13])
 
 

@@ -12,6 +12,7 @@ from agent.errors import RunFolderError
 from agent.events import RunStarted
 from agent.journal import Journal
 from agent.memory import Memory, RememberedCritic, RememberedGenerator, RememberedReasoner
+from agent.resuming import reopened, within
 from agent.run import Run
 from generator.types import RenderError
 from tests.parts import Recorder, ScriptedCritic, ScriptedGenerator, ScriptedReasoner, make_run
@@ -38,8 +39,8 @@ class Session:
 
 async def test_a_deadline_that_is_over_loses_nothing(tmp_path: Path) -> None:
     first = await Session(tmp_path).carry(make_run(tmp_path, max_iterations=4, max_seconds=50.0))
-    reopened = journal.load(tmp_path).reopened(keep=lambda clip: True, retry_failed=False)
-    more = reopened.model_copy(update={"budget": first.budget.model_copy(update={"max_iterations": 9})})
+    kept = reopened(journal.load(tmp_path), keep=lambda clip: True, retry_failed=False)
+    more = kept.model_copy(update={"budget": first.budget.model_copy(update={"max_iterations": 9})})
     session = Session(tmp_path)
     run = await session.carry(more, spent=51.0)
     assert run.stop_reason == "deadline"
@@ -50,8 +51,8 @@ async def test_a_deadline_that_is_over_loses_nothing(tmp_path: Path) -> None:
 
 async def test_going_on_never_publishes_less_than_there_was(tmp_path: Path) -> None:
     first = await Session(tmp_path).carry(make_run(tmp_path, max_iterations=3))
-    reopened = journal.load(tmp_path).reopened(keep=lambda clip: True, retry_failed=False)
-    Journal(reopened)(RunStarted(run=reopened))
+    kept = reopened(journal.load(tmp_path), keep=lambda clip: True, retry_failed=False)
+    Journal(kept)(RunStarted(run=kept))
     assert journal.load(tmp_path).iterations == first.iterations
 
 
@@ -60,9 +61,9 @@ async def test_a_lost_clip_is_rendered_again_and_no_other(tmp_path: Path) -> Non
     lost = first.iterations[0].candidates[1].clip.path
     lost.unlink()
     session = Session(tmp_path)
-    reopened = journal.load(tmp_path).reopened(keep=session.memory.intact, retry_failed=False)
-    assert [i.missing for i in reopened.iterations] == [(11,), ()]
-    run = await session.carry(reopened)
+    kept = reopened(journal.load(tmp_path), keep=session.memory.intact, retry_failed=False)
+    assert [i.missing for i in kept.iterations] == [(11,), ()]
+    run = await session.carry(kept)
     assert [seed for _, seed in session.generator.started] == [11]
     assert run.iterations == first.iterations
 
@@ -82,10 +83,10 @@ async def test_failures_stay_unless_they_are_retried(tmp_path: Path) -> None:
     await Session(tmp_path, fails={10: RenderError("no")}).carry(make_run(tmp_path, max_iterations=2))
     stored = journal.load(tmp_path)
     session = Session(tmp_path)
-    await session.carry(stored.reopened(keep=session.memory.intact, retry_failed=False))
+    await session.carry(reopened(stored, keep=session.memory.intact, retry_failed=False))
     assert session.generator.started == []
     session.memory.forget_failures()
-    run = await session.carry(stored.reopened(keep=session.memory.intact, retry_failed=True))
+    run = await session.carry(reopened(stored, keep=session.memory.intact, retry_failed=True))
     assert [seed for _, seed in session.generator.started] == [10, 10]
     assert [len(i.candidates) for i in run.iterations] == [2, 2]
 
@@ -98,7 +99,7 @@ async def test_a_damaged_run_file_is_read_from_the_events(tmp_path: Path) -> Non
 
 async def test_an_iteration_without_a_clip_ends_the_run(tmp_path: Path) -> None:
     first = await Session(tmp_path).carry(make_run(tmp_path, max_iterations=1))
-    stripped = first.reopened(keep=lambda clip: False, retry_failed=False)
+    stripped = reopened(first, keep=lambda clip: False, retry_failed=False)
     for record in (tmp_path / "memory").glob("render-*"):
         record.unlink()
     more = stripped.model_copy(update={"budget": first.budget.model_copy(update={"max_iterations": 5})})
@@ -130,8 +131,8 @@ async def test_a_lost_clip_is_made_again_after_the_deadline_too(tmp_path: Path) 
     first = await Session(tmp_path).carry(make_run(tmp_path, max_iterations=2, max_seconds=50.0))
     first.iterations[0].candidates[1].clip.path.unlink()
     session = Session(tmp_path)
-    reopened = journal.load(tmp_path).reopened(keep=session.memory.intact, retry_failed=False)
-    run = await session.carry(reopened, spent=99.0, lost=[(0, 11)])
+    kept = reopened(journal.load(tmp_path), keep=session.memory.intact, retry_failed=False)
+    run = await session.carry(kept, spent=99.0, lost=[(0, 11)])
     assert run.iterations == first.iterations
 
 
@@ -150,8 +151,8 @@ async def test_a_raised_budget_goes_on_in_the_last_iteration(
 ) -> None:
     first = await Session(tmp_path).carry(make_run(tmp_path, max_iterations=2, **before))
     budget = make_run(tmp_path, max_iterations=2, **after).budget
-    kept = journal.load(tmp_path).reopened(keep=lambda clip: True, retry_failed=False)
-    run = await Session(tmp_path).carry(kept.within(budget, None))
+    kept = reopened(journal.load(tmp_path), keep=lambda clip: True, retry_failed=False)
+    run = await Session(tmp_path).carry(within(kept, budget, None))
     assert [i.seeds for i in run.iterations] == seeds
     assert all(not i.missing for i in run.iterations)
     assert run.iterations[0] == first.iterations[0]

@@ -11,10 +11,12 @@ import pytest
 from agent.api import refine_and_generate_async
 from agent.building import known_price
 from agent.controller import Controller
+from agent.course import affordable, place_of
 from agent.errors import GeneratorError, NoCandidateError, boundary
 from agent.events import RenderProgressed, RunStarted, after
 from agent.journal import Journal, load
 from agent.ledger import ledger
+from agent.resuming import reopened, within
 from agent.run import Run
 from agent.spending import Cost, seconds, worked
 from agent.types import Candidate, Failure
@@ -150,13 +152,13 @@ def test_what_is_rendered_again_stays_spent(tmp_path: Path) -> None:
     run = run.model_copy(update={"iterations": (iteration,)}).with_failure(failure(error, 13)).with_failure(unjudged)
     assert (run.price.spent, run.gpu.spent) == (2.0, 10.0)
 
-    kept = run.reopened(keep=lambda c: True, retry_failed=False)
+    kept = reopened(run, keep=lambda c: True, retry_failed=False)
     assert (kept.lost_usd, kept.price, kept.gpu) == (0.0, run.price, run.gpu)
-    gone = run.reopened(keep=lambda c: c.seed != 11, retry_failed=False)
+    gone = reopened(run, keep=lambda c: c.seed != 11, retry_failed=False)
     assert gone.iterations[0].missing == (11,)
     assert (gone.lost_usd, gone.price.spent, gone.gpu.spent) == (0.4, 2.0, 10.0)
     # the clip that could not be judged is still there: it is judged again and not rendered again
-    retried = run.reopened(keep=lambda c: True, retry_failed=True)
+    retried = reopened(run, keep=lambda c: True, retry_failed=True)
     assert retried.iterations[0].missing == (13, 14)
     assert (retried.lost_usd, retried.price.spent, retried.lost_seconds) == (0.4, 1.6, 2.0)
 
@@ -177,13 +179,13 @@ def test_what_is_rendered_again_stays_spent(tmp_path: Path) -> None:
 def test_an_iteration_shrinks_before_the_run_stops(tmp_path: Path, budget: dict[str, Any], seeds: int) -> None:
     run = make_run(tmp_path, samples_per_iteration=4, **budget)
     run = with_candidates(run, {seed: {"price_usd": 0.4, "render_seconds": 2.0} for seed in (10, 11, 12, 13)})
-    assert run.place_of(Caption.raw("a boat")).seeds == (10, 11, 12, 13)[:seeds]
+    assert place_of(run, Caption.raw("a boat")).seeds == (10, 11, 12, 13)[:seeds]
 
 
 def test_the_first_iteration_shrinks_to_a_price_that_is_known(tmp_path: Path) -> None:
     run = make_run(tmp_path, samples_per_iteration=4, max_price_usd=1.0, max_gpu_seconds=1.0)
-    assert len(run.place_of(Caption.raw("a boat")).seeds) == 4
-    assert len(run.model_copy(update={"expected_usd": 0.4}).place_of(Caption.raw("a boat")).seeds) == 2
+    assert len(place_of(run, Caption.raw("a boat")).seeds) == 4
+    assert len(place_of(run.model_copy(update={"expected_usd": 0.4}), Caption.raw("a boat")).seeds) == 2
 
 
 class Costly(ScriptedGenerator):
@@ -220,7 +222,7 @@ async def test_no_limit_is_passed_by_more_than_what_the_last_renders_took_over_t
     if before.each is not None:  # of the first iteration nothing was known
         assert before.spent + before.each * len(last) <= budget["max_gpu_seconds"]
     if run.stop_reason != "iterations":
-        assert run.affordable < 1
+        assert affordable(run) < 1
         assert run.stop_reason in {"price", "gpu_seconds"}
 
 
@@ -259,10 +261,10 @@ def test_an_iteration_that_was_cut_short_is_filled_up_by_another_budget_alone(tm
         make_run(tmp_path, samples_per_iteration=2, max_gpu_seconds=19.0),
         {10: {"render_seconds": 5.0}, 11: {"render_seconds": 5.0}},
     )
-    assert len(run.place_of(Caption.raw("a boat")).seeds) == 1
+    assert len(place_of(run, Caption.raw("a boat")).seeds) == 1
     run = with_candidates(run, {10: {"render_seconds": 3.0}})
-    assert run.affordable == 1
-    assert run.within(run.budget, run.accept_at) == run
-    more = run.within(run.budget.model_copy(update={"max_gpu_seconds": 60.0}), None)
+    assert affordable(run) == 1
+    assert within(run, run.budget, run.accept_at) == run
+    more = within(run, run.budget.model_copy(update={"max_gpu_seconds": 60.0}), None)
     assert [i.seeds for i in more.iterations] == [(10, 11), (10, 11)]
     assert more.iterations[1].missing == (11,)

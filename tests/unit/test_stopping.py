@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from agent.course import place_of
 from agent.events import RunFinished, RunStarted
 from agent.journal import Journal, load
 from agent.lines import standing
@@ -308,4 +309,4 @@ def test_a_rule_answers_alike_however_often_it_is_asked_and_looks_at_the_run_alo
         assert all(v.words.endswith(".") and "None" not in v.words for v in found)
         assert stop_reason(run) == next((v.rule for v in found if v.holds), None)
         if stop_reason(run) is None:
-            assert run.place_of(Caption.raw("x")).seeds, "a run that goes on renders something"
+            assert place_of(run, Caption.raw("x")).seeds, "a run that goes on renders something"

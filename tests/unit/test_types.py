@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from agent.course import history
 from agent.events import (
     AttemptFailed,
     CandidateReady,
@@ -53,15 +54,15 @@ def test_gain_is_paired_by_seed(tmp_path: Path) -> None:
     gain = run.iterations[1].gain_over(run.iterations[0])
     assert gain is not None
     assert gain.by_seed == {10: pytest.approx(0.2)}
-    assert run.champion == 1
+    assert history(run).champion == 1
 
 
 def test_a_rewriter_is_told_how_far_scores_spread_over_the_seeds(tmp_path: Path) -> None:
     run = make_run(tmp_path).with_caption(caption(), (10, 11))
     run = run.with_candidate(candidate(run, 10, 0.2))
-    (alone,) = run.history()
+    (alone,), _ = history(run)
     assert (alone.spread, alone.criteria_spread) == (None, {})
-    (both,) = run.with_candidate(candidate(run, 11, 0.8)).history()
+    (both,), _ = history(run.with_candidate(candidate(run, 11, 0.8)))
     assert both.spread == pytest.approx(0.6 / 2**0.5)
     assert set(both.criteria_spread) == set(both.criteria)
     assert max(both.criteria_spread.values()) == pytest.approx(0.6 / 2**0.5)
