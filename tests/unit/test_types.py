@@ -87,7 +87,7 @@ def test_a_caption_from_before_verdicts_still_loads(reseed: bool) -> None:
 def test_seconds_add_up_by_step_and_count_failed_judging(tmp_path: Path) -> None:
     run = make_run(tmp_path).with_caption(caption(), (10, 11)).with_candidate(candidate(make_run(tmp_path), 10, 0.2))
     run = run.with_failure(Failure(step="judge", seed=11, message="no", clip=clip(run, 11)))
-    assert run.seconds == {"caption": 0.5, "render": 4.0, "judge": 0.25}
+    assert run.seconds == {"caption": 0.5, "render": 4.0, "judge": 0.25, "compare": 0.0, "test": 0.0}
     assert run.renders == 2
 
 
