@@ -19,7 +19,7 @@ Version = Literal["control", "frozen", "reversed", "shuffled"]
 Planes = NDArray[np.uint8]
 """(height * 3 / 2, width) luma and both chroma planes of a frame."""
 HELD: Final = 256 * 2**20
-"""Bytes of frames held at a time. A clip of more is decoded again for each such part of a version."""
+"""Bytes of frames in memory at a time: 189 of 1280x720. A larger clip is decoded again for each such part."""
 
 _OPTIONS: Final = {
     "crf": "18",
@@ -46,11 +46,13 @@ def order(version: Version, count: int) -> list[int]:
             return sorted(range(count), key=lambda i: hashlib.sha256(str(i).encode()).digest())
 
 
-def write(clip: Path, version: Version, to: Path, *, check: Callable[[], None] = lambda: None) -> None:
+def write(
+    clip: Path, version: Version, to: Path, *, check: Callable[[], None] = lambda: None, held: int = HELD
+) -> None:
     """Make a version of a clip: H.264 in mp4, its size, frame rate, number of frames and colours kept, no sound.
 
-    Of a clip with more than `frames.MAX_FRAMES`, those. `check` is called at every frame and may raise to stop; `to` is
-    removed again on any error.
+    Of a clip with more than `frames.MAX_FRAMES`, those. At most `held` bytes of frames are in memory at a time. `check`
+    is called at every frame and may raise to stop; `to` is removed again on any error.
 
     Raises:
         JudgeError: not a video, fewer than 2 frames, frames over `frames.MAX_PIXELS`, or it breaks off.
@@ -67,7 +69,7 @@ def write(clip: Path, version: Version, to: Path, *, check: Callable[[], None] =
             stream = container.add_stream("libx264", rate=rate, options=options)
             stream.pix_fmt = "yuv420p"
             _as_in(clip, stream)
-            for number, planes in enumerate(_frames(clip, shown, check)):
+            for number, planes in enumerate(_frames(clip, shown, held, check)):
                 picture = VideoFrame.from_ndarray(planes, format="yuv420p")
                 picture.pts, picture.time_base = number, 1 / rate
                 container.mux(stream.encode(picture))
@@ -91,8 +93,8 @@ def _even(frame: VideoFrame) -> tuple[int, int]:
     return max(2, frame.width // 2 * 2), max(2, frame.height // 2 * 2)
 
 
-def _frames(clip: Path, shown: Sequence[int], check: Callable[[], None]) -> Iterator[Planes]:
-    """The frames with these numbers in this order, at most `HELD` bytes of them at a time. Never by a seek."""
+def _frames(clip: Path, shown: Sequence[int], most_bytes: int, check: Callable[[], None]) -> Iterator[Planes]:
+    """The frames with these numbers in this order, at most `most_bytes` of them at a time. Never by a seek."""
     done = 0
     while done < len(shown):
         held: dict[int, Planes] = {}
@@ -102,7 +104,7 @@ def _frames(clip: Path, shown: Sequence[int], check: Callable[[], None]) -> Iter
             check()
             if not number:
                 width, height = _even(frame)
-                most = max(1, HELD * 2 // (width * height * 3))
+                most = max(1, most_bytes * 2 // (width * height * 3))
                 while end < len(shown) and (shown[end] in wanted or len(wanted) < most):
                     wanted.add(shown[end])
                     end += 1

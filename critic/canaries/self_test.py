@@ -69,6 +69,7 @@ async def self_test(
     return SelfTest.of(
         [Canary.of(kind, critique.overall, control.overall) for kind, critique in judged.items()],
         critic=critic.id,
+        control=control.overall,
         seconds=time.monotonic() - began,
         unjudged={kind: why for kind, why in found.items() if isinstance(why, str)},
         usage=sum((critique.usage for critique in judged.values()), control.usage),

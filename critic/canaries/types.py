@@ -16,10 +16,15 @@ WORDS: Final[Mapping[CanaryKind, str]] = {
     "first_frame_swapped": "another first frame",
 }
 """Every kind, for people."""
-TIED: Final = 0.01
-"""Overall scores no farther apart than this are a tie."""
-LEAST_AUC: Final = 0.75
-"""What a critic should reach that may stop a run early."""
+TIED: Final = 0.02
+"""Overall scores no farther apart than this are a tie: about the most that encoding a clip once more has moved one
+(docs/canaries-benchmark.md)."""
+LEAST_AUC: Final = 0.8
+"""What a critic should reach that may stop a run early: all told but one, which of four canaries must be a tie and of
+five may be a miss. A critic that guesses reaches it in 6 % of tests of four, in 19 % of those of five."""
+
+LEAST_CONTROL: Final = 0.2
+"""A clip that scores less is too bad to tell much from: ten ties lie below it."""
 
 
 class Canary(BaseModel):
@@ -49,6 +54,8 @@ class SelfTest(BaseModel):
 
     critic: str
     """`Critic.id`."""
+    control: float = Field(ge=0, le=1)
+    """Overall score of the clip itself, encoded as the versions are."""
     canaries: tuple[Canary, ...]
     """Those judged, at most one of a kind."""
     unjudged: dict[CanaryKind, str] = {}
@@ -68,6 +75,7 @@ class SelfTest(BaseModel):
         canaries: Sequence[Canary],
         *,
         critic: str,
+        control: float,
         seconds: float,
         unjudged: Mapping[CanaryKind, str] | None = None,
         usage: Usage | None = None,
@@ -78,6 +86,7 @@ class SelfTest(BaseModel):
         won += [0.5] * len(unjudged or {})
         return cls(
             critic=critic,
+            control=control,
             canaries=tuple(canaries),
             unjudged=dict(unjudged or {}),
             auc=round(sum(won) / len(won), 6),
@@ -90,6 +99,11 @@ class SelfTest(BaseModel):
     def blind(self) -> tuple[CanaryKind, ...]:
         """The kinds that were judged and not told apart."""
         return tuple(canary.kind for canary in self.canaries if canary.outcome != "told")
+
+    @property
+    def conclusive(self) -> bool:
+        """Whether the clip was good enough for its versions to be told from it."""
+        return self.control >= LEAST_CONTROL
 
     def passed(self, least: float) -> bool:
         """Whether the AUC reaches `least`."""
@@ -108,6 +122,8 @@ class SelfTest(BaseModel):
             words += f"; it did not tell {_listed([WORDS[kind] for kind in self.blind])}"
         if self.unjudged:
             words += f"; it could not judge {_listed([WORDS[kind] for kind in self.unjudged])}"
+        if not self.conclusive:
+            words += f". The clip itself scored {self.control:.2f}: too little to tell much from, so this says little"
         return f"{words}."
 
 
