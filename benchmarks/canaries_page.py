@@ -87,7 +87,7 @@ def figures(rows: Sequence[Row]) -> dict[str, object]:
         "auc_by_kind": {words: won(canaries) for words, canaries in kinds(rows)},
         "median_wall_ratio": round(median(row.wall_ratio for row in rows), 2),
         "median_processor_ratio": round(median(row.processor_ratio for row in rows), 2),
-        "encoding_moves_scores_by_at_most": max(row.encoding for row in rows),
+        "encoding_moves_scores_by_at_most": round(max(row.encoding for row in rows), 4),
     }
 
 
@@ -129,8 +129,8 @@ The AUC of one test can only take few values: it is of four canaries, or of five
 {leasts}
 
 A guess here is a score that differs at random by more than {tied}. {least:.2f} is the default: all told but one, which
-of four must be a tie and of five may be a miss. Who asks less lets a critic pass that prefers a standstill, all else
-told; who asks more fails one that is blind to time's arrow alone.
+of four must be a tie and of five may be a miss. With 0.75 a critic passes that prefers a standstill, where it tells the
+other three of four; with 0.9 one fails that is blind to time's arrow alone.
 
 Encoding a clip once more, which nobody sees, moved its score by {encoding_median:.3f} in the median, by
 {encoding_high:.3f} in 19 of 20 clips at most, and by {encoding_most:.3f} in the worst. So scores no farther apart than

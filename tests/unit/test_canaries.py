@@ -20,6 +20,7 @@ from generator.config import AnimaticConfig
 from generator.types import RenderSpec
 from reasoner.camera import requested_moves
 from reasoner.chat.types import Usage
+from tests.clips import write_clip
 from tests.movies import Picture, card, patches, pictures, write_movie
 from tests.parts import make_critique
 
@@ -295,16 +296,22 @@ def test_ties_count_half() -> None:
     assert test.auc == 0.625
 
 
-@pytest.mark.thorough
 async def test_measured_signals_tell_what_they_measure(tmp_path: Path) -> None:
-    prompt = "A lighthouse on a cliff above the sea. The camera pans right."
-    spec = RenderSpec(width=320, height=192, num_frames=25, fps=24)
+    clip = write_clip(tmp_path / "clip.mp4", RenderSpec(width=160, height=96, num_frames=9, fps=24)).path
+    prompt = "A lighthouse at dusk. The camera pushes in."
+    test = await self_test(Signals(SignalsConfig()), clip, prompt, None, tmp_path / "canaries")
+    assert test.auc == 1.0
+    assert test.conclusive
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize(("camera", "blind"), [(" The camera pans right.", ()), ("", ("reversed",))])
+async def test_without_a_camera_move_measured_signals_know_no_arrow_of_time(
+    tmp_path: Path, camera: str, blind: tuple[CanaryKind, ...]
+) -> None:
+    prompt = "A lighthouse on a cliff above the sea." + camera
+    spec = RenderSpec(width=320, height=192, num_frames=61, fps=24)
     clip = await Animatic(AnimaticConfig()).render(prompt, spec, seed=1, to=tmp_path / "clip.mp4")
     test = await self_test(Signals(SignalsConfig()), clip.path, prompt, None, tmp_path / "canaries")
-    assert {c.kind for c in test.canaries if c.outcome == "told"} == {
-        "frozen",
-        "reversed",
-        "shuffled",
-        "prompt_swapped",
-    }
+    assert test.blind == blind
     assert test.passed(LEAST_AUC)
