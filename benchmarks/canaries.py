@@ -24,9 +24,8 @@ from agent import RunConfig, refine_and_generate
 from benchmarks import scenes
 from benchmarks.canaries_page import PAGE, Row, figures, page
 from benchmarks.quickstart import PROMPTS, SETTINGS
-from critic.canaries import swaps
 from critic.canaries.self_test import self_test
-from critic.canaries.types import LEAST_AUC, Canary
+from critic.canaries.types import LEAST_AUC
 from critic.config import SignalsConfig
 from critic.signals import Signals
 
@@ -72,23 +71,19 @@ REQUESTS: Final = (
 
 
 async def measure(request: Request, clip: Path, image: Path | None, folder: Path) -> Row:
-    """Judge a clip as it is, test the critic on it, and try a prompt that differs in its scene alone."""
+    """Judge a clip as it is, and test the critic on it."""
     critic = Signals(SignalsConfig())
     used, begun = time.process_time(), time.perf_counter()
     plain = await critic.judge(clip, request.prompt, image)
     judging, spent = time.perf_counter() - begun, time.process_time() - used
     used = time.process_time()
-    test = await self_test(critic, clip, request.prompt, image, folder, keep=True)
+    test = await self_test(critic, clip, request.prompt, image, folder)
     testing = time.process_time() - used
-    # what is left of the swapped prompt without its camera move
-    bare, _, _ = swaps.other_prompt(request.prompt).partition(". ")
-    scene = await critic.judge(folder / "control.mp4", f"{bare}.", image)
     return Row(
         prompt=request.prompt,
         image=image is not None,
         plain=plain.overall,
         test=test,
-        scene=Canary.of("prompt_swapped", scene.overall, test.control),
         wall_ratio=test.seconds / judging,
         processor_ratio=testing / spent,
     )

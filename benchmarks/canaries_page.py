@@ -29,8 +29,6 @@ class Row:
     plain: float
     """Overall score of the clip as it was rendered."""
     test: SelfTest
-    scene: Canary
-    """The swapped prompt without its camera move."""
     wall_ratio: float
     """Seconds of the self-test over those of judging the clip once."""
     processor_ratio: float
@@ -58,7 +56,6 @@ def kinds(rows: Sequence[Row]) -> list[tuple[str, list[Canary]]]:
     for directed, words in ((True, "is asked for"), (False, "is not asked for")):
         part = [c for row in rows if row.directed == directed for c in row.test.canaries if c.kind == "reversed"]
         found.append((f"... backwards, where a camera move with a direction {words}", part))
-    found.append(("... a prompt of something else, without its camera move", [row.scene for row in rows]))
     return [(words, canaries) for words, canaries in found if canaries]
 
 

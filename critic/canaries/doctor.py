@@ -81,7 +81,9 @@ def write(
 
 def _as_in(clip: Path, stream: av.VideoStream) -> None:
     """Size and colours of the clip's frames."""
-    first = next(frames.every(clip))
+    first = next(frames.every(clip), None)
+    if first is None:
+        raise JudgeError(f"{clip.name} is not a clip: no frame decodes")
     stream.width, stream.height = _even(first)
     context = stream.codec_context
     context.color_primaries, context.color_trc = first.color_primaries, first.color_trc
@@ -112,7 +114,7 @@ def _frames(clip: Path, shown: Sequence[int], most_bytes: int, check: Callable[[
                 held[number] = _planes(frame, width, height)
             if len(held) == len(wanted):
                 break
-        if len(held) < len(wanted):
+        if end == done or len(held) < len(wanted):
             raise JudgeError(f"{clip.name} breaks off: it names more frames than decode")
         for number in shown[done:end]:
             check()

@@ -54,14 +54,15 @@ async def self_test(
     try:
         # the control by itself: where it cannot be judged, nothing else is asked
         control = await critic.judge(await versions.clip("control"), prompt, first_frame)
+        swapped = None if first_frame is None else await versions.picture(first_frame)
         tries: dict[CanaryKind, Coroutine[Any, Any, Critique | str]] = {
             "frozen": tried("frozen", prompt, first_frame),
             "reversed": tried("reversed", prompt, first_frame),
             "shuffled": tried("shuffled", prompt, first_frame),
             "prompt_swapped": tried("control", other, first_frame),
         }
-        if first_frame is not None:
-            tries["first_frame_swapped"] = tried("control", prompt, versions.picture(first_frame))
+        if swapped is not None:
+            tries["first_frame_swapped"] = tried("control", prompt, swapped)
         found = dict(zip(tries, await together(list(tries.values())), strict=True))
     finally:
         versions.end(keep=keep)
@@ -95,10 +96,11 @@ class _Versions:
                 self._made[version] = to
             return self._made[version]
 
-    def picture(self, first_frame: Path) -> Path:
+    async def picture(self, first_frame: Path) -> Path:
         """The file of another first frame."""
-        to = self._made["first_frame"] = self._place("first_frame.png")
-        swaps.other_picture(first_frame, to)
+        to = self._place("first_frame.png")
+        await asyncio.to_thread(swaps.other_picture, first_frame, to)
+        self._made["first_frame"] = to
         return to
 
     def end(self, *, keep: bool) -> None:

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks.quickstart import PROMPTS
 from critic.canaries import doctor, swaps
 from critic.canaries.self_test import self_test
 from critic.canaries.types import LEAST_AUC, Canary, CanaryKind, SelfTest
 from critic.config import SignalsConfig
 from critic.signals import Signals
+from critic.signals.words import wishes_of
 from critic.types import Critique, JudgeError
 from generator.animatic import Animatic
 from generator.config import AnimaticConfig
@@ -111,17 +113,23 @@ def test_a_clip_that_breaks_off_cannot_be_doctored(tmp_path: Path) -> None:
     assert not (tmp_path / "to.mp4").exists()
 
 
-@pytest.mark.parametrize(
-    "prompt",
-    [PROMPT, "The camera rolls counter-clockwise over a kitchen.", "", "A chef chops onions. The camera tilts down."],
-)
-def test_the_other_prompt_shares_neither_words_nor_camera(prompt: str) -> None:
+MOVES = [
+    f"The camera {words}." for words in ("pans left, then pushes in", "is handheld", "rolls clockwise", "is static")
+]
+
+
+@pytest.mark.parametrize("prompt", [PROMPT, "", "A chef chops onions in a kitchen.", *MOVES, *PROMPTS])
+def test_the_other_prompt_shares_the_camera_and_no_other_word(prompt: str) -> None:
     other = swaps.other_prompt(prompt)
-    content = other.partition(". ")[0].lower().replace(",", "").split()
-    assert not {word for word in prompt.lower().replace(".", "").split() if len(word) > 3} & set(content)
-    moves = {move for phase in requested_moves(other) for move in phase}
-    assert len(moves) == 1
-    assert not moves & {move for phase in requested_moves(prompt) for move in phase}
+    scene = other.partition(". ")[0].lower().replace(",", "").split()
+    assert not {word for word in prompt.lower().replace(".", "").split() if len(word) > 3} & set(scene)
+    assert requested_moves(other) == requested_moves(prompt)
+
+
+@pytest.mark.parametrize("scene", swaps.SCENES)
+def test_scenes_ask_for_nothing_that_is_measured(scene: str) -> None:
+    assert not wishes_of(scene)
+    assert not requested_moves(scene)
 
 
 @pytest.mark.parametrize(
@@ -255,6 +263,13 @@ async def test_a_server_that_fails_is_no_verdict(clip: Path, tmp_path: Path) -> 
     assert not (tmp_path / "canaries").exists()
 
 
+async def test_a_first_frame_that_is_none_is_said(clip: Path, tmp_path: Path) -> None:
+    (tmp_path / "given.png").write_text("no picture")
+    with pytest.raises(JudgeError, match=r"given\.png is not an image"):
+        await self_test(Judge(length), clip, PROMPT, tmp_path / "given.png", tmp_path / "canaries")
+    assert not (tmp_path / "canaries").exists()
+
+
 async def test_the_versions_are_kept_where_asked(clip: Path, image: Path, tmp_path: Path) -> None:
     await self_test(Judge(length), clip, PROMPT, image, tmp_path / "canaries", keep=True)
     names = ["control.mp4", "first_frame.png", "frozen.mp4", "reversed.mp4", "shuffled.mp4"]
@@ -296,11 +311,12 @@ def test_ties_count_half() -> None:
     assert test.auc == 0.625
 
 
-async def test_measured_signals_tell_what_they_measure(tmp_path: Path) -> None:
+async def test_measured_signals_tell_time_and_are_blind_to_content(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "clip.mp4", RenderSpec(width=160, height=96, num_frames=9, fps=24)).path
-    prompt = "A lighthouse at dusk. The camera pushes in."
+    prompt = "A lighthouse at noon. The camera pushes in."
     test = await self_test(Signals(SignalsConfig()), clip, prompt, None, tmp_path / "canaries")
-    assert test.auc == 1.0
+    assert [c.outcome for c in test.canaries] == ["told", "told", "told", "tied"]
+    assert test.blind == ("prompt_swapped",)
     assert test.conclusive
 
 
@@ -313,5 +329,4 @@ async def test_without_a_camera_move_measured_signals_know_no_arrow_of_time(
     spec = RenderSpec(width=320, height=192, num_frames=61, fps=24)
     clip = await Animatic(AnimaticConfig()).render(prompt, spec, seed=1, to=tmp_path / "clip.mp4")
     test = await self_test(Signals(SignalsConfig()), clip.path, prompt, None, tmp_path / "canaries")
-    assert test.blind == blind
-    assert test.passed(LEAST_AUC)
+    assert test.blind == (*blind, "prompt_swapped")
