@@ -1,6 +1,7 @@
 """The critic's self-test: its versions of a clip, what it swaps, and which critics pass."""
 
 import asyncio
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,10 +14,11 @@ from benchmarks.quickstart import PROMPTS
 from critic.canaries import doctor, swaps
 from critic.canaries.self_test import self_test
 from critic.canaries.types import LEAST_AUC, Canary, CanaryKind, SelfTest
-from critic.config import SignalsConfig
+from critic.config import SignalsConfig, VLMConfig
 from critic.signals import Signals
 from critic.signals.words import wishes_of
 from critic.types import Critique, JudgeError
+from critic.vlm import VLM, Checklist
 from generator.animatic import Animatic
 from generator.config import AnimaticConfig
 from generator.types import RenderSpec
@@ -25,6 +27,9 @@ from reasoner.chat.types import Usage
 from tests.clips import write_clip
 from tests.movies import Picture, card, patches, pictures, write_movie
 from tests.parts import make_critique
+from tests.seeing import chat_with
+from tests.seeing import seeing as seeing_model
+from tests.wire import Wire
 
 COUNT = 12
 PROMPT = "A boat crosses a bay. The camera pans left."
@@ -261,6 +266,16 @@ async def test_a_server_that_fails_is_no_verdict(clip: Path, tmp_path: Path) -> 
     with pytest.raises(ConnectionError, match="gone"):
         await self_test(Judge(failing), clip, PROMPT, None, tmp_path / "canaries")
     assert not (tmp_path / "canaries").exists()
+
+
+async def test_a_model_that_always_answers_alike_fails_and_all_it_took_is_counted(clip: Path, tmp_path: Path) -> None:
+    async with Wire(seeing_model()) as server, chat_with(server) as chat:
+        critic = VLM(VLMConfig(feedback=False), chat, Checklist(chat))
+        test = await self_test(critic, clip, PROMPT, None, tmp_path / "canaries")
+    assert test.auc == 0.5
+    assert test.usage.calls == len(server.chats)
+    checklists = [body for body in server.chats if "questions" in json.dumps(body.get("response_format"))]
+    assert len(checklists) == 2  # for the request and for the other prompt
 
 
 async def test_a_first_frame_that_is_none_is_said(clip: Path, tmp_path: Path) -> None:

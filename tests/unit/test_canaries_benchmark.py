@@ -30,11 +30,13 @@ ROWS = [row("A bay. The camera pans left.", 0, 0, 0, 0.1), row("A bay.", 0, 0.91
 
 def test_the_page_tells_each_kind_and_what_nobody_sees() -> None:
     text = page(ROWS, "python -m benchmarks.canaries", 60)
-    assert "Of 2 first clips, 0 of them with a first frame, the critic reaches a mean AUC of 0.812" in text
+    assert "On 2 first clips, 0 of them with a first frame, the critic reaches a mean AUC of 0.812" in text
     assert "| a clip played backwards | 2 | 1 | 1 | 0 | 0.75 | 0.910 | 0.455 |" in text
     assert "| ... backwards, where a camera move with a direction is not asked for | 1 | 0 | 1 | 0 | 0.50 |" in text
     assert "| 2 | A bay. | 0.910 | 0.000 | 0.910 = | 0.950 + | 0.100 | - | 0.625 |" in text
-    assert "and 1 of 2 reach 0.80" in text
+    assert "1 of 2 tests reach 0.8" in text
+    assert "| text, a camera move with a direction | 1 | 1.000 | 1 | 1 |" in text
+    assert "| text, none | 1 | 0.625 | 0 | 0 |" in text
     assert "by 0.030 in the worst" in text
     assert "| 0.80 | 1 of 2 | 6% | 19% |" in text
 
