@@ -117,7 +117,7 @@ by more, else *tied*. AUC: the chance that the control scores over its canary, t
 * **A prompt of something else**: the critic is blind to it. No signal looks at what is shown. Where it is told, that
   is by words that allow something (night, rain, fog) and are not in the other prompt.
 * **Backwards**: seen by the camera's path, where the request asks for a move with a direction. Where it does not, the
-  critic is blind to time's arrow, but for a clip that then no longer begins with the given image.
+  critic is blind to time's arrow.
 * **Random order**: seen where something moves by more than a few pixels from one frame to the next. In quiet clips the
   critic ties, or likes the shuffled clip as much.
 
@@ -159,7 +159,7 @@ writes its questions for each request writes them once more, for the other promp
   run's own self-test is what says so. In `hybrid` the signals tell time by themselves, so a model that sees nothing
   may pass with them: whether the other prompt was told is what says most about it.
 * **Canaries are gross.** A critic that tells them all may still be no judge of which of two good clips is better, nor
-  agree with people. One that does not tell them is no judge at all.
+  agree with people. One that tells none of them is no judge at all.
 * **One clip a test.** Four or five canaries of one clip are little evidence: the table above says how often luck does.
 * **Procedural clips.** The renderer is the embedded animatic at 320x192. Real footage moves otherwise, and what the
   first clip of a run is like decides what can be seen in it.
