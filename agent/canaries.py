@@ -3,18 +3,28 @@
 from agent.errors import CriticError, boundary
 from agent.events import CriticTested, CriticTestFailed
 from agent.run import Run
+from agent.stopping import promotion
 from critic.types import Critic
 
 FOLDER = "canaries"
 """In the run's folder: the doctored versions, for as long as they are judged."""
 
 
+def tested_by(run: Run, critic: Critic) -> Run:
+    """The run without the test of a critic that it had before."""
+    if run.self_test is None or run.self_test.critic == critic.id:
+        return run
+    return run.model_copy(update={"self_test": None})
+
+
 def due(run: Run) -> bool:
     """Whether the next iteration would take the run beyond what an untested critic may decide about."""
     if run.canaries is None or run.self_test is not None or run.self_test_failure or not run.candidates:
         return False
+    draft, gpu, price = run.request.draft, run.gpu, run.price
     count = run.budget.samples_per_iteration
-    gpu, price = run.gpu, run.price
+    if draft is not None and promotion(run) is not None:
+        count, gpu, price = draft.seeds, gpu.of_target(), price.of_target()
     return run.canaries.exceeded(gpu.spent + count * (gpu.each or 0.0), price.spent + count * (price.each or 0.0))
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from agent.canaries import due, tested
+from agent.canaries import due, tested, tested_by
 from agent.choosing import Choosing
 from agent.course import expands_next, history, place_of
 from agent.errors import CriticError, GeneratorError, GivenUpError, ReasonerError, StorageError, boundary
@@ -72,7 +72,7 @@ class Controller:
             StorageError: the disk failed.
             asyncio.CancelledError: the caller cancelled.
         """
-        self.run = run
+        self.run = run = tested_by(run, self.critic)
         limit = run.budget.max_seconds
         reason: StopReason | None = None
         try:

@@ -82,7 +82,7 @@ def ranked(run: Run) -> list[int]:
 
 def draft_accepted(run: Run) -> bool:
     """Whether a draft of the leader reached the threshold: there is no need to look for better words first."""
-    if run.accept_at is None or not run.budget.early_stop:
+    if run.accept_at is None or not run.budget.early_stop or not run.trusted:
         return False
     leading = run.iterations[run.leader].candidates
     return any(c.score >= run.accept_at and c.critique.floors_hold for c in leading)

@@ -65,7 +65,9 @@ def reopened(stored: Run, *, keep: Callable[[Clip], bool], retry_failed: bool) -
         anew = tuple(f for f in failed if f.clip is None or not keep(f.clip))
         lost.append(i.model_copy(update={"candidates": gone, "failures": anew}))
     changes = {"iterations": tuple(iterations), "ending": None, "export_failure": "", "duels": (), "choice": None}
-    return stored.model_copy(update=changes).with_lost(sum(seconds(lost)), sum(prices(lost)))
+    untested = "" if retry_failed else stored.self_test_failure
+    run = stored.model_copy(update={**changes, "self_test_failure": untested})
+    return run.with_lost(sum(seconds(lost)), sum(prices(lost)))
 
 
 def under(run: Run, settings: RunConfig) -> Run:

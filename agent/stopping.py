@@ -22,8 +22,7 @@ def accepted(run: Run) -> Verdict | None:
         if holds
         else f"{_against(run).strip() or 'No clip is judged.'} The threshold is uncalibrated."
     )
-    if run.accepted and not holds:
-        words += " The critic may not end the run: it did not pass its self-test."
+    words += _untrusted(run)
     return Verdict(rule="accepted", holds=holds, words=words, value=run.score, limit=run.accept_at)
 
 
@@ -219,7 +218,7 @@ def sentence(run: Run) -> str:
         return words
     if reason in {"deadline", "cancelled", "failed"}:
         return words if run.score is None else f"{words} The best clip so far scores {run.score:.2f}."
-    return f"{words}{_against(run)}"
+    return f"{words}{_against(run)}{_untrusted(run)}"
 
 
 def _best(run: Run, among: Sequence[Iteration]) -> Candidate | None:
@@ -248,6 +247,18 @@ def _told(run: Run) -> str:
     if threshold is None or score == threshold:
         return f"{score:.2f}"
     return next((text for d in (2, 3, 4) if (text := f"{score:.{d}f}") != f"{threshold:.{d}f}"), f"{score:.6f}")
+
+
+def _untrusted(run: Run) -> str:
+    """Why a run goes on although a clip is accepted; "" if it does not."""
+    if not run.accepted or not run.budget.early_stop or run.trusted:
+        return ""
+    why = "it was not tested"
+    if run.self_test is not None:
+        why = "it did not pass its self-test"
+    elif run.self_test_failure:
+        why = "its self-test could not be made"
+    return f" The critic may not end the run: {why}."
 
 
 def _against(run: Run) -> str:

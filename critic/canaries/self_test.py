@@ -65,7 +65,7 @@ async def self_test(
             tries["first_frame_swapped"] = tried("control", prompt, swapped)
         found = dict(zip(tries, await together(list(tries.values())), strict=True))
     finally:
-        versions.end(keep=keep)
+        await versions.end(keep=keep)
     judged = {kind: critique for kind, critique in found.items() if isinstance(critique, Critique)}
     return SelfTest.of(
         [Canary.of(kind, critique.overall, control.overall) for kind, critique in judged.items()],
@@ -83,8 +83,10 @@ class _Versions:
 
     def __init__(self, clip: Path, folder: Path) -> None:
         self._clip, self._folder = clip, folder
+        self._begun: list[Path] = []
         self._made: dict[str, Path] = {}
         self._making = asyncio.Lock()
+        self._writing: asyncio.Future[None] | None = None
         self._stop = threading.Event()
 
     async def clip(self, version: doctor.Version) -> Path:
@@ -92,7 +94,9 @@ class _Versions:
         async with self._making:
             if version not in self._made:
                 to = self._place(f"{version}.mp4")
-                await asyncio.to_thread(doctor.write, self._clip, version, to, check=self._check)
+                work = asyncio.to_thread(doctor.write, self._clip, version, to, check=self._check)
+                self._writing = asyncio.ensure_future(work)
+                await asyncio.shield(self._writing)
                 self._made[version] = to
             return self._made[version]
 
@@ -100,14 +104,15 @@ class _Versions:
         """The file of another first frame."""
         to = self._place("first_frame.png")
         await asyncio.to_thread(swaps.other_picture, first_frame, to)
-        self._made["first_frame"] = to
         return to
 
-    def end(self, *, keep: bool) -> None:
+    async def end(self, *, keep: bool) -> None:
         """Stop what is being made; remove what was, and the folder if nothing else is in it."""
         self._stop.set()
-        for path in self._made.values():
-            if keep:
+        if self._writing is not None:  # the thread holds its file until the next frame
+            await asyncio.gather(self._writing, return_exceptions=True)
+        for path in self._begun:
+            if keep and path.exists():
                 path.replace(path.with_name(path.name.removeprefix(".").removesuffix(".part")))
             else:
                 path.unlink(missing_ok=True)
@@ -115,7 +120,9 @@ class _Versions:
             self._folder.rmdir()
 
     def _place(self, name: str) -> Path:
-        return self._folder / f".{name}.part"
+        to = self._folder / f".{name}.part"
+        self._begun.append(to)
+        return to
 
     def _check(self) -> None:
         if self._stop.is_set():
