@@ -1,6 +1,5 @@
 """The final choice among near-equal candidates: two at a time and in both orders, not by the score alone."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -9,6 +8,7 @@ from agent.errors import CriticError, boundary
 from agent.events import ChoiceMade, ClipsCompared, Emit
 from agent.run import Run
 from agent.types import Candidate, Choice, Duel, Entrant, Pairwise
+from critic.together import together
 from critic.types import Comparer, Critic
 
 
@@ -21,7 +21,7 @@ def finalists(run: Run, rules: Pairwise) -> list[Entrant]:
     if not found:
         return []
     *kind, best = max(run.rank(c) for _, c in found)
-    near = [one for one in found if [*run.rank(one[1])][:2] == kind and best - one[1].score <= rules.margin]
+    near = [one for one in found if [*run.rank(one[1])][:2] == kind and _within(rules, best - one[1].score)]
     near.sort(key=lambda one: one[1].score, reverse=True)
     distinct = {c.clip.path: entrant for entrant, c in reversed(near)}  # the same words share their clips
     chosen = [entrant for entrant, _ in near if entrant in distinct.values()][: rules.most]
@@ -45,7 +45,9 @@ class Choosing:
         among = finalists(run, self.rules)
         if not among:
             return
-        outcomes = await asyncio.gather(*(self._compared(run, one, other) for one, other in combinations(among, 2)))
+        # by their places and not by their scores: a run that goes on asks the same, and it is remembered
+        pairs = combinations(sorted(among, key=lambda entrant: (entrant.iteration, entrant.seed)), 2)
+        outcomes = await together([self._compared(run, one, other) for one, other in pairs])
         duels = [found for found in outcomes if isinstance(found, Duel)]
         failures = [found for found in outcomes if isinstance(found, CriticError)]
         if failures:
@@ -84,15 +86,18 @@ class Choosing:
         if len(top) == 1:
             return _choice(top[0], among, "comparison", f"{words} The chosen one won most.")
         measured = {entrant: await self._measured(run, entrant) for entrant in top}
-        best = max(measured.values())
-        left = [entrant for entrant in top if measured[entrant] == best]
+        known = [value for value in measured.values() if value is not None]
+        if len(known) < len(top):
+            said = f"Of {len(top)} with as many wins the score decided: not all could be measured."
+            return _choice(top[0], among, "score", f"{words} {said}")
+        left = [entrant for entrant in top if measured[entrant] == max(known)]
         if len(left) == 1:
-            said = f"Of {len(top)} with as many wins the chosen one measures best ({best:.2f} by the signals)."
+            said = f"Of {len(top)} with as many wins the chosen one measures best ({max(known):.2f} by the signals)."
             return _choice(left[0], among, "signals", f"{words} {said}")
         return _choice(left[0], among, "score", f"{words} Of {len(left)} that are equal in this the score decided.")
 
-    async def _measured(self, run: Run, entrant: Entrant) -> float:
-        """The overall score of the measured signals alone; that of all where they cannot be had."""
+    async def _measured(self, run: Run, entrant: Entrant) -> float | None:
+        """The overall score of the measured signals alone; None where they cannot be had."""
         candidate = _there(run, entrant)
         critique = candidate.critique
         if critique.measured is None and self.measuring is not None:
@@ -102,8 +107,13 @@ class Choosing:
                         candidate.clip.path, run.request.prompt, candidate.clip.spec.first_frame
                     )
             except CriticError:
-                return 0.0
-        return critique.measured or 0.0
+                return None
+        return critique.measured
+
+
+def _within(rules: Pairwise, less: float) -> bool:
+    """Whether a score that is so much less than the best one is near to it. Scores have six digits."""
+    return round(less, 6) <= rules.margin
 
 
 def _choice(chosen: Entrant, among: Sequence[Entrant], by: str, words: str) -> Choice:
