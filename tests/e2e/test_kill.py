@@ -1,4 +1,8 @@
-"""kill -9 at random moments, then --resume: nothing finished is done twice, and the answer is the undisturbed run's."""
+"""kill -9 at random moments, then --resume: nothing finished is done twice, and the answer is the undisturbed run's.
+
+Every strategy of the search is on: the raw prompt beside its expansion, drafts and promotions, the critic's test and,
+where that is said, racing.
+"""
 
 import hashlib
 import json
@@ -16,13 +20,19 @@ import pytest
 from tests.e2e.process import SMALL, leaves, retake, start, wait_for
 
 QUICKSTART = Path(__file__).parents[2] / "configs" / "quickstart.yaml"
-ARGS: list[str | Path] = [QUICKSTART, *SMALL, "-v", "-s", "search.include_raw_prompt=true"]
-ARGS += ["-s", "budget.max_iterations=3", "-s", "critic.accept_at=null"]
-RACE: list[str | Path] = [*ARGS, "-s", "critic.accept_at=0.5", "-s", "search.racing=true"]
-RACE += ["-s", "budget.samples_per_iteration=4", "-s", "generator.concurrency=1"]
-"""Accepted by the first clip of four, while the second renders or is done and two wait: which, is a matter of time."""
-ACCEPTED = '"candidate_ready","iteration":0,"candidate":{"clip":{"path":"clips/01-seed-7.mp4"'
+ALL: list[str | Path] = [QUICKSTART, *SMALL, "-v", "-s", "search.include_raw_prompt=true"]
+ALL += ["-s", "budget.max_iterations=3", "-s", "search.canaries={beyond_gpu_seconds: 0}"]
+"""The critic is tested on the first draft, however long that took."""
+ARGS = [*ALL, "-s", "search.draft={frames: 5, promote: 2, seeds: 2}", "-s", "critic.accept_at=null"]
+"""Three captions on two seeds as drafts, then the better two as asked: 10 renders, and as many however often killed."""
+RACE = [*ALL, "-s", "search.draft={frames: 5, promote: 1, seeds: 4}", "-s", "critic.accept_at=0.5"]
+RACE += ["-s", "generator.concurrency=1"]
+"""A draft of the raw prompt would do, so it is rendered as asked at once. The first clip of four is accepted, while the
+second renders or is done and two wait: which, is a matter of time."""
+ACCEPTED = '"candidate_ready","iteration":1,"candidate":{"clip":{"path":"clips/02-seed-7.mp4"'
 """In events.jsonl, once that first clip is judged."""
+TEST = ("control", "frozen", "reversed", "shuffled", "control")
+"""What the critic's test has judged, in any order but for the first."""
 KILLS = int(os.environ.get("RETAKE_KILLS", "4"))
 """Random kills, half of them in a race; .ci/run asks for more."""
 
@@ -51,8 +61,13 @@ def rendered(log: str, what: str) -> set[str]:
 
 
 def judged(log: str) -> set[str]:
-    """The clips that the critic's own log says it began to judge."""
-    return {Path(file).name for file in re.findall(r"critic\.signals: judge start (\S+)", log)}
+    """The clips that the critic's own log says it began to judge, but for the doctored versions of its test."""
+    return {file.name for file in judgements(log) if file.parent.name == "clips"}
+
+
+def judgements(log: str) -> list[Path]:
+    """All that the critic's own log says it began to judge."""
+    return [Path(file) for file in re.findall(r"critic\.signals: judge start (\S+)", log)]
 
 
 def digest(path: Path) -> str:
@@ -76,25 +91,36 @@ def resume(folder: Path, killed: str, expected: dict[str, Any] | None) -> None:
     assert again.code == 0, again.err
     assert rendered(again.err, "start").isdisjoint(finished), "a finished clip was rendered again"
     assert known.isdisjoint(digest(folder / "clips" / name) for name in judged(again.err)), "judged twice"
+    new = len([*(folder / "memory").glob("judge-*.json")]) - sum(p.name.startswith("judge-") for p in records)
+    assert len(judgements(again.err)) == new, "what was judged was not remembered, or was before"
     assert records == {p: p.stat().st_mtime_ns for p in records}
     if expected is not None:
         assert answer(folder) == expected
     else:
         raced(folder)
         assert not settled or not rendered(again.err, "start"), "a seed was rendered that is needless"
-    assert not [f for f in leaves(folder) if "unremembered" in f or f.endswith(".tmp")]
+    clean(folder)
+
+
+def clean(folder: Path) -> None:
+    """Nothing half-written is left."""
+    assert not [f for f in leaves(folder) if "unremembered" in f or f.endswith((".tmp", ".part"))]
+    assert not (folder / "canaries").exists()
 
 
 def raced(folder: Path) -> None:
     """A settled run: accepted, every seed accounted for once, and what was given up has no clip."""
     run = json.loads((folder / "run.json").read_text())
-    (first,) = run["iterations"]
-    assert (run["result"]["stop_reason"], first["caption"]["source"]) == ("accepted", "raw")
-    judged = [candidate["clip"]["seed"] for candidate in first["candidates"]]
-    given_up = [each["seed"] for each in first["given_up"]]
-    assert sorted(judged + given_up) == first["seeds"] == [7, 8, 9, 10]
+    drafts, finals = run["iterations"]
+    assert (run["result"]["stop_reason"], finals["caption"]["source"], finals["promoted"]) == ("accepted", "raw", 0)
+    assert len(run["self_test"]["canaries"]) == 4
+    assert [candidate["clip"]["seed"] for candidate in drafts["candidates"]] == drafts["seeds"] == [7, 8]
+    judged = [candidate["clip"]["seed"] for candidate in finals["candidates"]]
+    given_up = [each["seed"] for each in finals["given_up"]]
+    assert sorted(judged + given_up) == finals["seeds"] == [7, 8, 9, 10]
     assert given_up
-    assert sorted(path.name for path in (folder / "clips").glob("*.mp4")) == sorted(f"01-seed-{s}.mp4" for s in judged)
+    names = {"01-seed-7.mp4", "01-seed-8.mp4", *(f"02-seed-{seed}.mp4" for seed in judged)}
+    assert {path.name for path in (folder / "clips").glob("*.mp4")} == names
 
 
 @pytest.fixture(scope="module")
@@ -104,10 +130,18 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any
     begun = time.monotonic()
     done = retake("run", *ARGS, "--out", folder)
     assert done.code == 0, done.err
-    assert len(rendered(done.err, "start")) == len(rendered(done.err, "done")) == 6
+    assert len(rendered(done.err, "start")) == len(rendered(done.err, "done")) == 10
+    versions = [file.name.removeprefix(".").partition(".")[0] for file in judgements(done.err) if file.name[0] == "."]
+    assert sorted(versions) == sorted(TEST)
     # two captions may come to the same pixels, and the same pixels are judged once
     assert len(judged(done.err)) == len({digest(p) for p in (folder / "clips").glob("*.mp4")})
-    return answer(folder), time.monotonic() - begun
+    clean(folder)
+    found = answer(folder)
+    assert [(i["tier"], i["promoted"] is None) for i in found["run"]["iterations"]] == [
+        *[("draft", True)] * 3,
+        *[("target", False)] * 2,
+    ]
+    return found, time.monotonic() - begun
 
 
 @pytest.mark.thorough
@@ -138,10 +172,13 @@ def test_killed_at_random_moments(tmp_path: Path, racing: bool, undisturbed: tup
 @pytest.mark.parametrize(
     ("moment", "args"),
     [
-        ("render start seed=8", ARGS),
+        pytest.param("render start seed=8", ARGS, marks=pytest.mark.thorough),
         pytest.param("render done seed=7", ARGS, marks=pytest.mark.thorough),
         pytest.param("render done seed=8", ARGS, marks=pytest.mark.thorough),
-        ("lowest: ", RACE),  # a candidate is accepted
+        pytest.param("canaries: self-test start", ARGS, marks=pytest.mark.thorough),
+        ("canaries/.shuffled", ARGS),  # the critic's test is half made
+        pytest.param(".unremembered-04-seed-8", ARGS, marks=pytest.mark.thorough),  # the first one promoted
+        pytest.param(ACCEPTED, RACE, id="accepted"),
     ],
 )
 def test_killed_at_the_worst_moments(
@@ -149,7 +186,7 @@ def test_killed_at_the_worst_moments(
 ) -> None:
     folder, log = tmp_path / "run", tmp_path / "log"
     process = start("run", *args, "--out", folder, log=log)
-    wait_for(log, moment, process)
+    wait_for(folder / "events.jsonl" if moment is ACCEPTED else log, moment, process)
     process.send_signal(signal.SIGKILL)
     process.wait()
     resume(folder, log.read_text(), None if args is RACE else undisturbed[0])
