@@ -4,6 +4,7 @@ from agent.errors import CriticError, boundary
 from agent.events import CriticTested, CriticTestFailed
 from agent.run import Run
 from agent.stopping import promotion
+from agent.types import Entrant
 from critic.types import Critic
 
 FOLDER = "canaries"
@@ -19,7 +20,9 @@ def tested_by(run: Run, critic: Critic) -> Run:
 
 def due(run: Run) -> bool:
     """Whether the next iteration would take the run beyond what an untested critic may decide about."""
-    if run.canaries is None or run.self_test is not None or run.self_test_failure or not run.candidates:
+    if run.canaries is None or run.self_test_failure or not run.candidates:
+        return False
+    if run.self_test is not None and (run.self_test.conclusive or subject(run) == run.tested):
         return False
     draft, gpu, price = run.request.draft, run.gpu, run.price
     count = run.budget.samples_per_iteration
@@ -28,18 +31,30 @@ def due(run: Run) -> bool:
     return run.canaries.exceeded(gpu.spent + count * (gpu.each or 0.0), price.spent + count * (price.each or 0.0))
 
 
+def subject(run: Run) -> Entrant:
+    """The candidate that the critic is tested on: the first, or the best where that one told nothing."""
+    found = [(Entrant(iteration=n, seed=c.seed), c) for n, i in enumerate(run.iterations) for c in i.candidates]
+    if run.self_test is None or run.self_test.conclusive:
+        return found[0][0]
+    return max(found, key=lambda one: one[1].score)[0]
+
+
 async def tested(run: Run, critic: Critic) -> CriticTested | CriticTestFailed:
-    """Test the critic on the run's first clip. A failure to test is told, and costs the run nothing but its early stop.
+    """Test the critic on a clip of the run. A failure to test is told, and costs the run nothing but its early stop.
 
     Raises:
         StorageError: the disk failed.
     """
     from critic.canaries.self_test import self_test  # noqa: PLC0415 - loads PyAV: only where a test is made
 
-    clip = run.candidates[0].clip
+    entrant = subject(run)
+    candidate = run.candidate(entrant)
+    if candidate is None:
+        raise ValueError(f"the run has no candidate of {entrant}")
+    clip = candidate.clip
     try:
         with boundary(CriticError, "testing the critic"):
             test = await self_test(critic, clip.path, run.request.prompt, clip.spec.first_frame, run.folder / FOLDER)
     except CriticError as error:
         return CriticTestFailed(message=str(error))
-    return CriticTested(test=test)
+    return CriticTested(test=test, of=entrant)

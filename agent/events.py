@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from agent.forecast import Forecast
 from agent.run import Run
-from agent.types import Candidate, Choice, Duel, Ending, Export, Failure, GivenUp, Step, Tier
+from agent.types import Candidate, Choice, Duel, Ending, Entrant, Export, Failure, GivenUp, Step, Tier
 from critic.canaries.types import SelfTest
 from generator.export.types import OutputForm
 from generator.types import Clip, Progress
@@ -134,10 +134,11 @@ class SeedGivenUp(_Event):
 
 
 class CriticTested(_Event):
-    """The critic was tested on doctored versions of the first clip."""
+    """The critic was tested on doctored versions of a clip: the first, or a better one where that told nothing."""
 
     type: Literal["critic_tested"] = "critic_tested"
     test: SelfTest
+    of: Entrant
 
 
 class CriticTestFailed(_Event):
@@ -256,8 +257,8 @@ def after(run: Run, event: Event) -> Run:
 def _beside(run: Run, event: Event) -> Run:
     """What happens beside the iterations: the critic's test, the final choice, the export."""
     match event:
-        case CriticTested(test=test):
-            run = run.with_test(test)
+        case CriticTested(test=test, of=entrant):
+            run = run.with_test(test, entrant)
         case CriticTestFailed(message=why):
             run = run.without_test(why)
         case ClipsCompared(duel=duel):

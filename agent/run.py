@@ -49,6 +49,8 @@ class Run(BaseModel):
     """When the critic is tested. None: never."""
     self_test: SelfTest | None = None
     """What came of it."""
+    tested: Entrant | None = None
+    """The candidate that it was tested on."""
     self_test_failure: str = ""
     """Why it could not be made."""
     iterations: tuple[Iteration, ...] = ()
@@ -251,13 +253,13 @@ class Run(BaseModel):
         """This run with more of the generator's time, and maybe money, gone for nothing."""
         return self._with(lost_seconds=round(self.lost_seconds + seconds, 3), lost_usd=round(self.lost_usd + usd, 4))
 
-    def with_test(self, test: SelfTest) -> Self:
-        """This run with its critic tested."""
-        return self._with(self_test=test, self_test_failure="")
+    def with_test(self, test: SelfTest, of: Entrant) -> Self:
+        """This run with its critic tested on a candidate."""
+        return self._with(self_test=test, tested=of, self_test_failure="")
 
     def without_test(self, why: str) -> Self:
         """This run with a critic that could not be tested."""
-        return self._with(self_test=None, self_test_failure=why)
+        return self._with(self_test=None, tested=None, self_test_failure=why)
 
     def with_duel(self, duel: Duel) -> Self:
         """This run with two candidates held against one another."""

@@ -20,7 +20,7 @@ from agent.racing import Racing
 from agent.resuming import reopened, within
 from agent.run import Run
 from agent.stopping import promotion, sentence, verdicts
-from agent.types import Canaries, Candidate, Draft
+from agent.types import Canaries, Candidate, Draft, Entrant
 from critic.canaries.types import Canary, SelfTest
 from critic.types import Critique, JudgeError
 from generator.types import Clip, RenderSpec
@@ -31,6 +31,7 @@ from tests.parts import SPEC, Recorder, ScriptedReasoner, make_clip, make_critiq
 SMALL = SPEC.model_copy(update={"width": 96, "height": 64})
 SECONDS = 1.0
 """Of the generator's time that a clip takes."""
+FIRST = Entrant(iteration=0, seed=10)
 VERSIONS = ("control", "frozen", "reversed", "shuffled")
 """As many judgements as a test without a first frame takes, with that of another prompt."""
 
@@ -93,7 +94,7 @@ async def refine(run: Run, judge: Judge, emit: Callable[[Event], None] | None = 
 
 def a_test(value: float) -> SelfTest:
     """A test in which each version scored so much."""
-    return SelfTest.of([Canary.of("frozen", value, 0.9)], critic="judge/1", seconds=1.0)
+    return SelfTest.of([Canary.of("frozen", value, 0.9)], critic="judge/1", control=0.9, seconds=1.0)
 
 
 def with_clips(run: Run, *scores: float, **clip: Any) -> Run:
@@ -112,7 +113,7 @@ def test_it_is_due_before_the_iteration_that_takes_the_run_beyond(tmp_path: Path
     assert not due(run)  # there is nothing to doctor yet
     run = with_clips(run, 0.5, 0.5, seconds=1.0)
     assert due(run) is expected
-    assert not due(run.with_test(a_test(SEEING)))
+    assert not due(run.with_test(a_test(SEEING), FIRST))
     assert not due(run.without_test("no"))
     assert not due(run.model_copy(update={"canaries": None}))
 
@@ -210,8 +211,8 @@ async def test_siblings_are_given_up_on_the_word_of_a_tested_critic_alone(
 def test_before_the_test_nothing_is_given_up(tmp_path: Path) -> None:
     run = with_clips(begin(tmp_path), 0.9)
     assert (run.accepted, run.settled) == (True, False)
-    assert run.with_test(a_test(SEEING)).settled
-    assert not run.with_test(a_test(BLIND)).settled
+    assert run.with_test(a_test(SEEING), FIRST).settled
+    assert not run.with_test(a_test(BLIND), FIRST).settled
 
 
 def test_an_accepted_draft_is_not_promoted_at_once_on_the_word_of_a_failed_critic(tmp_path: Path) -> None:
@@ -220,9 +221,12 @@ def test_an_accepted_draft_is_not_promoted_at_once_on_the_word_of_a_failed_criti
     run = run.model_copy(update={"request": run.request.model_copy(update={"draft": draft})})
     run = run.with_caption(Caption(prompt="caption", source="upsample", reasoner="r"), (10,), "draft")
     run = run.with_candidate(Candidate(clip=make_clip(run.clip_path(0, 10), 10), critique=make_critique(0.9)))
-    assert draft_accepted(run.with_test(a_test(SEEING)))
-    assert not draft_accepted(run.with_test(a_test(BLIND)))
-    assert (promotion(run.with_test(a_test(SEEING))), promotion(run.with_test(a_test(BLIND)))) == (0, None)
+    assert draft_accepted(run.with_test(a_test(SEEING), FIRST))
+    assert not draft_accepted(run.with_test(a_test(BLIND), FIRST))
+    assert (promotion(run.with_test(a_test(SEEING), FIRST)), promotion(run.with_test(a_test(BLIND), FIRST))) == (
+        0,
+        None,
+    )
 
 
 async def test_a_resumed_run_keeps_what_came_of_the_test(tmp_path: Path) -> None:
@@ -318,3 +322,20 @@ async def test_a_test_that_is_broken_off_leaves_nothing_behind(tmp_path: Path) -
     with pytest.raises(asyncio.CancelledError):
         await task
     assert not (tmp_path / FOLDER).exists()
+
+
+async def test_a_clip_too_bad_to_tell_anything_is_followed_by_a_better_one(tmp_path: Path) -> None:
+    """A control near 0 ties with all its versions: that says nothing of the critic."""
+
+    class Harsh(Judge):
+        async def judge(self, clip: Path, prompt: str, first_frame: Path | None) -> Critique:
+            found = await super().judge(clip, prompt, first_frame)
+            bad = clip.name.startswith(".") and sum(name.startswith(".control") for name in self.judged) <= 2
+            return make_critique(0.1) if bad or clip.name.startswith("01-") else found
+
+    critic = Harsh(SEEING)
+    run = await refine(begin(tmp_path, samples_per_iteration=1), critic)
+    assert run.self_test is not None
+    assert run.self_test.conclusive
+    assert run.tested is not None
+    assert (run.tested.iteration, run.stop_reason) == (1, "accepted")
