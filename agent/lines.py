@@ -1,6 +1,6 @@
 """One fact of a run in one line, as a terminal shows it."""
 
-from agent.course import affordable
+from agent.course import affordable, tried
 from agent.events import AttemptFailed, SeedGivenUp, ServerReady, ServerWaiting
 from agent.forecast import Bounds, Forecast
 from agent.ledger import fallback, ledger
@@ -8,7 +8,7 @@ from agent.run import Run
 from agent.spending import worked
 from agent.stopping import verdicts
 from agent.types import Candidate, GivenUp, Iteration, Step
-from generator.types import Clip, Progress
+from generator.types import Clip, Progress, RenderSpec
 
 
 def forecast(run: Run, elapsed: float, earlier_renders: int = 0) -> float | None:
@@ -77,8 +77,11 @@ def spent(run: Run) -> str:
 
 def heading(iteration: Iteration, number: int, run: Run) -> str:
     """One line on a caption: what was changed, or where it came from."""
-    caption = iteration.caption
-    if fallback(caption):
+    caption, draft = iteration.caption, run.request.draft
+    if iteration.promoted is not None:
+        again = ", fresh seeds" if caption.reseed else ""
+        what = f"caption of iteration {iteration.promoted + 1} rendered as asked{again}"
+    elif fallback(caption):
         what = "PROMPT NOT EXPANDED, used as written"
     elif caption.reseed:
         what = "fresh seeds, same caption"
@@ -87,7 +90,39 @@ def heading(iteration: Iteration, number: int, run: Run) -> str:
         what = f"{len(caption.edits)} edit{'s' if len(caption.edits) != 1 else ''} for {answered}"
     else:
         what = {"upsample": "prompt expanded", "raw": "prompt as written", "rewrite": "no edit"}[caption.source]
-    return f"Iteration {number} of {run.budget.max_iterations}  {what}"
+    if draft is None:
+        return f"Iteration {number} of {run.budget.max_iterations}  {what}"
+    if iteration.promoted is not None:
+        return f"Iteration {number}  {what}, {size(run.request.spec)}"
+    count = tried(run.model_copy(update={"iterations": run.iterations[:number]}))
+    return f"Iteration {number}  draft {size(draft.spec)} of caption {count} of {run.budget.max_iterations}, {what}"
+
+
+def size(spec: RenderSpec) -> str:
+    """Pixels as requested: 320x192."""
+    return f"{spec.width}x{spec.height}"
+
+
+def trust_line(run: Run) -> str:
+    """What came of the critic's self-test, in one line; "" where none was made."""
+    if run.canaries is None:
+        return ""
+    told = "" if run.self_test is None else run.self_test.sentence(run.canaries.least_auc)
+    if run.self_test_failure:
+        told = f"The critic could not be tested: {run.self_test_failure.rstrip('.')}."
+    return f"{told} It may not end the run early." if told and not run.trusted else told
+
+
+def choice_line(run: Run) -> str:
+    """Which of several near-equal candidates was chosen, and why, in one line; "" where the score alone decided."""
+    choice = run.choice
+    if choice is None:
+        return ""
+    chosen, first = run.candidate(choice.chosen), run.candidate(choice.among[0])
+    below = first.score - chosen.score if chosen and first else 0.0
+    words = f"seed {choice.chosen.seed} of iteration {choice.chosen.iteration + 1}"
+    words += f", {below:.2f} below the highest score" if below >= 0.005 else ""
+    return f"{words}. {choice.words}"
 
 
 def candidate_line(candidate: Candidate) -> str:

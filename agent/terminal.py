@@ -20,6 +20,9 @@ from agent.events import (
     AttemptFailed,
     CandidateReady,
     CaptionReady,
+    ChoiceMade,
+    CriticTested,
+    CriticTestFailed,
     Event,
     ExportFailed,
     ExportStarted,
@@ -38,6 +41,7 @@ from agent.forecast import Forecast
 from agent.ledger import fallback, fallbacks
 from agent.lines import (
     candidate_line,
+    choice_line,
     cost,
     forecast,
     forecast_line,
@@ -47,10 +51,12 @@ from agent.lines import (
     progress_words,
     rendered,
     server_line,
+    size,
     span,
     spent,
     standing,
     tokens,
+    trust_line,
 )
 from agent.run import Run
 from agent.stopping import sentence
@@ -98,13 +104,23 @@ def printable(text: str) -> str:
 def verdict(run: Run) -> list[str]:
     """The last lines: why it stopped, what it had to do without, and where everything lies."""
     lines = [sentence(run)]
-    lines += [f"WARNING  iteration {n + 1} used the prompt as written: {why}" for n, why in fallbacks(run).items()]
+    lines += [
+        f"WARNING  iteration {n + 1} used the prompt as written: {why}"
+        for n, why in fallbacks(run).items()
+        if run.iterations[n].promoted is None
+    ]
     lines.append(f"rules    {standing(run)}")
     if run.best is not None and run.video is not None:
         mark = "accepted" if run.accepted else "not accepted"
+        if run.is_draft(run.best):
+            mark = f"a draft of {size(run.best.clip.spec)}, not {size(run.request.spec)} as asked"
         threshold = "no threshold" if run.accept_at is None else f"threshold {run.accept_at:.2f}, uncalibrated"
         lines.append(f"score    {run.best.score:.2f}  ({mark}; {threshold}; seed {run.best.seed})")
+        if choice := choice_line(run):
+            lines.append(f"choice   {choice}")
         lines.append(f"video    {run.video}")
+    if tested := trust_line(run):
+        lines.append(f"critic   {tested}")
     if beside := spent(run):
         lines.append(f"spent    {beside}")
     if costs := cost(run):
@@ -144,9 +160,7 @@ class Plain(Witness):
             case RunStarted():
                 self._say(f"Run {run.folder}")
             case CaptionReady(iteration=index):
-                self._say(heading(run.iterations[index], index + 1, run))
-                if why := fallback(run.iterations[index].caption):
-                    self._say(f"  WARNING: {why}")
+                self._say_caption(run, index)
             case RenderProgressed(progress=told):
                 self._say_progress(told, event.at)
             case CandidateReady(candidate=candidate):
@@ -154,11 +168,27 @@ class Plain(Witness):
                 self._say_forecast(run, event.at)
             case AttemptFailed() | SeedGivenUp():
                 self._say(f"  {missing_line(event)}")
+            case _:
+                self._say_beside(run, event)
+        self._say_notes(run)
+
+    def _say_caption(self, run: Run, index: int) -> None:
+        iteration = run.iterations[index]
+        self._say(heading(iteration, index + 1, run))
+        if (why := fallback(iteration.caption)) and iteration.promoted is None:
+            self._say(f"  WARNING: {why}")
+
+    def _say_beside(self, run: Run, event: Event) -> None:
+        """What happens beside the iterations."""
+        match event:
+            case CriticTested() | CriticTestFailed():
+                self._say(trust_line(run))
+            case ChoiceMade():
+                self._say(f"Chosen: {choice_line(run)}")
             case ExportStarted(form=form) if form != OutputForm():
                 self._say(f"Exporting the chosen clip as {form.format}")
             case _:
                 pass
-        self._say_notes(run)
 
     def _say_notes(self, run: Run) -> None:
         if run.forecast is not None and run.forecast != self.foretold:
@@ -267,16 +297,18 @@ class Lively(Witness):
         if run.forecast:
             parts.append(Text(f"Forecast: {printable(forecast_line(run.forecast))}", style="dim"))
         parts += [Text(f"Note: {printable(note)}", style="yellow") for note in run.notes]
+        if tested := trust_line(run):
+            parts.append(Text(printable(tested), style="dim" if run.trusted else "yellow"))
         for index, iteration in enumerate(run.iterations):
-            parts.append(Text(heading(iteration, index + 1, run), style="bold"))
-            if why := fallback(iteration.caption):
+            drafts = iteration.tier == "draft"
+            parts.append(Text(heading(iteration, index + 1, run), style="" if drafts else "bold"))
+            if (why := fallback(iteration.caption)) and iteration.promoted is None:
                 parts.append(Text(f"! {printable(why)}", style="bold red"))
             best = run.best
             for candidate in iteration.candidates:
                 chosen = candidate is best
-                parts.append(
-                    Text(f"{'▸' if chosen else ' '} {candidate_line(candidate)}", style="green" if chosen else "")
-                )
+                style = "green" if chosen else "dim" if drafts else ""
+                parts.append(Text(f"{'▸' if chosen else ' '} {candidate_line(candidate)}", style=style))
             parts += [
                 Text(f"✗ seed {f.seed:<10}  {f.step} failed: {printable(f.message)}", style="red")
                 for f in iteration.failures
@@ -284,6 +316,8 @@ class Lively(Witness):
             parts += [Text(f"  seed {g.seed:<10}  {given_up_words(g)}", style="dim") for g in iteration.given_up]
         if run.ending is None:
             parts += [Text(f"  seed {seed:<10}  {what}", style="cyan") for seed, what in sorted(self.rendering.items())]
+        if choice := choice_line(run):
+            parts.append(Text(f"Chosen: {printable(choice)}", style="green"))
         if self.exporting:
             parts.append(Text(f"  exporting the chosen clip as {self.exporting}", style="cyan"))
         parts.append(self._bar(run))

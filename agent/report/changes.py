@@ -127,12 +127,35 @@ def negative(run: Run, caption: Caption) -> tuple[Piece, ...]:
 def lineage(run: Run, iteration: int) -> list[int]:
     """The iterations that a caption came from, the first caption first, itself last.
 
-    An expansion comes from no caption, also where the prompt as written was judged before it.
+    An expansion comes from no caption, also where the prompt as written was judged before it. A render as asked stands
+    where its drafts do: it has their caption.
     """
-    line = [iteration]
+    line = [home(run, iteration)]
     while (now := run.iterations[line[0]]).parent is not None and now.caption.source != "upsample":
-        line.insert(0, now.parent)
+        line.insert(0, home(run, now.parent))
     return line
+
+
+def home(run: Run, iteration: int) -> int:
+    """Index of the drafts whose caption an iteration renders as asked; else its own."""
+    promoted = run.iterations[iteration].promoted
+    return iteration if promoted is None else promoted
+
+
+def origin(run: Run, index: int) -> str:
+    """Where the caption of an iteration came from, in a few words. An expansion that failed is not told apart."""
+    iteration = run.iterations[index]
+    caption, parent = iteration.caption, (iteration.parent or 0) + 1
+    if iteration.promoted is not None:
+        on = " on fresh seeds" if caption.reseed else ""
+        return f"caption of iteration {iteration.promoted + 1}, rendered as asked{on}"
+    if caption.source == "raw":
+        return f"the prompt as written{', for its expansion to be compared with' if run.raw_first else ''}"
+    if caption.reseed:
+        return f"caption of iteration {parent}, fresh seeds"
+    if iteration.parent is None:
+        return "first caption"
+    return "the prompt, expanded" if caption.source == "upsample" else f"rewritten from iteration {parent}"
 
 
 def since_first(run: Run, iteration: int) -> tuple[Change, ...]:

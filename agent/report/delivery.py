@@ -6,11 +6,10 @@ from pathlib import Path
 from urllib.parse import quote
 
 from agent.report.posters import poster
-from agent.report.wording import seconds
+from agent.report.wording import seconds, size
 from agent.run import Run
+from agent.types import Tier
 from generator.types import Clip, Effective, Rendering, RenderSpec
-
-TIMES = "\N{MULTIPLICATION SIGN}"
 
 
 @dataclass(frozen=True)
@@ -62,6 +61,8 @@ class Delivery:
     codec: str
     by: str
     """Model and version that rendered; "" where the backend does not say."""
+    tier: Tier
+    """What was requested is what was asked of a draft, or what the user asked for."""
 
     @property
     def differs(self) -> bool:
@@ -70,7 +71,10 @@ class Delivery:
 
 
 def deliveries(run: Run) -> tuple[Delivery, ...]:
-    """The run's clips, unjudged ones included, by what they really hold; those that differ from the request first."""
+    """The run's clips, unjudged ones included, by what they really hold.
+
+    Those that differ from what was requested come first, and drafts after renders as asked.
+    """
     groups: dict[tuple[RenderSpec, Effective, Rendering], list[str]] = {}
     for index, iteration in enumerate(run.iterations, 1):
         clips: list[Clip | None] = [*(c.clip for c in iteration.candidates), *(f.clip for f in iteration.failures)]
@@ -85,17 +89,21 @@ def deliveries(run: Run) -> tuple[Delivery, ...]:
                 )
                 groups.setdefault((clip.spec, clip.effective, how), []).append(f"iteration {index}, seed {clip.seed}")
     found = [
-        Delivery(tuple(names), _rows(*key), key[1].codec, " · ".join(filter(None, (key[2].model, key[2].version))))
+        Delivery(tuple(names), _rows(*key), key[1].codec, _by(key[2]), run.request.tier_of(key[0]))
         for key, names in groups.items()
     ]
-    return tuple(sorted(found, key=lambda d: not d.differs))
+    return tuple(sorted(found, key=lambda d: (not d.differs, d.tier == "draft")))
+
+
+def _by(how: Rendering) -> str:
+    return " · ".join(filter(None, (how.model, how.version)))
 
 
 def _rows(asked: RenderSpec, got: Effective, how: Rendering) -> tuple[Row, ...]:
     steps, checks = how.num_inference_steps, "on" if asked.guardrails else "off"
     told = {"none": "the backend has none", "unknown": "not told"}.get(how.guardrails, how.guardrails)
     rows = (
-        Row("Size", f"{asked.width}{TIMES}{asked.height}", f"{got.width}{TIMES}{got.height}"),
+        Row("Size", size(asked), size(got)),
         Row("Frames", f"{asked.num_frames:,}", f"{got.num_frames:,}"),
         Row("Frames per second", f"{asked.fps:g}", f"{round(got.fps, 2):g}"),
         Row("Seconds", f"{asked.seconds:,.1f}", f"{got.num_frames / got.fps:,.1f}" if got.fps else "unknown"),

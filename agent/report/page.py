@@ -10,10 +10,14 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from agent.course import tried
 from agent.ledger import fallbacks, ledger
 from agent.report import attribution, changes, charts, delivery, wording
+from agent.report.duels import final
 from agent.report.groups import groups
 from agent.report.strip import strip
+from agent.report.tiers import foretold
+from agent.report.trust import kind, trust
 from agent.run import Run
 from agent.stopping import sentence, verdicts
 from agent.types import StopReason
@@ -45,7 +49,12 @@ def render(run: Run) -> str:
             retry=f"retake run --resume {shlex.quote(run.folder.name)} --retry-failed",
             ledger=ledger(run),
             forecast=run.forecast,
-            fallbacks=fallbacks(run),
+            fallbacks={n: why for n, why in fallbacks(run).items() if run.iterations[n].promoted is None},
+            drafts_made=sum(i.renders for i in run.iterations if i.tier == "draft"),
+            promoted=len({i.promoted for i in run.iterations} - {None}),
+            tried=tried(run),
+            final=final(run),
+            trust=trust(run),
             strip=strip(run),
             scales=charts.scales(run),
             deliveries=delivery.deliveries(run),
@@ -103,7 +112,10 @@ def doing(run: Run) -> str:
         return "Writing the first caption."
     last = run.iterations[-1]
     if last.missing:
-        return f"Iteration {number}: {last.renders} of {wording.count(len(last.seeds), 'candidate')} done."
+        noun = "draft" if last.tier == "draft" else "candidate" if last.promoted is None else "render"
+        what = f"{last.renders} of {wording.count(len(last.seeds), noun)} done"
+        of = "" if last.promoted is None else f", iteration {last.promoted + 1} rendered as asked"
+        return f"Iteration {number}{of}: {what}."
     return f"Iteration {number} is done; what comes next is being decided."
 
 
@@ -177,6 +189,10 @@ def _environment() -> Environment:
         number=wording.number,
         percent=wording.percent,
         clock=clock,
+        step=wording.step,
+        failed=wording.failed,
+        verdict=wording.verdict,
+        kind=kind,
     )
     environment.globals.update(
         count=wording.count,
@@ -184,6 +200,9 @@ def _environment() -> Environment:
         span=wording.span,
         foreseen=wording.foreseen,
         foreseen_seconds=wording.foreseen_seconds,
+        size=wording.size,
+        origin=changes.origin,
+        foretold=foretold,
         since_first=changes.since_first,
         shortened=changes.shortened,
         word_diff=changes.word_diff,

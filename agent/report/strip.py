@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from agent.run import Run
-from agent.types import Candidate, Iteration
+from agent.types import Candidate, Iteration, Tier
 
 TOP, BOTTOM, FAILED = 12.0, 88.0, 104.0
 """Pixels from the top: score 1, the lowest score shown, and the row of failures."""
@@ -23,20 +23,28 @@ class Mark:
     y: float
     kind: Literal["chosen", "held", "broken", "failed"]
     """`broken`: a criterion is below its floor."""
+    tier: Tier
     words: str
 
 
 @dataclass(frozen=True)
+class Level:
+    """The best score of the run up to an iteration, among clips of one tier."""
+
+    y: float
+    rise: float | None
+    """Height that it rose from in this iteration."""
+
+
+@dataclass(frozen=True)
 class Column:
-    """One iteration in the strip, and the best score of the run up to it."""
+    """One iteration in the strip, and the best scores of the run up to it."""
 
     left: float
     width: float
     marks: tuple[Mark, ...]
-    so_far: float | None
-    """Height of the best score so far."""
-    rise: float | None
-    """Height that it rose from in this iteration."""
+    levels: dict[Tier, Level]
+    """A draft's score is no step towards the score of a render as asked: each tier has its own line."""
 
     @property
     def right(self) -> float:
@@ -70,21 +78,17 @@ def strip(run: Run) -> Strip:
 
     columns: list[Column] = []
     width = 100 / max(1, len(run.iterations))
-    best: float | None = None
+    best: dict[Tier, float] = {}
     for index, iteration in enumerate(run.iterations):
-        before = best
-        best = max((c.score for c in iteration.candidates), default=best)
-        if before is not None and best is not None:
-            best = max(best, before)
-        columns.append(
-            Column(
-                left=index * width,
-                width=width,
-                marks=_marks(run, iteration, index * width, width, height),
-                so_far=None if best is None else height(best),
-                rise=None if before is None or before == best else height(before),
-            )
-        )
+        before = dict(best)
+        if iteration.best is not None:
+            best[iteration.tier] = max(iteration.best.score, before.get(iteration.tier, 0.0))
+        levels = {
+            tier: Level(height(score), height(before[tier]) if before.get(tier, score) != score else None)
+            for tier, score in best.items()
+        }
+        marks = _marks(run, iteration, index * width, width, height)
+        columns.append(Column(left=index * width, width=width, marks=marks, levels=levels))
     return Strip(tuple(columns), None if run.accept_at is None else height(run.accept_at), low)
 
 
@@ -99,8 +103,12 @@ def _marks(
             return "chosen"
         return "held" if candidate.critique.floors_hold else "broken"
 
+    tier, name = iteration.tier, "draft of seed" if iteration.tier == "draft" else "seed"
     judged = [
-        Mark(across(c.seed), height(c.score), kind(c), f"seed {c.seed}: {c.score:.2f}") for c in iteration.candidates
+        Mark(across(c.seed), height(c.score), kind(c), tier, f"{name} {c.seed}: {c.score:.2f}")
+        for c in iteration.candidates
     ]
-    failed = [Mark(across(f.seed), FAILED, "failed", f"seed {f.seed}: {f.step} failed") for f in iteration.failures]
+    failed = [
+        Mark(across(f.seed), FAILED, "failed", tier, f"{name} {f.seed}: {f.step} failed") for f in iteration.failures
+    ]
     return (*judged, *failed)

@@ -1,10 +1,12 @@
 """How figures and field names are written for people."""
 
 from agent.forecast import Bounds
-from agent.types import GivenUp
+from agent.types import GivenUp, Step
+from generator.types import Effective, RenderSpec
 from reasoner.caption import clock
+from reasoner.types import Verdict
 
-MINUS = "\N{MINUS SIGN}"
+MINUS, TIMES = "\N{MINUS SIGN}", "\N{MULTIPLICATION SIGN}"
 
 
 def score(value: float) -> str:
@@ -35,6 +37,34 @@ def given_up(item: GivenUp) -> str:
     return f"Given up {how}: another clip was accepted."
 
 
+STEPS: dict[Step, str] = {
+    "caption": "Captions",
+    "render": "Renders",
+    "rubric": "Checklist",
+    "judge": "Critiques",
+    "compare": "Comparisons",
+    "test": "Critic's self-test",
+}
+FAILED: dict[Step, str] = {
+    "caption": "Caption",
+    "render": "Rendering",
+    "rubric": "Checklist",
+    "judge": "Judging",
+    "compare": "Comparing",
+    "test": "Testing the critic",
+}
+
+
+def step(key: Step) -> str:
+    """What a step makes, for a ledger."""
+    return STEPS[key]
+
+
+def failed(key: Step) -> str:
+    """A step that failed, before that word."""
+    return FAILED[key]
+
+
 def figure(value: float) -> str:
     """A measured value in about three digits, thousands separated."""
     size = abs(value)
@@ -63,6 +93,23 @@ def field(path: str) -> str:
             parts.append(words(part))
     text = ": ".join(parts)
     return text[:1].upper() + text[1:]
+
+
+def size(spec: RenderSpec | Effective) -> str:
+    """Pixels of a clip: '320 by 192', with a multiplication sign for the word."""
+    return f"{spec.width}{TIMES}{spec.height}"
+
+
+VERDICTS: dict[Verdict, str] = {
+    "prompt_problem": "prompt problem",
+    "model_limit": "limit of the model",
+    "reseed": "up to the seed",
+}
+
+
+def verdict(found: Verdict) -> str:
+    """What a rewrite found to be at fault, in a word or two."""
+    return VERDICTS[found]
 
 
 METHODS = {

@@ -4,7 +4,7 @@ import pytest
 
 from agent.ledger import ledger
 from agent.report import charts
-from agent.report.strip import BOTTOM, TOP, strip
+from agent.report.strip import BOTTOM, TOP, Level, strip
 from agent.report.wording import count, field, figure, gain, score, seconds, span
 from agent.types import Candidate
 from critic.types import Defect
@@ -28,11 +28,20 @@ def test_the_strip_has_a_column_an_iteration_and_a_mark_an_attempt(tmp_path: Pat
 def test_the_best_score_so_far_never_falls(tmp_path: Path) -> None:
     run = runs.good(tmp_path / "run")
     backwards = run.model_copy(update={"iterations": run.iterations[::-1]})
-    heights = [c.so_far for c in strip(backwards).columns]
-    assert heights[0] == heights[1] == heights[2]
-    assert [c.rise for c in strip(backwards).columns] == [None, None, None]
-    rising = strip(run).columns
-    assert [c.rise is None for c in rising] == [True, False, False]
+    levels = [c.levels["target"] for c in strip(backwards).columns]
+    assert levels[0] == levels[1] == levels[2]
+    assert levels[0].rise is None
+    rising = [c.levels["target"] for c in strip(run).columns]
+    assert [level.rise is None for level in rising] == [True, False, False]
+
+
+def test_drafts_have_marks_and_a_line_of_their_own(tmp_path: Path) -> None:
+    columns = strip(runs.promoted(tmp_path / "run")).columns
+    assert [{m.tier for m in c.marks} for c in columns] == [{"draft"}, {"draft"}, {"target"}, {"target"}]
+    assert [sorted(c.levels) for c in columns] == [["draft"], ["draft"], ["draft", "target"], ["draft", "target"]]
+    assert columns[2].levels["draft"] == Level(columns[1].levels["draft"].y, None), "a final is no step of theirs"
+    assert columns[2].levels["target"].rise is None
+    assert columns[0].marks[0].words == "draft of seed 4100: 0.72"
 
 
 def test_marks_stay_on_the_scale(tmp_path: Path) -> None:
