@@ -95,7 +95,7 @@ def heading(iteration: Iteration, number: int, run: Run) -> str:
     if iteration.promoted is not None:
         return f"Iteration {number}  {what}, {size(run.request.spec)}"
     count = tried(run.model_copy(update={"iterations": run.iterations[:number]}))
-    return f"Iteration {number}  draft {size(draft.spec)} of caption {count} of {run.budget.max_iterations}, {what}"
+    return f"Iteration {number}  caption {count} of {run.budget.max_iterations}, drafts {size(draft.spec)}: {what}"
 
 
 def size(spec: RenderSpec) -> str:

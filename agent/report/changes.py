@@ -155,7 +155,11 @@ def origin(run: Run, index: int) -> str:
         return f"caption of iteration {parent}, fresh seeds"
     if iteration.parent is None:
         return "first caption"
-    return "the prompt, expanded" if caption.source == "upsample" else f"rewritten from iteration {parent}"
+    if caption.source == "upsample":
+        return "the prompt, expanded"
+    finals = [n + 1 for n, i in enumerate(run.iterations[:index]) if i.promoted == iteration.parent and i.candidates]
+    beside = f" and its render as asked, iteration {finals[-1]}" if finals else ""
+    return f"rewritten from iteration {parent}{beside}"
 
 
 def since_first(run: Run, iteration: int) -> tuple[Change, ...]:

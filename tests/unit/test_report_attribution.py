@@ -8,6 +8,7 @@ from agent.report.attribution import attributed, attribution
 from agent.run import Run
 from agent.types import Candidate
 from reasoner.types import Caption
+from tests import runs
 from tests.parts import make_clip, make_critique, make_run
 
 Scores = dict[int, float]
@@ -55,6 +56,38 @@ def test_a_rewrite_on_fresh_seeds_has_both_parts(tmp_path: Path) -> None:
     run = run_of(tmp_path, (FIRST, {10: 0.4, 11: 0.6}), (SECOND, {10: 0.5, 11: 0.7}), (fresh, {12: 0.9, 13: 0.5}))
     said = attributed(run)
     assert "+0.10 is the caption's doing, +0.30 that of its own seed. 2 seeds are too few for an interval." in said
+
+
+def test_a_render_as_asked_is_told_beside_what_drafts_know(tmp_path: Path) -> None:
+    run = runs.promoted(tmp_path / "run")
+    assert attribution(run) is None, "no two renders of one tier are compared"
+    assert attributed(run) == (
+        "By drafts, on the same seeds, the chosen clip's caption scores +0.18 against 0.76, the mean of the first "
+        "caption over the 2 seeds that both have. 2 seeds are too few for an interval. Rendered as asked the clip "
+        "scores 0.96, its caption's drafts 0.94; the draft of its seed had 0.95. What its seed did cannot be told: at "
+        "another size the same seed is other noise. In 1 of 1 pair of captions the better drafts had the better render "
+        "as asked."
+    )
+
+
+def test_the_first_caption_rendered_as_asked_gained_nothing_by_words(tmp_path: Path) -> None:
+    run = runs.promoted(tmp_path / "run")
+    first, second, _, final = run.iterations
+    said = attributed(run.model_copy(update={"iterations": (first, second, final)}))
+    assert said.startswith("The chosen clip has the words of the first caption. Rendered as asked the clip scores 0.93")
+    assert "In 1 of 1" not in said
+
+
+def test_drafts_without_a_common_seed_leave_the_caption_open(tmp_path: Path) -> None:
+    run = runs.promoted(tmp_path / "run")
+    first, second, third, _ = run.iterations
+    alone = second.model_copy(update={"candidates": ()})
+    said = attributed(run.model_copy(update={"iterations": (first, alone, third)}))
+    assert said == (
+        "No seed has drafts of both the chosen clip's caption and the first one: what the caption did is open. "
+        "Rendered as asked the clip scores 0.96. What its seed did cannot be told: at another size the same seed is "
+        "other noise."
+    )
 
 
 def test_one_seed_tells_little_and_one_clip_nothing(tmp_path: Path) -> None:

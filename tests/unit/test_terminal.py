@@ -13,6 +13,10 @@ from agent.events import (
     AttemptFailed,
     CandidateReady,
     CaptionReady,
+    ChoiceMade,
+    ClipsCompared,
+    CriticTested,
+    CriticTestFailed,
     Event,
     RenderProgressed,
     RenderStarted,
@@ -22,7 +26,7 @@ from agent.events import (
     ServerWaiting,
     StepRecalled,
 )
-from agent.lines import forecast, span, tokens
+from agent.lines import forecast, heading, span, tokens, trust_line
 from agent.run import Run
 from agent.terminal import Lively, Plain, Witness, printable, resume_line, verdict
 from agent.types import Candidate, Ending, Failure
@@ -270,6 +274,85 @@ def test_the_verdict_tells_tokens_where_models_were_asked(tmp_path: Path) -> Non
     assert tokens(run) == told
     assert f"tokens   {told}" in verdict(run)
     assert tokens(make_run(tmp_path / "none")) == ""
+
+
+def retold(run: Run) -> list[Event]:
+    """What was told while a run ran, as far as the views heed it."""
+    bare = {"iterations": (), "duels": (), "choice": None, "self_test": None, "self_test_failure": "", "ending": None}
+    told: list[Event] = [RunStarted(run=run.model_copy(update=bare), at=AT)]
+    for index, i in enumerate(run.iterations):
+        told.append(
+            CaptionReady(iteration=index, caption=i.caption, seeds=i.seeds, tier=i.tier, promoted=i.promoted, at=AT)
+        )
+        told += [CandidateReady(iteration=index, candidate=c, at=AT) for c in i.candidates]
+        if index == 0 and run.self_test is not None:
+            told.append(CriticTested(test=run.self_test, at=AT))
+    told += [ClipsCompared(duel=duel, at=AT) for duel in run.duels]
+    if run.choice is not None:
+        told.append(ChoiceMade(choice=run.choice, at=AT))
+    return told
+
+
+CHOICE = (
+    "seed 4100 of iteration 3, 0.03 below the highest score. 3 candidates are within 0.05 of the best score; of 3 "
+    "comparisons in both orders 2 are ties. The chosen one won most."
+)
+
+
+def test_drafts_the_critics_test_and_the_choice_are_told(tmp_path: Path) -> None:
+    run = runs.chosen(tmp_path / "run")
+    out = io.StringIO()
+    plain = Plain(out)
+    live = Lively(Console(file=io.StringIO(), force_terminal=True, width=300, color_system=None))
+    for event in retold(run):
+        plain(event)
+        live(event)
+    lines = [line for line in out.getvalue().splitlines() if not line.startswith((" ", "Run", "Note"))]
+    assert lines == [
+        "Iteration 1  caption 1 of 2, drafts 160x96: prompt expanded",
+        runs.TEST.sentence(0.7),
+        "Iteration 2  caption 2 of 2, drafts 160x96: 1 edit for camera",
+        "Iteration 3  caption of iteration 2 rendered as asked, 320x192",
+        "Iteration 4  caption of iteration 1 rendered as asked, 320x192",
+        f"Chosen: {CHOICE}",
+    ]
+    with live.console.capture() as capture:
+        live.console.print(live)
+    for line in lines:
+        assert line in capture.get()
+    assert "▸ seed 4100        0.93" in capture.get(), "the chosen one is marked, and not the highest"
+    assert capture.get().count("▸") == 1
+    told = verdict(run)
+    assert told[told.index(f"choice   {CHOICE}") + 2] == f"critic   {runs.TEST.sentence(0.7)}"
+
+
+def test_a_critic_that_failed_its_test_may_not_end_the_run(tmp_path: Path) -> None:
+    run = runs.chosen(tmp_path / "run", least=0.8)
+    assert trust_line(run) == f"{runs.TEST.sentence(0.8)} It may not end the run early."
+    failed = run.without_test("its server went away.")
+    told = "The critic could not be tested: its server went away. It may not end the run early."
+    assert trust_line(failed) == told
+    out = io.StringIO()
+    plain = Plain(out)
+    plain(RunStarted(run=failed))
+    plain(CriticTestFailed(message="its server went away."))
+    assert out.getvalue().splitlines()[-1] == told
+    assert trust_line(runs.good(tmp_path / "good")) == ""
+
+
+def test_fresh_seeds_of_a_caption_with_drafts_are_named(tmp_path: Path) -> None:
+    run = runs.compared(tmp_path / "run")
+    fresh = run.iterations[1].caption.on_fresh_seeds("nothing left")
+    run = run.with_caption(fresh, (4102,), "target", 1)
+    assert heading(run.iterations[2], 3, run) == (
+        "Iteration 3  caption of iteration 2 rendered as asked, fresh seeds, 320x192"
+    )
+
+
+def test_a_draft_that_is_left_over_is_said_to_be_one(tmp_path: Path) -> None:
+    told = verdict(runs.compared(tmp_path / "run").stopped(Ending(reason="cancelled")))
+    score = "0.95  (a draft of 160x96, not 320x192 as asked; threshold 0.90, uncalibrated; seed 4101)"
+    assert f"score    {score}" in told
 
 
 def test_the_progress_of_a_render_is_shown_and_in_a_log_every_ten_seconds(tmp_path: Path) -> None:
