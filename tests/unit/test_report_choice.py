@@ -9,7 +9,7 @@ from agent.report import charts
 from agent.report.duels import final
 from agent.report.trust import trust
 from agent.run import Run
-from agent.types import Canaries, Choice, Ending
+from agent.types import Canaries, Choice, Ending, Entrant
 from critic.canaries.types import SelfTest
 from tests import runs
 from tests.pages import Page, page
@@ -101,7 +101,7 @@ def test_a_critic_that_is_not_tested_yet_and_one_that_never_was(tmp_path: Path) 
 def test_a_missed_canary_and_a_poor_clip_are_said(chosen: Run) -> None:
     found = tuple(c.model_copy(update={"score": 0.2, "control": 0.1, "outcome": "missed"}) for c in runs.CANARIES[:1])
     poor = SelfTest.of(found, critic="signals/1", control=0.1, seconds=1.0)
-    said = page(chosen.with_test(poor)).said
+    said = page(chosen.with_test(poor, Entrant(iteration=0, seed=chosen.iterations[0].seeds[0]))).said
     assert "a standstill 0.20 0.10 ✕ missed" in said
     assert "The clip itself scored 0.10: too little to tell much from" in said
 

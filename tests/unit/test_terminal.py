@@ -285,8 +285,8 @@ def retold(run: Run) -> list[Event]:
             CaptionReady(iteration=index, caption=i.caption, seeds=i.seeds, tier=i.tier, promoted=i.promoted, at=AT)
         )
         told += [CandidateReady(iteration=index, candidate=c, at=AT) for c in i.candidates]
-        if index == 0 and run.self_test is not None:
-            told.append(CriticTested(test=run.self_test, at=AT))
+        if index == 0 and run.self_test is not None and run.tested is not None:
+            told.append(CriticTested(test=run.self_test, of=run.tested, at=AT))
     told += [ClipsCompared(duel=duel, at=AT) for duel in run.duels]
     if run.choice is not None:
         told.append(ChoiceMade(choice=run.choice, at=AT))
