@@ -15,7 +15,7 @@ def tested_by(run: Run, critic: Critic) -> Run:
     """The run without the test of a critic that it had before."""
     if run.self_test is None or run.self_test.critic == critic.id:
         return run
-    return run.model_copy(update={"self_test": None})
+    return run.model_copy(update={"self_test": None, "tested": None})
 
 
 def due(run: Run) -> bool:
