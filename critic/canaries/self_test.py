@@ -4,7 +4,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -94,16 +94,14 @@ class _Versions:
         async with self._making:
             if version not in self._made:
                 to = self._place(f"{version}.mp4")
-                work = asyncio.to_thread(doctor.write, self._clip, version, to, check=self._check)
-                self._writing = asyncio.ensure_future(work)
-                await asyncio.shield(self._writing)
+                await self._written(doctor.write, self._clip, version, to, check=self._check)
                 self._made[version] = to
             return self._made[version]
 
     async def picture(self, first_frame: Path) -> Path:
         """The file of another first frame."""
         to = self._place("first_frame.png")
-        await asyncio.to_thread(swaps.other_picture, first_frame, to)
+        await self._written(swaps.other_picture, first_frame, to)
         return to
 
     async def end(self, *, keep: bool) -> None:
@@ -118,6 +116,11 @@ class _Versions:
                 path.unlink(missing_ok=True)
         with suppress(OSError):
             self._folder.rmdir()
+
+    async def _written(self, write: Callable[..., None], *args: object, **kwargs: object) -> None:
+        """Write in a thread. Whoever is cancelled leaves it to `end` to wait for it."""
+        self._writing = asyncio.ensure_future(asyncio.to_thread(write, *args, **kwargs))
+        await asyncio.shield(self._writing)
 
     def _place(self, name: str) -> Path:
         to = self._folder / f".{name}.part"

@@ -13,7 +13,7 @@ from agent.forecasting import correlation
 from agent.forecasting.correlation import Measured
 from agent.reading import check
 from agent.request import plain
-from agent.resuming import changed
+from agent.resuming import changed, finished, reopened, under
 from agent.run import Run
 from agent.stopping import promotion, stop_reason
 from agent.types import Draft, Request
@@ -158,6 +158,23 @@ async def test_a_promotion_that_fails_ends_the_run_with_the_draft(tmp_path: Path
     assert run.best is not None
     assert run.is_draft(run.best)
     assert any("draft" in note for note in run.notes)
+
+
+@pytest.mark.parametrize(("promote", "finals"), [(1, [1]), (2, [1, 2])])
+async def test_a_resumed_run_promotes_as_many_as_its_config_now_says(
+    tmp_path: Path, promote: int, finals: list[int]
+) -> None:
+    scores = {"draft 0": 0.3, "draft 1": 0.6, "draft 2": 0.5, "final 1": 0.5, "final 2": 0.7}
+    first, _ = await refine(drafting(make_run(tmp_path, max_iterations=3)), scores)
+    now = check(
+        {"request": {"prompt": "a boat"}, "budget": {"max_iterations": 3}, "search": {"draft": {"promote": promote}}}
+    )
+    now = now.model_copy(update={"critic": now.critic.model_copy(update={"accept_at": None})})
+    kept = under(reopened(first, keep=lambda clip: True, retry_failed=False), now)
+    assert finished(first, kept) is (promote == 1)
+    run, _ = await refine(kept, scores)
+    assert [i.promoted for i in run.iterations if i.tier == "target"] == finals
+    assert run.stop_reason == "iterations"
 
 
 def test_nothing_is_promoted_where_there_are_no_drafts(tmp_path: Path) -> None:
