@@ -101,8 +101,9 @@ def test_a_critic_that_is_not_tested_yet_and_one_that_never_was(tmp_path: Path) 
 def test_a_missed_canary_and_a_poor_clip_are_said(chosen: Run) -> None:
     found = tuple(c.model_copy(update={"score": 0.2, "control": 0.1, "outcome": "missed"}) for c in runs.CANARIES[:1])
     poor = SelfTest.of(found, critic="signals/1", control=0.1, seconds=1.0)
-    said = page(chosen.with_test(poor, Entrant(iteration=0, seed=chosen.iterations[0].seeds[0]))).said
+    said = page(chosen.with_test(poor, Entrant(iteration=2, seed=4101))).said
     assert "a standstill 0.20 0.10 ✕ missed" in said
+    assert "Doctored versions of the clip of iteration 3, seed 4101" in said
     assert "The clip itself scored 0.10: too little to tell much from" in said
 
 

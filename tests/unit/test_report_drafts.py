@@ -166,7 +166,7 @@ def test_a_fallback_that_is_promoted_is_said_once(tmp_path: Path) -> None:
 def test_a_run_of_before_the_tiers_can_be_shown(tmp_path: Path) -> None:
     run = runs.many(tmp_path / "run", 1)
     facts = run.model_dump(mode="json", context={"folder": run.folder})
-    for name in ("canaries", "self_test", "self_test_failure", "duels", "choice"):
+    for name in ("canaries", "self_test", "self_test_failure", "tested", "duels", "choice"):
         del facts[name]
     del facts["request"]["draft"]
     for iteration in facts["iterations"]:
