@@ -34,11 +34,20 @@ class StepForecast(_Value):
     """What one step is forecast to take, wherever it is done."""
 
     count: Bounds
-    """Captions, renders or critiques."""
+    """Captions, renders, critiques, tests of the critic, or comparisons of two clips."""
+    drafts: Bounds | None = None
+    """Of the renders those that are drafts. None: there are none."""
+    finals: Bounds | None = None
+    """Of the renders those that are as asked, where there are drafts. The most of both may not come in one run."""
     requests: Bounds | None = None
     """Questions asked of a model. None: not known."""
     tokens: Bounds | None = None
     """Read and written. None: not known."""
+
+    @classmethod
+    def none(cls) -> Self:
+        """Of a step that is not done."""
+        return cls(count=Bounds.sure(0), requests=Bounds.sure(0), tokens=Bounds.sure(0))
 
 
 class Place(_Value):
@@ -51,11 +60,13 @@ class Place(_Value):
     gpus: int = 0
     """Of one endpoint; 0: none, or not known."""
     render: Bounds
-    """Seconds of one render."""
+    """Seconds of one render as asked."""
+    draft: Bounds | None = None
+    """Of one draft. None: there are none."""
     seconds: dict[Step, Bounds]
     """Of a whole run by step, parallel work added up. A step that is not there is not known."""
     wall: Bounds
-    """Seconds from the first caption to the last critique, steps that are not known left out."""
+    """Seconds from the first caption to the final choice, steps that are not known left out."""
     basis: str
     """What the seconds of a render come from, in a sentence."""
 
@@ -64,7 +75,7 @@ class Forecast(_Value):
     """What a run is expected to cost, and what it may cost."""
 
     steps: dict[Step, StepForecast]
-    """Captions, renders, critiques: in the order in which they are done."""
+    """Captions, renders, critiques, and where they are made a test of the critic and comparisons."""
     places: tuple[Place, ...] = ()
     """One where the pace is known, one for each kind of hardware where that is not known, none where no pace is."""
     price_usd: Bounds | None = None

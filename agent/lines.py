@@ -1,8 +1,8 @@
 """One fact of a run in one line, as a terminal shows it."""
 
-from agent.course import affordable, tried
+from agent.course import tried
 from agent.events import AttemptFailed, SeedGivenUp, ServerReady, ServerWaiting
-from agent.forecast import Bounds, Forecast
+from agent.forecast import Bounds, Forecast, StepForecast
 from agent.ledger import fallback, ledger
 from agent.run import Run
 from agent.spending import worked
@@ -10,15 +10,14 @@ from agent.stopping import verdicts
 from agent.types import Candidate, GivenUp, Iteration, Step
 from generator.types import Clip, Progress, RenderSpec
 
-
-def forecast(run: Run, elapsed: float, earlier_renders: int = 0) -> float | None:
-    """Seconds that all the rest takes at the pace of this session; None before it has judged a clip, or if settled."""
-    done = run.renders - earlier_renders
-    if done <= 0 or run.settled:
-        return None
-    total = run.budget.max_iterations * run.budget.samples_per_iteration
-    left = max(0.0, min(total - run.renders, affordable(run))) * elapsed / done
-    return left if run.budget.max_seconds is None else min(left, max(0.0, run.budget.max_seconds - elapsed))
+NAMES: dict[Step, str] = {
+    "caption": "captions",
+    "render": "renders",
+    "judge": "critiques",
+    "test": "tests",
+    "compare": "comparisons",
+}
+"""What is counted of each step."""
 
 
 def span(seconds: float) -> str:
@@ -45,15 +44,14 @@ def reach(found: tuple[Bounds, Bounds] | None, *, worst: bool = False) -> str:
 
 def forecast_line(made: Forecast) -> str:
     """What a run is expected to take, and at worst, in one line."""
-    renders = made.steps["render"].count
-    return f"{_taking(made, renders.expected)}; at worst {_taking(made, renders.worst, worst=True)}"
+    return f"{_taking(made)}; at worst {_taking(made, worst=True)}"
 
 
-def _taking(made: Forecast, renders: float, *, worst: bool = False) -> str:
+def _taking(made: Forecast, *, worst: bool = False) -> str:
     price = made.price_usd and (made.price_usd.worst if worst else made.price_usd.expected)
     rendering, whole = reach(made.seconds("render"), worst=worst), reach(made.wall, worst=worst)
     facts = [
-        f"{amount(renders)} render{'' if renders == 1 else 's'}",
+        _renders(made.steps["render"], worst=worst),
         rendering and f"{rendering} of rendering",
         whole and f"{whole} in all",
         price is not None and f"${price:,.2f}",
@@ -61,17 +59,36 @@ def _taking(made: Forecast, renders: float, *, worst: bool = False) -> str:
     return ", ".join(fact for fact in facts if fact)
 
 
+def _renders(step: StepForecast, *, worst: bool = False) -> str:
+    """E.g. "4 renders", "8 drafts and 1 render"."""
+
+    def counted(what: str, bounds: Bounds) -> str:
+        count = bounds.worst if worst else bounds.expected
+        return f"{amount(count)} {what}{'' if count == 1 else 's'}"
+
+    if step.drafts is None or step.finals is None:
+        return counted("render", step.count)
+    return f"{counted('draft', step.drafts)} and {counted('render', step.finals)}"
+
+
 def spent(run: Run) -> str:
     """What each step took beside what was forecast, in one line; "" where nothing was."""
-    made, took = run.forecast, ledger(run)
-    if made is None:
+    forecast, took = run.forecast, ledger(run)
+    if forecast is None:
         return ""
     parts = []
-    names: dict[Step, str] = {"caption": "captions", "render": "renders", "judge": "critiques"}
-    for step, name in names.items():
-        known = reach(made.seconds(step))
-        beside = f"{amount(made.steps[step].count.expected)}{f', {known}' if known else ''}"
-        parts.append(f"{name} {took.steps[step].count:,}, {span(took.steps[step].seconds)} (forecast {beside})")
+    for step, name in NAMES.items():
+        one, actual = forecast.steps.get(step), took.steps.get(step)
+        if one is None and actual is None:
+            continue
+        count, seconds = (actual.count, f", {span(actual.seconds)}") if actual else (0, "")
+        told = f"{name} {count:,}"
+        expected = "0" if one is None else amount(one.count.expected)
+        if step == "render" and one is not None and one.drafts is not None:
+            told += f", {sum(len(i.candidates) for i in run.iterations if i.tier == 'draft'):,} of them drafts"
+            expected += f", {amount(one.drafts.expected)} of them drafts"
+        known = reach(forecast.seconds(step))
+        parts.append(f"{told}{seconds} (forecast {expected}{f', {known}' if known else ''})")
     return "; ".join(parts)
 
 

@@ -7,15 +7,14 @@ from typing import Any
 
 from agent import forecasting, intake
 from agent.config import RunConfig
-from agent.forecast import Bounds, Forecast, Place
-from agent.lines import amount, span
+from agent.drafts import tiered
+from agent.forecast import Bounds, Forecast, Place, StepForecast
+from agent.lines import NAMES, amount, span
 from agent.reading import is_remote
 from agent.request import FIRST_FRAME, SOURCE, plain, possible
-from agent.types import Request, Step
+from agent.types import Request
 from generator.capabilities import capabilities
 from generator.types import Control
-
-NAMES: dict[Step, str] = {"caption": "captions", "render": "renders", "judge": "critiques"}
 
 
 def plan(config: RunConfig, hardware: str | None = None) -> tuple[Request, Forecast]:
@@ -28,10 +27,14 @@ def plan(config: RunConfig, hardware: str | None = None) -> tuple[Request, Forec
         hardware: what renders, by the beginning of a published name. None: not known.
 
     Raises:
-        ConfigError, IntakeError: the wish is wrong.
+        ConfigError, IntakeError: the wish is wrong, or its drafts.
     """
     machine = None if hardware is None else forecasting.known(hardware)
-    request, notes = _request(config)
+    wish, notes = _request(config)
+    request = tiered(config, wish)
+    notes += request.notes[len(wish.notes) :]
+    if request.draft is None:
+        config = config.model_copy(update={"search": config.search.model_copy(update={"draft": None})})
     seen = forecasting.history(config.output.folder, forecasting.wanted(config))
     made = forecasting.forecast(config, request, seen, machine)
     return request, made.model_copy(update={"assumes": (*notes, *made.assumes)})
@@ -86,14 +89,18 @@ def _costs(made: Forecast, kind: str) -> dict[str, float | None]:
     def value(bounds: Bounds | None) -> float | None:
         return None if bounds is None else getattr(bounds, kind)
 
-    only = made.places[0] if len(made.places) == 1 else None
-    costs: dict[str, float | None] = {name: value(made.steps[step].count) for step, name in NAMES.items()}
+    only, none = made.places[0] if len(made.places) == 1 else None, StepForecast.none()
+    steps = {step: made.steps.get(step, none) for step in NAMES}
+    costs: dict[str, float | None] = {name: value(steps[step].count) for step, name in NAMES.items()}
+    costs["drafts"] = value(steps["render"].drafts) or 0
     for step in NAMES:
-        costs[f"{step}_seconds"] = value(only.seconds.get(step)) if only else None
+        seconds = None if only is None else only.seconds.get(step)
+        costs[f"{step}_seconds"] = value(seconds if only is None or step in made.steps else none.count)
     costs["wall_seconds"] = value(only.wall) if only else None
-    for step in ("caption", "judge"):
-        costs[f"{step}_requests"] = value(made.steps[step].requests)
-        costs[f"{step}_tokens"] = value(made.steps[step].tokens)
+    for step in NAMES:
+        if step != "render":
+            costs[f"{step}_requests"] = value(steps[step].requests)
+            costs[f"{step}_tokens"] = value(steps[step].tokens)
     return {**costs, "price_usd": value(made.price_usd)}
 
 
@@ -101,6 +108,7 @@ def _place(place: Place) -> dict[str, Any]:
     return {
         **place.model_dump(mode="json", include={"name", "model", "gpus", "basis"}),
         "seconds_per_render": place.render.model_dump(),
+        "seconds_per_draft": place.draft and place.draft.model_dump(),
         "render_seconds": place.seconds["render"].model_dump(),
         "wall_seconds": place.wall.model_dump(),
     }
@@ -121,8 +129,13 @@ def told(config: RunConfig, request: Request, made: Forecast) -> str:
 def _counts(made: Forecast) -> Iterator[Sequence[str]]:
     yield "", "expected", "at worst"
     for step, name in NAMES.items():
-        one = made.steps[step]
-        yield name, amount(one.count.expected), amount(one.count.worst)
+        one = made.steps.get(step)
+        if one is None:
+            continue
+        yield name, *_both(one.count)
+        if one.drafts is not None:
+            yield "  drafts", *_both(one.drafts)
+            yield "  as asked", *_both(one.finals)
         if one.requests is None or one.requests.worst:
             yield "  requests", *_both(one.requests)
             yield "  tokens", *_both(one.tokens)
@@ -136,13 +149,15 @@ def _both(bounds: Bounds | None) -> tuple[str, str]:
 
 def _seconds(places: Sequence[Place]) -> Iterator[Sequence[str]]:
     several = len({place.model for place in places}) > 1
-    yield "", "one render", "rendering", "at worst", "in all", "at worst"
+    drafts = ("one draft",) if any(place.draft for place in places) else ()
+    yield "", *drafts, "one render", "rendering", "at worst", "in all", "at worst"
     for place in places:
         name = f"{place.model} on {place.name}" if several else place.name
         gpus = f", {place.gpus} GPUs" if place.gpus > 1 else ""
         rendering, whole = place.seconds["render"], place.wall
+        draft = () if place.draft is None else (place.draft.expected,)
         times = (place.render.expected, rendering.expected, rendering.worst, whole.expected, whole.worst)
-        yield f"{name}{gpus}", *map(span, times)
+        yield f"{name}{gpus}", *map(span, (*draft, *times))
 
 
 def _table(rows: Iterator[Sequence[str]]) -> Iterator[str]:

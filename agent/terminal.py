@@ -4,6 +4,8 @@ import io
 import shlex
 import shutil
 import sys
+from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +17,6 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from agent.course import affordable
 from agent.events import (
     AttemptFailed,
     CandidateReady,
@@ -43,7 +44,6 @@ from agent.lines import (
     candidate_line,
     choice_line,
     cost,
-    forecast,
     forecast_line,
     given_up_words,
     heading,
@@ -58,8 +58,10 @@ from agent.lines import (
     tokens,
     trust_line,
 )
+from agent.remaining import by_tier, left, remaining, weighed
 from agent.run import Run
 from agent.stopping import sentence
+from agent.types import Tier
 from generator.export.types import OutputForm
 from generator.types import Progress
 
@@ -70,17 +72,21 @@ class Witness:
     def __init__(self) -> None:
         self.run: Run | None = None
         self.started: datetime | None = None
-        self.earlier_renders = 0
-        """Renders of the run that this session did not make: they say nothing of its pace."""
+        self.earlier = Counter[Tier]()
+        """Renders of the run that this session did not make, by tier: they say nothing of its pace."""
+        self.tier: Tier = "target"
+        """Of the renders that are on their way."""
 
     def __call__(self, event: Event) -> None:
         """Grow the run by an event."""
         if isinstance(event, RunStarted):
-            self.run, self.started, self.earlier_renders = event.run, event.at, event.run.renders
+            self.run, self.started, self.earlier = event.run, event.at, by_tier(event.run)
         elif self.run is not None:
             self.run = after(self.run, event)
+        if isinstance(event, RenderStarted) and self.run is not None:
+            self.tier = self.run.iterations[event.iteration].tier
         if isinstance(event, StepRecalled) and event.step == "render":
-            self.earlier_renders += 1
+            self.earlier[self.tier] += 1
 
     def elapsed(self, at: datetime) -> float:
         """Seconds of this session until `at`."""
@@ -221,9 +227,9 @@ class Plain(Witness):
 
     def _say_forecast(self, run: Run, at: datetime) -> None:
         elapsed = self.elapsed(at)
-        left = forecast(run, elapsed, self.earlier_renders)
-        if left:
-            self._say(f"  {span(elapsed)} elapsed, about {span(left)} more if every iteration is used")
+        rest = remaining(run, elapsed, self.earlier)
+        if rest:
+            self._say(f"  {span(elapsed)} elapsed, about {span(rest)} more if every iteration is used")
 
     def _say(self, line: str) -> None:
         try:
@@ -324,16 +330,24 @@ class Lively(Witness):
         return Group(*parts)
 
     def _bar(self, run: Run) -> Table:
-        total = run.budget.max_iterations * run.budget.samples_per_iteration
-        total = int(min(total, run.renders + affordable(run)))
+        done, more = by_tier(run), left(run)
+        whole = weighed(run, done) + weighed(run, more)
         elapsed = self.elapsed(datetime.now(UTC))
-        whole = forecast(run, self.done_by, self.earlier_renders) if run.ending is None else None
-        left = max(0.0, whole - (elapsed - self.done_by)) if whole else None
-        words = f"{run.renders} of at most {total} renders  {span(elapsed)}"
-        words += f"  about {span(left)} more if every iteration is used" if left else ""
+        rest = remaining(run, self.done_by, self.earlier) if run.ending is None else None
+        rest = max(0.0, rest - (elapsed - self.done_by)) if rest else None
+        words = f"{_of(done, more)}  {span(elapsed)}"
+        words += f"  about {span(rest)} more if every iteration is used" if rest else ""
         row = Table.grid(padding=(0, 1))
-        row.add_row(ProgressBar(total=total, completed=run.renders, width=28), Text(words))
+        row.add_row(ProgressBar(total=whole, completed=weighed(run, done), width=28), Text(words))
         return row
+
+
+def _of(done: Mapping[Tier, int], more: Mapping[Tier, float]) -> str:
+    """How many renders are made of how many: at most, where there is one tier."""
+    if "draft" not in more:
+        return f"{done['target']} of at most {done['target'] + more['target']:.0f} renders"
+    drafts, finals = (f"{done[tier]} of {done[tier] + more[tier]:.0f}" for tier in ("draft", "target"))
+    return f"{drafts} drafts, about {finals} renders as asked"
 
 
 def view(*, as_json: bool, quiet: bool) -> Witness:

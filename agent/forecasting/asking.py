@@ -69,11 +69,17 @@ def critique_requests(config: RunConfig, *, first_frame: bool) -> tuple[Bounds, 
     if critic.rubric is None:
         always = _asked(standing().criteria)
         one = Bounds(expected=always + 2 * USUAL_QUESTIONS + words, worst=always + 2 * MOST + words)
-        return one, Bounds(expected=4, worst=8)
+        written = checklist_requests()
+        return one, Bounds(expected=3 + written.expected, worst=6 + written.worst)
     with boundary(ConfigError, "critic.rubric"):
         criteria = read(Path(critic.rubric)).criteria
     kept = criteria if first_frame else without(criteria, "first_frame")
     return Bounds.sure(_asked(kept) + words), Bounds(expected=3, worst=6)
+
+
+def checklist_requests() -> Bounds:
+    """Questions that writing a checklist takes: one, and a repair."""
+    return Bounds(expected=1, worst=2)
 
 
 def _asked(criteria: Sequence[Criterion]) -> int:

@@ -1,6 +1,7 @@
 """What finished runs in the same folder took: plain facts out of their run.json, those that cannot be read left out."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ RUNS = 20
 BYTES = 32 << 20
 """Of all run.json together: a forecast must not keep a run waiting."""
 KEPT = 64
-"""Latest renders that count."""
+"""Latest renders of each kind that count."""
 FEWEST_ACCEPTED = 5
 """Finished runs from which a rate of acceptance is known well enough to be counted on."""
 
@@ -57,14 +58,18 @@ class History:
     renders: list[Seen] = field(default_factory=list)
     captions: list[Asked] = field(default_factory=list)
     critiques: list[Asked] = field(default_factory=list)
+    tests: list[Asked] = field(default_factory=list)
+    """Of the critic on doctored clips."""
+    comparisons: list[Asked] = field(default_factory=list)
+    """Of two clips."""
     accepted: list[tuple[int, bool]] = field(default_factory=list)
-    """Of each run that might have stopped early: its iterations, and whether the last was accepted."""
+    """Of each run that might have stopped early: the captions tried, and whether the last one ended it."""
     own: bool = False
     """These are the run's own renders."""
 
     @property
     def acceptance(self) -> float | None:
-        """How likely one iteration is accepted, by these runs. None: too few, or none could be."""
+        """How likely one caption ends a run, by these runs. None: too few, or none could be."""
         if len(self.accepted) < FEWEST_ACCEPTED:
             return None
         return sum(ok for _, ok in self.accepted) / sum(count for count, _ in self.accepted)
@@ -83,6 +88,8 @@ class Wanted:
     critic: Callable[[str], bool]
     """Whether a critic's id is of the kind that will judge."""
     accept_at: float | None
+    drafts: bool = False
+    """Captions are compared by drafts: how often such a run ends early is known by others of its kind."""
 
 
 def history(folder: Path, wanted: Wanted, *, leave_out: str = "") -> History:
@@ -93,7 +100,7 @@ def history(folder: Path, wanted: Wanted, *, leave_out: str = "") -> History:
     found = History()
     for run in _finished(folder, leave_out):
         _add(found, run, wanted)
-    del found.renders[KEPT:]
+    found.renders = list(_latest(found.renders))
     return found
 
 
@@ -103,6 +110,16 @@ def own(run: Run, wanted: Wanted) -> History:
     _add(found, json.loads(run.model_dump_json()), wanted)
     found.accepted.clear()
     return found
+
+
+def _latest(renders: Iterable[Seen]) -> Iterator[Seen]:
+    """The first of each kind: many drafts push out no render as asked."""
+    counted = Counter[tuple[object, ...]]()
+    for seen in renders:
+        kind = (seen.volume, seen.mode, seen.steps, seen.guidance_scale)
+        counted[kind] += 1
+        if counted[kind] <= KEPT:
+            yield seen
 
 
 def _finished(folder: Path, leave_out: str) -> Iterator[dict[str, Any]]:
@@ -140,12 +157,17 @@ def _add(found: History, run: dict[str, Any], wanted: Wanted) -> None:
         judged = [
             _asked(c["critique"], c["clip"]["spec"]) for c in candidates if wanted.critic(str(c["critique"]["judge"]))
         ]
+        test, duels = run.get("self_test"), [d["comparison"] for d in run.get("duels", ())]
+        tests = [_asked(test)] if test and wanted.critic(str(test["critic"])) else []
+        compared = [_asked(comparison) for comparison in duels] if judged else []
         ended = _ended(run, wanted) if len(judged) == len(candidates) else None
     except (AttributeError, KeyError, TypeError, ValueError):
         return
     found.renders += renders
     found.captions += captions
     found.critiques += judged
+    found.tests += tests
+    found.comparisons += compared
     found.accepted += [] if ended is None else [ended]
 
 
@@ -192,9 +214,22 @@ def _asked(taken: dict[str, Any], spec: dict[str, Any] | None = None) -> Asked:
 
 
 def _ended(run: dict[str, Any], wanted: Wanted) -> tuple[int, bool] | None:
-    """Iterations of a run that stopped where this one would, and whether it was accepted; None: it tells nothing."""
-    reason = run["ending"]["reason"]
+    """Captions tried by a run that stopped where this one would, and whether the last ended it; None: tells nothing."""
+    reason, drafts = run["ending"]["reason"], bool(run["request"].get("draft"))
     same = run["budget"]["early_stop"] and run["accept_at"] == wanted.accept_at and wanted.accept_at is not None
-    if not same or reason in {"failed", "deadline", "cancelled"} or not run["iterations"]:
+    if not same or drafts != wanted.drafts:
         return None
-    return len(run["iterations"]), reason == "accepted"
+    if reason in {"failed", "deadline", "cancelled"} or not run["iterations"]:
+        return None
+    if not drafts:
+        return len(run["iterations"]), reason == "accepted"
+    tried = [i for i in run["iterations"] if i["promoted"] is None or i["caption"]["reseed"]]
+    early = any(
+        _reached(c["critique"], run["accept_at"]) for i in tried if i["tier"] == "draft" for c in i["candidates"]
+    )
+    # a render that was accepted after the last draft, none of which was, has saved none
+    return len(tried), reason == "accepted" and early
+
+
+def _reached(critique: dict[str, Any], accept_at: float) -> bool:
+    return bool(critique["floors_hold"] and critique["overall"] >= accept_at)

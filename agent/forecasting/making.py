@@ -1,21 +1,23 @@
 """A forecast out of a config, its exact request and what earlier runs took."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from agent.building import known_price
 from agent.config import RunConfig
-from agent.forecast import Bounds, Forecast, Place, StepForecast
-from agent.forecasting import asking
+from agent.forecast import Bounds, Forecast, StepForecast
+from agent.forecasting import asking, beside
 from agent.forecasting.asking import Each
 from agent.forecasting.history import Asked, History
 from agent.forecasting.latencies import critique_seconds, volume
-from agent.forecasting.places import Found, places
-from agent.forecasting.planned import Planned, chat_model, judges, planned
+from agent.forecasting.outlook import End, Outlook, outlook, over_all
+from agent.forecasting.places import places
+from agent.forecasting.planned import planned
+from agent.forecasting.rounds import Round, Terms, reached, times_tested, total
 from agent.forecasting.saying import assumed, sources
-from agent.forecasting.schedule import Pace, expected, reached, renders, wall_seconds
-from agent.spending import Cost
-from agent.types import Budget, Request, Step
-from critic.config import HybridConfig, SignalsConfig
-from generator.config import FalConfig
+from agent.forecasting.timing import Taking, place
+from agent.types import Request, Step, Tier
+from critic.config import SignalsConfig
+from generator.types import RenderSpec
 from reasoner.config import RulesConfig
 
 
@@ -26,7 +28,7 @@ def forecast(
 
     Args:
         config: the run's.
-        request: made exact.
+        request: made exact, with its draft tier.
         seen: what earlier runs took.
         hardware: a published name; None: not known. Named, it stands before the history of renders.
         generator: its id, where it is known already.
@@ -34,49 +36,108 @@ def forecast(
     Raises:
         ConfigError: nothing is published for that hardware, or the rubric file cannot be used.
     """
-    plan, price = planned(config.generator, generator), _price(config, request)
-    counts = renders(_paid(config.budget, price))
-    written = int(config.search.include_raw_prompt and request.expand)  # the raw prompt is no caption to write
-    stops = config.budget.early_stop and config.critic.accept_at is not None
-    acceptance = seen.acceptance if stops else None
-    reach = reached(len(counts), acceptance or 0.0)
-    captions = Bounds(expected=_short(sum(reach[written:])), worst=len(counts[written:]))
-    clips = Bounds(expected=_short(expected(counts, reach)), worst=sum(counts))
+    plan, terms = planned(config.generator, generator), _terms(config, request)
+    acceptance = (seen.acceptance if terms.stops else None) or 0.0
+    specs: dict[Tier, RenderSpec] = {"target": request.spec}
+    if request.draft is not None:
+        specs["draft"] = request.draft.spec
+    by_tier = {tier: places(plan, spec, seen, hardware) for tier, spec in specs.items()}
+    found = [dict(zip(by_tier, one, strict=True)) for one in zip(*by_tier.values(), strict=True)]
+    paces = [{tier: one.render for tier, one in there.items()} for there in found]
+    outlooks = [outlook(terms, pace, acceptance) for pace in paces or [{}]]
 
-    caption, critique = _caption(config, seen), _critique(config, request, seen)
-    found = places(plan, request.spec, seen, hardware)
-    built = [_place(config, request, plan, one, caption, critique, counts, reach) for one in found]
+    taking = _taking(config, request, seen, specs)
+    steps = _steps(config, request, seen, taking, outlooks, known=bool(found))
+    built = [
+        place(config, request, plan, one, taking, steps, ahead)
+        for one, ahead in zip(found, outlooks, strict=False)  # without a place there is an outlook all the same
+    ]
     return Forecast(
-        steps={
-            "caption": StepForecast(
-                count=captions,
-                requests=_caption_requests(config, request, seen, reach[written:]),
-                tokens=_whole(caption.tokens, captions),
-            ),
-            "render": StepForecast(count=clips, requests=Bounds.sure(0), tokens=Bounds.sure(0)),
-            "judge": StepForecast(
-                count=clips,
-                requests=_critique_requests(config, request, seen, clips),
-                tokens=_whole(critique.tokens, clips),
-            ),
-        },
+        steps=steps,
         places=tuple(built),
-        price_usd=None if price is None else Bounds.sure(price).times(clips),
-        assumes=tuple(assumed(config, plan, found, seen, built)),
-        sources=tuple(sources(config, found, seen)),
+        price_usd=over_all(outlooks, lambda rounds, _: _dollars(terms, rounds)) if terms.prices else None,
+        assumes=tuple(assumed(config, request, plan, found, seen, built, steps)),
+        sources=tuple(sources(config, by_tier["target"], seen)),
     )
 
 
-def _paid(budget: Budget, price: float | None) -> Budget:
-    """The budget with as many renders as its money pays for, where the price of one is known."""
-    if not price or budget.max_price_usd is None:
-        return budget
-    paid = max(1, int(Cost(0.0, price).pays_for(budget.max_price_usd)))
-    return budget.model_copy(update={"max_renders": min(paid, budget.max_renders or paid)})
+def _terms(config: RunConfig, request: Request) -> Terms:
+    prices: dict[Tier, float] = {}
+    price = known_price(config.generator, request.spec)
+    if price is not None:
+        prices["target"] = price
+        if request.draft is not None:
+            draft = request.draft.price_usd
+            prices["draft"] = price / request.draft.ratio if draft is None else draft
+    return Terms(
+        budget=config.budget,
+        draft=request.draft,
+        prices=prices,
+        raw_first=config.search.include_raw_prompt and request.expand,
+        stops=config.budget.early_stop and config.critic.accept_at is not None,
+        canaries=config.search.canaries,
+    )
 
 
-def _short(value: float) -> float:
-    return round(value, 4)
+def _dollars(terms: Terms, rounds: Sequence[Round]) -> float:
+    return sum(one.likely * one.count * terms.prices[one.tier] for one in rounds)
+
+
+def _taking(config: RunConfig, request: Request, seen: History, specs: Mapping[Tier, RenderSpec]) -> Taking:
+    critique: dict[Tier, Each] = {tier: _critique(config, spec, seen) for tier, spec in specs.items()}
+    return Taking(
+        caption=_caption(config, seen),
+        critique=critique,
+        test=beside.tested(config, request, seen, critique.get("draft", critique["target"])),
+        comparison=asking.remembered(seen.comparisons, asks=True),
+    )
+
+
+def _steps(
+    config: RunConfig, request: Request, seen: History, taking: Taking, outlooks: Sequence[Outlook], *, known: bool
+) -> dict[Step, StepForecast]:
+    """Each step of a run. `known`: so are the seconds of a render."""
+    captions = over_all(outlooks, lambda rounds, _: sum(reached(rounds)))
+    clips = over_all(outlooks, lambda rounds, _: total(rounds))
+    drafts = over_all(outlooks, lambda rounds, _: total(rounds, "draft"))
+    finals = over_all(outlooks, lambda rounds, _: total(rounds, "target"))
+    critique = taking.critique["target"]
+    steps: dict[Step, StepForecast] = {
+        "caption": StepForecast(
+            count=captions,
+            requests=_caption_requests(config, request, seen, outlooks),
+            tokens=_whole(taking.caption.tokens, captions),
+        ),
+        "render": StepForecast(
+            count=clips,
+            drafts=drafts if request.draft else None,
+            finals=finals if request.draft else None,
+            requests=Bounds.sure(0),
+            tokens=Bounds.sure(0),
+        ),
+        "judge": StepForecast(
+            count=clips,
+            requests=_critique_requests(config, request, critique, clips),
+            tokens=_whole(critique.tokens, clips),
+        ),
+    }
+    tests = over_all(outlooks, lambda rounds, _: times_tested(rounds))
+    if config.search.canaries is not None and not known:  # whether so much is spent cannot be told
+        tests = Bounds(expected=tests.expected, worst=1)
+    if tests.worst:
+        steps["test"] = StepForecast(
+            count=tests, requests=_whole(taking.test.requests, tests), tokens=_whole(taking.test.tokens, tests)
+        )
+    pairs = Bounds.sure(0)
+    if config.search.pairwise is not None and not isinstance(config.critic, SignalsConfig):
+        pairs = beside.comparisons(config.search.pairwise, finals)  # wherever there is a render as asked, among these
+    if pairs.worst:
+        steps["compare"] = StepForecast(
+            count=pairs,
+            requests=_whole(taking.comparison.requests, pairs) or beside.comparison_requests(pairs),
+            tokens=_whole(taking.comparison.tokens, pairs),
+        )
+    return steps
 
 
 def _whole(each: Bounds | None, count: Bounds) -> Bounds | None:
@@ -89,82 +150,34 @@ def _caption(config: RunConfig, seen: History) -> Each:
     return asking.remembered(seen.captions, asks=True)
 
 
-def _caption_requests(config: RunConfig, request: Request, seen: History, reach: Sequence[float]) -> Bounds:
-    if seen.captions and not isinstance(config.reasoner, RulesConfig):
-        each = asking.remembered(seen.captions, asks=True).requests or Bounds.sure(0)
-        return each.times(Bounds(expected=sum(reach), worst=len(reach)))
-    each_one = [asking.caption_requests(config, first=n == 0, expand=request.expand) for n in range(len(reach))]
-    return Bounds(
-        expected=_short(sum(one.expected * likely for one, likely in zip(each_one, reach, strict=True))),
-        worst=sum(one.worst for one in each_one),
-    )
+def _caption_requests(config: RunConfig, request: Request, seen: History, outlooks: Sequence[Outlook]) -> Bounds:
+    remembered = None if isinstance(config.reasoner, RulesConfig) else asking.remembered(seen.captions, asks=True)
+
+    def measure(rounds: Sequence[Round], end: End) -> float:
+        whole = 0.0
+        for n, likely in enumerate(reached(rounds)):
+            one = remembered and remembered.requests
+            one = one or asking.caption_requests(config, first=n == 0, expand=request.expand)
+            whole += likely * (one.expected if end == "expected" else one.worst)
+        return whole
+
+    return over_all(outlooks, measure)
 
 
-def _critique(config: RunConfig, request: Request, seen: History) -> Each:
-    """One critique; its seconds None where they hang on the hardware."""
+def _critique(config: RunConfig, spec: RenderSpec, seen: History) -> Each:
+    """One critique of such a clip; its seconds None where they hang on the hardware."""
     if not isinstance(config.critic, SignalsConfig):
-        return asking.remembered(seen.critiques, asks=True)
-    here = critique_seconds(volume(request.spec))
+        alike = [d for d in seen.critiques if d.volume == volume(spec)]
+        return asking.remembered(alike or seen.critiques, asks=True)
+    here = critique_seconds(volume(spec))
     scaled = [d.seconds * here.expected / critique_seconds(d.volume).expected for d in seen.critiques if d.volume]
     lived = asking.remembered([Asked(seconds, 0, 0) for seconds in scaled], asks=False)
     return Each(Bounds.sure(0), Bounds.sure(0), lived.seconds or here)
 
 
-def _critique_requests(config: RunConfig, request: Request, seen: History, clips: Bounds) -> Bounds:
-    if seen.critiques and not isinstance(config.critic, SignalsConfig):
-        each = asking.remembered(seen.critiques, asks=True).requests or Bounds.sure(0)
-        return each.times(clips)
+def _critique_requests(config: RunConfig, request: Request, critique: Each, clips: Bounds) -> Bounds:
+    if critique.requests is not None and not isinstance(config.critic, SignalsConfig):
+        return critique.requests.times(clips)
     one, once = asking.critique_requests(config, first_frame=request.spec.first_frame is not None)
     all_clips = one.times(clips)
     return Bounds(expected=all_clips.expected + once.expected, worst=all_clips.worst + once.worst)
-
-
-def _place(
-    config: RunConfig,
-    request: Request,
-    plan: Planned,
-    found: Found,
-    caption: Each,
-    critique: Each,
-    counts: Sequence[int],
-    reach: Sequence[float],
-) -> Place:
-    written, judged = caption.seconds, critique.seconds
-    if written is None and (model := chat_model(config, "reasoner")):
-        written = asking.caption_seconds(model, found.name)
-    if judged is None and (model := chat_model(config, "critic")):
-        one, _ = asking.critique_requests(config, first_frame=request.spec.first_frame is not None)
-        judged = asking.critique_seconds(model, found.name, one, feedback=getattr(config.critic, "feedback", False))
-        if judged is not None and isinstance(config.critic, HybridConfig):  # it measures first
-            measured = critique_seconds(volume(request.spec))
-            judged = Bounds(expected=judged.expected + measured.expected, worst=judged.worst + measured.worst)
-    each: dict[Step, Bounds | None] = {"caption": written, "render": found.render, "judge": judged}
-    how_many = Bounds(expected=sum(reach), worst=len(counts))
-    clips = Bounds(expected=expected(counts, reach), worst=sum(counts))
-    seconds = {step: one.times(how_many if step == "caption" else clips) for step, one in each.items() if one}
-
-    def wall(kind: str, reached_with: Sequence[float]) -> float:
-        first, middle, last = (getattr(one, kind) if one else 0.0 for one in each.values())
-        pace = Pace(first, middle, last, plan.renderers, judges(config))
-        whole = wall_seconds(counts, reached_with, pace)
-        limit = config.budget.max_seconds
-        return _short(whole if limit is None else min(whole, limit))
-
-    return Place(
-        name=found.name,
-        model=found.model,
-        gpus=found.gpus,
-        render=found.render,
-        seconds=seconds,
-        wall=Bounds(expected=wall("expected", reach), worst=wall("worst", [1.0] * len(counts))),
-        basis=found.basis,
-    )
-
-
-def _price(config: RunConfig, request: Request) -> float | None:
-    """Dollars that one render costs."""
-    if not isinstance(config.generator, FalConfig):
-        return None
-    from generator.fal import price  # noqa: PLC0415 - a backend is loaded by those who use it
-
-    return price(config.generator, request.spec)

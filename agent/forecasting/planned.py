@@ -90,6 +90,7 @@ def wanted(config: RunConfig, generator: str = "") -> Wanted:
         reasoner="rules/" if isinstance(config.reasoner, RulesConfig) else "openai/",
         critic=_judges_as(config.critic.backend),
         accept_at=config.critic.accept_at,
+        drafts=config.search.draft is not None,
     )
 
 

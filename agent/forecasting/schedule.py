@@ -1,59 +1,48 @@
-"""How much of each step a budget allows, and how long it takes side by side."""
+"""How long rounds of renders take, side by side within a round and one round after the other."""
 
 import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
-from agent.types import Budget
+from agent.forecasting.rounds import Each, Round
 
 
 @dataclass(frozen=True)
 class Pace:
-    """Seconds of one of each, and how many run at once."""
+    """Seconds of one of each but a render, and how many run at once."""
 
     caption: float
-    render: float
-    judge: float
+    judge: Each
+    """By tier; empty: not known."""
     renderers: int
     """Renders at once."""
     judges: int
     """Critiques at once."""
+    test: float = 0.0
+    """The critic's test by the clock."""
 
 
-def renders(budget: Budget) -> tuple[int, ...]:
-    """Renders of each iteration where every one is used: as many as `max_renders` leaves, and no iteration without."""
-    left = budget.max_renders
-    counts: list[int] = []
-    for _ in range(budget.max_iterations):
-        count = budget.samples_per_iteration if left is None else min(budget.samples_per_iteration, left)
-        if count <= 0:
-            break
-        counts.append(count)
-        left = None if left is None else left - count
-    return tuple(counts)
-
-
-def reached(iterations: int, acceptance: float) -> tuple[float, ...]:
-    """How likely each iteration is begun, if each before it is accepted with the same probability."""
-    return tuple((1 - acceptance) ** n for n in range(iterations))
-
-
-def expected(counts: Sequence[int], reach: Sequence[float]) -> float:
-    """What comes of `counts` if each is only as likely as `reach`."""
-    return sum(count * likely for count, likely in zip(counts, reach, strict=True))
-
-
-def iteration_seconds(count: int, pace: Pace) -> float:
-    """Wall seconds of one iteration: its caption, then its renders, each clip judged as soon as it is there."""
-    slots = [pace.caption] * min(count, pace.renderers)
-    judges = [0.0] * pace.judges
+def side_by_side(count: int, caption: float, render: float, judge: float, renderers: int, judges: int) -> float:
+    """Wall seconds of one round: its caption, then its renders, each clip judged as soon as it is there."""
+    slots = [caption] * min(count, renderers)
+    judging = [0.0] * judges
     for _ in range(count):
-        done = heapq.heappop(slots) + pace.render
+        done = heapq.heappop(slots) + render
         heapq.heappush(slots, done)
-        heapq.heappush(judges, max(done, heapq.heappop(judges)) + pace.judge)
-    return max(judges, default=pace.caption)
+        heapq.heappush(judging, max(done, heapq.heappop(judging)) + judge)
+    return max(judging, default=caption)
 
 
-def wall_seconds(counts: Sequence[int], reach: Sequence[float], pace: Pace) -> float:
-    """Wall seconds of a whole run, iterations one after the other."""
-    return sum(likely * iteration_seconds(count, pace) for count, likely in zip(counts, reach, strict=True))
+def wall_seconds(rounds: Sequence[Round], pace: Pace) -> float:
+    """Wall seconds of a whole run, each round as much of them as it is likely."""
+    return sum(one.likely * (_round(one, pace) + pace.test * one.tested) for one in rounds)
+
+
+def _round(one: Round, pace: Pace) -> float:
+    caption = pace.caption if one.asks else 0.0
+    judge = pace.judge.get(one.tier, 0.0)
+    return _cached(one.count, caption, one.seconds, judge, pace.renderers, pace.judges)
+
+
+_cached = lru_cache(maxsize=1024)(side_by_side)

@@ -1,24 +1,9 @@
-"""The schedule of a forecast: renders by iteration, and wall seconds with so many at once."""
+"""The schedule of a forecast: wall seconds of rounds, with so many renders and critiques at once."""
 
 import pytest
 
-from agent.forecasting.schedule import Pace, expected, iteration_seconds, reached, renders, wall_seconds
-from agent.types import Budget
-
-
-@pytest.mark.parametrize(
-    ("budget", "counts"),
-    [
-        ({}, (2, 2)),
-        ({"max_iterations": 3, "samples_per_iteration": 4}, (4, 4, 4)),
-        ({"max_renders": 3}, (2, 1)),
-        ({"max_renders": 1}, (1,)),
-        ({"max_renders": 4, "max_iterations": 5}, (2, 2)),
-        ({"max_renders": 99}, (2, 2)),
-    ],
-)
-def test_renders_of_each_iteration(budget: dict[str, int], counts: tuple[int, ...]) -> None:
-    assert renders(Budget.model_validate(budget)) == counts
+from agent.forecasting.rounds import Round
+from agent.forecasting.schedule import Pace, side_by_side, wall_seconds
 
 
 @pytest.mark.parametrize(
@@ -32,17 +17,20 @@ def test_renders_of_each_iteration(budget: dict[str, int], counts: tuple[int, ..
         (2, 9, 9, 1 + 10 + 2),
     ],
 )
-def test_an_iteration_by_the_clock(count: int, renderers: int, judges: int, seconds: float) -> None:
-    assert iteration_seconds(count, Pace(1, 10, 2, renderers, judges)) == seconds
+def test_a_round_by_the_clock(count: int, renderers: int, judges: int, seconds: float) -> None:
+    assert side_by_side(count, 1, 10, 2, renderers, judges) == seconds
 
 
 def test_judging_slower_than_rendering_is_what_counts_then() -> None:
-    assert iteration_seconds(3, Pace(0, 1, 10, 1, 1)) == 1 + 30
+    assert side_by_side(3, 0, 1, 10, 1, 1) == 1 + 30
 
 
-def test_iterations_that_are_hardly_reached_hardly_count() -> None:
-    reach = reached(3, 0.5)
-    assert reach == (1, 0.5, 0.25)
-    assert expected((2, 2, 1), reach) == 2 + 1 + 0.25
-    assert wall_seconds((1, 1, 1), reach, Pace(0, 8, 0, 1, 1)) == 8 + 4 + 2
-    assert reached(3, 0.0) == (1, 1, 1)
+def test_rounds_that_are_hardly_reached_hardly_count() -> None:
+    rounds = [Round("target", 1, 8.0, likely=likely) for likely in (1, 0.5, 0.25)]
+    assert wall_seconds(rounds, Pace(0, {}, 1, 1)) == 8 + 4 + 2
+
+
+def test_a_promotion_writes_no_caption_and_each_tier_has_its_pace() -> None:
+    rounds = [Round("draft", 2, 3.0), Round("draft", 2, 3.0, tested=True), Round("target", 1, 50.0, asks=False)]
+    pace = Pace(caption=4, judge={"draft": 1.0, "target": 5.0}, renderers=1, judges=1, test=20)
+    assert wall_seconds(rounds, pace) == 2 * (4 + 6 + 1) + 20 + 50 + 5

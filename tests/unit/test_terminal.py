@@ -26,7 +26,8 @@ from agent.events import (
     ServerWaiting,
     StepRecalled,
 )
-from agent.lines import forecast, heading, span, tokens, trust_line
+from agent.lines import heading, span, tokens, trust_line
+from agent.remaining import remaining
 from agent.run import Run
 from agent.terminal import Lively, Plain, Witness, printable, resume_line, verdict
 from agent.types import Candidate, Ending, Failure
@@ -111,19 +112,19 @@ def test_the_verdict(tmp_path: Path) -> None:
 
 def test_forecast_follows_the_pace_and_the_limits(tmp_path: Path) -> None:
     run = make_run(tmp_path, max_iterations=5)
-    assert forecast(run, 4.0) is None
+    assert remaining(run, 4.0) is None
     witness = Witness()
     for event in events(run):
         witness(event)
     assert witness.run is not None
-    assert forecast(witness.run, 4.0) == 16.0
+    assert remaining(witness.run, 4.0) == 16.0
     limited = witness.run.model_copy(update={"budget": witness.run.budget.model_copy(update={"max_renders": 3})})
-    assert forecast(limited, 4.0) == 2.0
+    assert remaining(limited, 4.0) == 2.0
     dollar = {"max_renders": None, "max_price_usd": 1.0}
     paid = limited.model_copy(update={"budget": limited.budget.model_copy(update=dollar), "expected_usd": 0.4})
-    assert forecast(paid, 4.0) == 4.0
+    assert remaining(paid, 4.0) == 4.0
     timed = witness.run.model_copy(update={"budget": witness.run.budget.model_copy(update={"max_seconds": 9.0})})
-    assert forecast(timed, 4.0) == 5.0
+    assert remaining(timed, 4.0) == 5.0
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0.04, "0.0 s"), (9.44, "9.4 s"), (61, "1:01"), (7384, "2:03:04")])
@@ -145,11 +146,11 @@ def test_the_renders_of_an_earlier_session_say_nothing_of_the_pace(tmp_path: Pat
     witness = Witness()
     witness(RunStarted(run=before.run, at=AT))
     assert witness.run is not None
-    assert forecast(witness.run, 4.0, witness.earlier_renders) is None
+    assert remaining(witness.run, 4.0, witness.earlier) is None
     for event in events(before.run)[4:5]:
         assert isinstance(event, CandidateReady)
         witness(event.model_copy(update={"iteration": 1}))
-    assert forecast(witness.run, 4.0, witness.earlier_renders) == 4.0
+    assert remaining(witness.run, 4.0, witness.earlier) == 4.0
 
 
 def test_recalled_renders_say_nothing_of_the_pace(tmp_path: Path) -> None:
@@ -159,9 +160,9 @@ def test_recalled_renders_say_nothing_of_the_pace(tmp_path: Path) -> None:
     witness(StepRecalled(step="render", key="k"))
     witness(StepRecalled(step="judge", key="k"))
     assert witness.run is not None
-    assert witness.earlier_renders == 1
-    assert forecast(witness.run, 4.0, witness.earlier_renders) == 8.0
-    assert forecast(witness.run, 4.0, 2) is None
+    assert witness.earlier == {"target": 1}
+    assert remaining(witness.run, 4.0, witness.earlier) == 8.0
+    assert remaining(witness.run, 4.0, {"target": 2}) is None
 
 
 def test_notes_are_said_once(tmp_path: Path) -> None:
