@@ -75,7 +75,7 @@ class _Count:
         """One more round, as far as it is paid for."""
         count = int(min(wanted, paid))
         if count:
-            tested = not any(one.tested for one in self.rounds) and self._due()
+            tested = not any(one.tested for one in self.rounds) and self._due(tier)
             self.rounds.append(Round(tier, count, self.pace.get(tier, 0.0), asks=asks, tested=tested))
             self.made[tier] += count
 
@@ -123,15 +123,15 @@ class _Count:
         left = float("inf") if budget.max_renders is None else max(0, budget.max_renders - renders - held)
         return min(left, price.pays_for(budget.max_price_usd), gpu.pays_for(budget.max_gpu_seconds))
 
-    def _due(self) -> bool:
-        """Whether the critic is tested now, as `agent.canaries.due` says."""
-        rules, more = self.terms.canaries, self.terms.budget.samples_per_iteration
+    def _due(self, tier: Tier) -> bool:
+        """Whether the critic is tested before a round of this tier, as `agent.canaries.due` says."""
+        rules, draft = self.terms.canaries, self.terms.draft
         if rules is None or not any(self.made.values()):
             return False
-        seconds = self.gpu.spent + more * (self.gpu.each or 0.0)
-        return seconds > rules.beyond_gpu_seconds or self.price.spent + more * (self.price.each or 0.0) > (
-            rules.beyond_price_usd
-        )
+        more, gpu, price = self.terms.budget.samples_per_iteration, self.gpu, self.price
+        if draft is not None and tier == "target":
+            more, gpu, price = draft.seeds, gpu.of_target(), price.of_target()
+        return rules.exceeded(gpu.spent + more * (gpu.each or 0.0), price.spent + more * (price.each or 0.0))
 
 
 def played(terms: Terms, pace: Each) -> tuple[Round, ...]:
