@@ -141,8 +141,9 @@ def test_of_slow_renders_a_time_limit_pays_for_fewer_and_of_quick_ones_for_more(
     [
         ({"beyond_gpu_seconds": 0.0}, 1),  # before the second caption: the first clip is needed for it
         ({"beyond_gpu_seconds": 4.0}, 2),  # 4 s are spent, and two more drafts would make it 6
-        ({"beyond_gpu_seconds": 13.0}, None),  # the promotion is not counted before it is made
-        ({"beyond_gpu_seconds": 99.0}, None),
+        ({"beyond_gpu_seconds": 13.0}, 3),  # 6 s are spent, and the promotion would make it 14
+        ({"beyond_gpu_seconds": 99.0}, 3),  # $0.60 are spent, and it would make it $1.40
+        ({"beyond_gpu_seconds": 99.0, "beyond_price_usd": 1.5}, None),
         ({"beyond_gpu_seconds": 99.0, "beyond_price_usd": 0.5}, 2),  # of 0.1 for a draft
     ],
 )
