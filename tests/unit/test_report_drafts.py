@@ -101,7 +101,7 @@ def test_a_run_in_the_middle_of_its_drafts(compared: Run) -> None:
     first, last = compared.iterations
     last = last.model_copy(update={"candidates": last.candidates[:1]})
     words = said(compared.model_copy(update={"iterations": (first, last)}))
-    assert "◇ draft 160x96 The best so far; none is rendered as asked (320x192) yet." in words
+    assert "◇ draft 160x96 320x192 was asked for; nothing is rendered at it yet" in words
     assert "Running. Iteration 2: 1 of 2 drafts done." in words
     assert "Renders 3, all drafts" in words
     assert "By drafts alone, the chosen one scores +0.21 against 0.72" in words
@@ -115,7 +115,7 @@ def test_a_run_in_the_middle_of_a_promotion(compared: Run) -> None:
 
 def test_a_run_killed_before_the_promotion(compared: Run) -> None:
     shown = page(compared.stopped(Ending(reason="cancelled")))
-    assert "None was rendered as asked (320\N{MULTIPLICATION SIGN}192). A draft is never accepted." in shown.said
+    assert "draft 160x96 320x192 was asked for 0.95" in shown.said.replace("\N{MULTIPLICATION SIGN}", "x")
     assert "The clip is a draft: none was rendered as asked." in shown.said
     assert shown.all("video", "chosen")[0]["aria-label"] == "The chosen clip, a draft: iteration 2, seed 4101"
     assert "draft interrupted" in shown.html.partition("<title>")[2].partition("</title>")[0]
@@ -128,7 +128,7 @@ def test_a_failed_promotion(compared: Run) -> None:
     words = said(run.stopped(Ending(reason="failed")))
     assert "caption of iteration 2, rendered as asked · 0 candidates · 1 failed" in words
     assert "✕ Rendering failed seed 4100 out of memory" in words
-    assert "None was rendered as asked (320x192)." in words
+    assert "draft 160x96 320x192 was asked for 0.95" in words
 
 
 def test_promotions_that_lost_their_drafts_foretell_nothing(promoted: Run) -> None:
