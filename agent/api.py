@@ -27,6 +27,7 @@ from agent.reading import check, expand, load_config
 from agent.request import exact, placed, resolved
 from agent.resuming import again, changed, finished, reopened, under
 from agent.run import Run
+from agent.speculation import Speculation
 from agent.stopping import sentence
 from critic.config import HybridConfig, VLMConfig
 from generator.capabilities import capabilities
@@ -207,6 +208,7 @@ async def _carry(settings: RunConfig, run: Run, on_event: Emit | None, lost: Los
             emit=emit,
             forecast=_forecast(settings, run, parts.generator.id),
             racing=racing,
+            speculation=speculating(settings),
             choosing=chosen_by(settings, parts, memory),
         )
         run = _chosen(await controller.refine(run, seconds_spent=spent, lost=lost))
@@ -246,6 +248,11 @@ def raced(settings: RunConfig, generator: Generator) -> Racing | None:
     if not settings.search.racing:
         return None
     return Racing(generator, stoppable=capabilities(settings.generator).cancel in {"between frames", "between steps"})
+
+
+def speculating(settings: RunConfig) -> Speculation | None:
+    """What begins captions ahead on endpoints that would idle; None where the budget does not say so."""
+    return Speculation(forecasting.planned(settings.generator).renderers) if settings.budget.speculate else None
 
 
 def chosen_by(settings: RunConfig, parts: Parts, memory: Memory) -> Choosing | None:

@@ -18,17 +18,25 @@ def tested_by(run: Run, critic: Critic) -> Run:
     return run.model_copy(update={"self_test": None, "tested": None})
 
 
+def untested(run: Run) -> bool:
+    """Whether the critic is still to be tested: never was, or on a clip too bad to tell, and there is a better one."""
+    if run.canaries is None or run.self_test_failure:
+        return False
+    if run.self_test is None:
+        return True
+    return not run.self_test.conclusive and bool(run.candidates) and subject(run) != run.tested
+
+
 def due(run: Run) -> bool:
     """Whether the next iteration would take the run beyond what an untested critic may decide about."""
-    if run.canaries is None or run.self_test_failure or not run.candidates:
-        return False
-    if run.self_test is not None and (run.self_test.conclusive or subject(run) == run.tested):
+    if run.canaries is None or not run.candidates or not untested(run):
         return False
     draft, gpu, price = run.request.draft, run.gpu, run.price
     count = run.budget.samples_per_iteration
     if draft is not None and promotion(run) is not None:
         count, gpu, price = draft.seeds, gpu.of_target(), price.of_target()
-    return run.canaries.exceeded(gpu.spent + count * (gpu.each or 0.0), price.spent + count * (price.each or 0.0))
+    seconds, usd = (cost.spent + cost.pending + count * (cost.each or 0.0) for cost in (gpu, price))
+    return run.canaries.exceeded(seconds, usd)
 
 
 def subject(run: Run) -> Entrant:

@@ -1,9 +1,10 @@
 """The loop, and only the loop.
 
-What it leaves to others: when to stop (`agent.stopping`); how a run grows by what happened, and which caption is the
-best so far on the same seeds (`agent.run.Run`); which caption and seeds come next (`agent.course`); that nothing is
-done twice (`agent.memory`, wrapped around the three parts); how much runs at once (the parts' own `concurrency`); which
-renders are given up (`agent.racing`); what is written and shown (the listener `emit`).
+What it leaves to others: when to stop (`agent.stopping`); what the next caption is (`agent.writing`); how a run grows
+by what happened, and which caption is the best so far on the same seeds (`agent.run.Run`); where a caption is rendered
+(`agent.course`); that nothing is done twice (`agent.memory`, wrapped around the three parts); how much runs at once
+(the parts' own `concurrency`); which renders are given up (`agent.racing`); which captions are begun ahead
+(`agent.speculation`); what is written and shown (the listener `emit`).
 """
 
 import asyncio
@@ -13,8 +14,8 @@ from dataclasses import dataclass, field
 
 from agent.canaries import due, tested, tested_by
 from agent.choosing import Choosing
-from agent.course import expands_next, history, place_of
-from agent.errors import CriticError, GeneratorError, GivenUpError, ReasonerError, StorageError, boundary
+from agent.course import place_of
+from agent.errors import CriticError, GeneratorError, GivenUpError, RetakeError, StorageError, boundary
 from agent.events import (
     AttemptFailed,
     CandidateReady,
@@ -33,8 +34,10 @@ from agent.events import (
 from agent.forecast import Forecast
 from agent.racing import Racing
 from agent.run import Run
+from agent.speculation import Speculation
 from agent.stopping import ended, promotion, stop_reason
 from agent.types import Candidate, Failure, GivenUp, Step, StopReason
+from agent.writing import next_caption
 from critic.types import Critic
 from generator.types import Clip, Generator
 from reasoner.types import Caption, Reasoner
@@ -55,10 +58,13 @@ class Controller:
     """Told as the run starts, unless it has one."""
     racing: Racing | None = None
     """Around or inside `generator`, where renders shall be given up that an accepted candidate makes needless."""
+    speculation: Speculation | None = None
+    """Says when a caption is begun while candidates of those before it are still rendered. None: never."""
     choosing: Choosing | None = None
     """Makes the final choice where scores alone shall not."""
     run: Run = field(init=False)
     """The run so far. It grows by the events told, and by nothing else."""
+    _happened: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
     async def refine(self, run: Run, *, seconds_spent: float = 0.0, lost: Lost = ()) -> Run:
         """Carry a run to its end. Whatever ends it, what was done until then is in `self.run`.
@@ -84,8 +90,6 @@ class Controller:
             if self.racing is not None:
                 self.racing.begin(self.run)
             async with asyncio.timeout(None if limit is None else limit - seconds_spent):
-                for index in range(len(run.iterations)):  # what an earlier session left undone
-                    await self.render_and_judge(index)
                 reason = await self.search()
                 if self.choosing is not None:
                     await self.choosing.choose(self.run, self.tell)
@@ -104,51 +108,51 @@ class Controller:
 
     async def search(self) -> StopReason:
         """Write, render and judge until a rule says to stop; returns which."""
-        while (reason := stop_reason(self.run)) is None:
-            if due(self.run):
-                self.tell(await tested(self.run, self.critic))
-                continue
-            index, promoted = len(self.run.iterations), promotion(self.run)
-            caption = await self.next_caption(promoted)
-            tier, promoted, seeds = place_of(self.run, caption, promoted)
-            self.tell(CaptionReady(iteration=index, caption=caption, seeds=seeds, tier=tier, promoted=promoted))
-            await self.render_and_judge(index)
-        return reason
-
-    async def next_caption(self, promoted: int | None = None) -> Caption:
-        """Upsample the user's prompt, then rewrite the best caption so far. `Run.raw_first`: as it is before both.
-
-        `promoted`: index of the drafts whose caption is the next, as it is.
-
-        The rewrite stands at the start of an iteration, so that none is made after the last. A reasoner that fails
-        costs its edit and not the run: the words it was given go on, and the caption says so.
-        """
-        if promoted is not None:
-            return self.run.iterations[promoted].caption.once_more()
-        self.tell(CaptionStarted(iteration=len(self.run.iterations)))
-        run, request = self.run, self.run.request.caption_request()
-        try:
-            if expands_next(run):
-                with boundary(ReasonerError, "expanding the prompt"):
-                    return await self.reasoner.upsample(request)
-            if run.iterations:
-                with boundary(ReasonerError, "rewriting the caption"):
-                    return await self.reasoner.rewrite(request, *history(run))
-        except ReasonerError as error:
-            if expands_next(run):
-                why = f"{error}; the prompt is used as it was written."
-                return Caption.raw(request.prompt, why, reseed=run.raw_first)
-            return run.iterations[run.leader].caption.on_fresh_seeds(f"{error}; the best caption is tried again.")
-        return Caption.raw(request.prompt)
-
-    async def render_and_judge(self, index: int) -> None:
-        """Render an iteration's caption once a seed, and judge each clip as soon as it is there."""
         try:
             async with asyncio.TaskGroup() as group:
-                for seed in self.run.iterations[index].missing:
-                    group.create_task(self.attempt(index, seed))
-        except* StorageError as failed:
+                for index in range(len(self.run.iterations)):  # what an earlier session left undone
+                    self.begin(index, group)
+                while (reason := await self.verdict()) is None:
+                    if due(self.run):
+                        self.tell(await tested(self.run, self.critic))
+                    elif (ready := await self.next_iteration()) is not None:
+                        self.tell(ready)
+                        self.begin(ready.iteration, group)
+                return reason
+        except* RetakeError as failed:  # a failed disk, or a server that could not be started again
             raise failed.exceptions[0] from failed
+
+    async def verdict(self) -> StopReason | None:
+        """Why to stop, asked once every clip is judged; None to go on, then or ahead of that."""
+        while self.run.pending and not (self.speculation and self.speculation.ahead(self.run)):
+            self._happened.clear()
+            await self._happened.wait()
+        return stop_reason(self.run)
+
+    async def next_iteration(self) -> CaptionReady | None:
+        """The next caption and its place; None where what came while it was written makes it needless.
+
+        It is written at the start of an iteration, so that none is made after the last. A promoted one is as it was.
+        """
+        before, promoted = self.run, promotion(self.run)
+        index, parent = len(before.iterations), before.leader if before.iterations else None
+        ahead = self.speculation if before.pending else None
+        caption: Caption | None
+        if promoted is not None:
+            caption = before.iterations[promoted].caption.once_more()
+        else:
+            self.tell(CaptionStarted(iteration=index))
+            writing = next_caption(before, self.reasoner)
+            caption = await (ahead.written(writing) if ahead else writing)
+        if caption is None or (ahead and not ahead.stands(self.run, promoted)):
+            return None
+        tier, drafts, seeds = place_of(self.run, caption, promoted)
+        return CaptionReady(iteration=index, caption=caption, seeds=seeds, tier=tier, promoted=drafts, parent=parent)
+
+    def begin(self, index: int, group: asyncio.TaskGroup) -> None:
+        """Render an iteration's caption once a seed, and judge each clip as soon as it is there."""
+        for seed in self.run.iterations[index].missing:
+            group.create_task(self.attempt(index, seed))
 
     async def attempt(self, index: int, seed: int) -> None:
         """One seed, rendered and judged. A failure is a record; only a failed disk is an error.
@@ -181,5 +185,7 @@ class Controller:
         """Grow the run by an event and announce it."""
         self.run = after(self.run, event)
         self.emit(event)
-        if self.racing is not None:
-            self.racing.heed(self.run, event)
+        for strategy in (self.racing, self.speculation):
+            if strategy is not None:
+                strategy.heed(self.run, event)
+        self._happened.set()

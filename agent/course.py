@@ -44,18 +44,18 @@ def place_of(run: Run, caption: Caption, promoted: int | None = None) -> Place:
 def affordable(run: Run) -> float:
     """Renders to compare captions by that the budget still pays for: a whole number from 0, or infinity.
 
-    Drafts leave what one promotion takes, or they would be for nothing.
+    What is under way is counted as spent. Drafts leave what one promotion takes, or they would be for nothing.
     """
-    budget = run.budget
+    budget, used = run.budget, run.renders + run.pending
     held = 0 if run.request.draft is None else run.request.draft.seeds
-    renders = math.inf if budget.max_renders is None else max(0, budget.max_renders - run.renders - held)
+    renders = math.inf if budget.max_renders is None else max(0, budget.max_renders - used - held)
     return min(renders, run.price.pays_for(budget.max_price_usd), run.gpu.pays_for(budget.max_gpu_seconds))
 
 
 def finals_affordable(run: Run) -> float:
     """Renders at the target tier that the budget still pays for: a whole number from 0, or infinity."""
-    budget = run.budget
-    renders = math.inf if budget.max_renders is None else max(0, budget.max_renders - run.renders)
+    budget, used = run.budget, run.renders + run.pending
+    renders = math.inf if budget.max_renders is None else max(0, budget.max_renders - used)
     price, gpu = run.price.of_target(), run.gpu.of_target()
     return min(renders, price.pays_for(budget.max_price_usd), gpu.pays_for(budget.max_gpu_seconds))
 

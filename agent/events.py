@@ -84,6 +84,8 @@ class CaptionReady(_Event):
     tier: Tier = "target"
     promoted: int | None = None
     """Index of the drafts whose caption is now rendered as asked."""
+    parent: int | None = None
+    """Index of the iteration whose caption was rewritten. None: of the one that led when this was told."""
 
 
 class RenderStarted(_Event):
@@ -237,8 +239,8 @@ def after(run: Run, event: Event) -> Run:
             run = started
         case ForecastMade(forecast=forecast):
             run = run.with_forecast(forecast)
-        case CaptionReady(caption=caption, seeds=seeds, tier=tier, promoted=promoted):
-            run = run.with_caption(caption, seeds, tier, promoted)
+        case CaptionReady(caption=caption, seeds=seeds, tier=tier, promoted=promoted, parent=parent):
+            run = run.with_caption(caption, seeds, tier, promoted, parent)
         case RenderProgressed(progress=told) if told.stage in {"resubmitted", "abandoned"}:
             run = run.with_lost(told.seconds, told.price_usd or 0.0)
         case CandidateReady(iteration=index, candidate=candidate):

@@ -4,12 +4,14 @@ Each wrapper implements the Protocol of what it wraps. A step's key is the hash 
 Final failures are remembered too, or a resumed run would take another path than the undisturbed one.
 """
 
+import asyncio
 import hashlib
 import json
 import time
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,6 +30,9 @@ from reasoner.types import Caption, CaptionError, CaptionRequest, Reasoner, Revi
 FINAL: dict[str, type[Exception]] = {e.__name__: e for e in (CaptionError, RenderError, BlockedError, JudgeError)}
 """Failures that the parts declare: trying again would fail again. Anything else is not remembered."""
 
+UNREMEMBERED = ".unremembered-"
+"""Begins the name of a clip's file before it is remembered."""
+
 T = TypeVar("T", bound=BaseModel)
 
 
@@ -38,6 +43,8 @@ class Memory:
     folder: Path
     """The run folder. Records lie in its `memory/`."""
     emit: Emit
+    _turns: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock), init=False)
+    """By key: of two that want the same step at once, one does it and the other recalls it."""
 
     def key(self, step: Step, inputs: dict[str, Any]) -> str:
         """The hash that a step with these inputs is remembered under."""
@@ -69,6 +76,12 @@ class Memory:
     async def remember(self, step: Step, inputs: dict[str, Any], kind: type[T], do: Callable[[], Awaitable[T]]) -> T:
         """Recall the step with these inputs, or do it and write down what came of it."""
         key = self.key(step, inputs)
+        async with self._turns[key]:
+            return await self._remember(step, key, inputs, kind, do)
+
+    async def _remember(
+        self, step: Step, key: str, inputs: dict[str, Any], kind: type[T], do: Callable[[], Awaitable[T]]
+    ) -> T:
         known = self.recall(step, key, kind)
         if known is not None:
             return known
@@ -167,7 +180,7 @@ def _failed(failure: dict[str, Any]) -> Exception:
 
 def aside(clip: Path) -> Path:
     """Where a clip is rendered to before it is remembered."""
-    return clip.with_name(f".unremembered-{clip.name}")
+    return clip.with_name(f"{UNREMEMBERED}{clip.name}")
 
 
 def _contents(data: BaseModel) -> dict[str, Any]:

@@ -12,11 +12,14 @@ from generator import job_slip
 from generator.types import Clip, Generator, Progress, RenderSpec
 
 
-@dataclass
+@dataclass(eq=False)
 class _Render:
     """One that is asked for. It waits until its backend tells that it works on it."""
 
     work: asyncio.Future[Clip]
+    seed: int
+    clip: str
+    """Name of its file."""
     began: float | None = None
     """When the backend began to work on it, by the monotonic clock. None: it waits."""
     ending: bool = False
@@ -26,6 +29,8 @@ class _Render:
     called_off: bool = False
 
     def hear(self, told: Progress, *, stoppable: bool) -> None:
+        if told.seed != self.seed or told.clip not in {self.clip, ""}:
+            return
         now = time.monotonic()
         match told.stage:
             case "queued":
@@ -60,7 +65,7 @@ class Racing:
     """Whether a running render stops when it is cancelled."""
     settled: bool = field(default=False, init=False)
     _begun: bool = field(default=False, init=False)
-    _renders: dict[int, _Render] = field(default_factory=dict, init=False)
+    _renders: list[_Render] = field(default_factory=list, init=False)
 
     @property
     def id(self) -> str:
@@ -74,8 +79,9 @@ class Racing:
 
     def heed(self, run: Run, event: Event) -> None:
         """Take note of what has happened to the run, and act on it. Called in the event loop's thread."""
-        if isinstance(event, RenderProgressed) and (render := self._renders.get(event.progress.seed)):
-            render.hear(event.progress, stoppable=self.stoppable)
+        if isinstance(event, RenderProgressed):
+            for render in self._renders:
+                render.hear(event.progress, stoppable=self.stoppable)
         self._settle(run)
 
     def settle(self, to: Path) -> None:
@@ -90,8 +96,8 @@ class Racing:
         """
         if self.settled:
             raise GivenUpError("queued")
-        render = _Render(asyncio.ensure_future(self.inner.render(prompt, spec, seed=seed, to=to)))
-        self._renders[seed] = render
+        render = _Render(asyncio.ensure_future(self.inner.render(prompt, spec, seed=seed, to=to)), seed, to.name)
+        self._renders.append(render)
         try:
             return await render.work
         except asyncio.CancelledError:
@@ -100,13 +106,13 @@ class Racing:
                 raise
             raise render.given_up() from None
         finally:
-            del self._renders[seed]
+            self._renders.remove(render)
 
     def _settle(self, run: Run) -> None:
         self.settled = self._begun and run.settled
         if not self.settled:
             return
-        for render in self._renders.values():
+        for render in self._renders:
             free = render.ending or (render.began is not None and not self.stoppable)
             if not render.called_off and not free:
                 render.called_off = True

@@ -13,7 +13,7 @@ def left(run: Run) -> dict[Tier, float]:
     budget, draft = run.budget, run.request.draft
     if draft is None:
         total = budget.max_iterations * budget.samples_per_iteration
-        return {"target": max(0.0, min(total - run.renders, affordable(run)))}
+        return {"target": max(0.0, min(total - run.renders, run.pending + affordable(run)))}
     captions = max(0, budget.max_iterations - tried(run))
     begun: dict[Tier, int] = {"draft": 0, "target": 0}
     for iteration in run.iterations:

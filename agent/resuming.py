@@ -84,18 +84,21 @@ def within(run: Run, budget: Budget, accept_at: float | None) -> Run:
     """A run, reopened, under another budget.
 
     If it is not settled, the seeds that were given up are to be rendered, and a last iteration that the old one cut
-    short gets more, both as far as the new one pays for it.
+    short gets more, both as far as the new one pays for it. An iteration of which nothing came then is taken back: it
+    was begun ahead.
     """
     forecast = run.forecast if (budget, accept_at) == (run.budget, run.accept_at) else None
     same = budget == run.budget
     run = run.model_copy(update={"budget": budget, "accept_at": accept_at, "forecast": forecast})
     if not run.iterations or run.settled:
         return run
-    left, iterations = max(0, affordable(run) - sum(len(i.missing) for i in run.iterations)), []
+    left, iterations = affordable(run), []
     for iteration in run.iterations:
         back = int(min(left, len(iteration.given_up)))
         iterations.append(iteration.model_copy(update={"given_up": iteration.given_up[back:]}))
         left -= back
+    while len(iterations) > 1 and len(iterations[-1].given_up) == len(iterations[-1].seeds):
+        iterations.pop()
     last = iterations[-1]
     if not same and last.promoted is None:  # of one that is promoted as many as were asked for, whatever the budget
         more = int(min(budget.samples_per_iteration - len(last.seeds), left))
@@ -110,7 +113,7 @@ def again(stored: Run, run: Run) -> Lost:
     Clips that were there once; of a settled run, which needs no more of them, failures that a person wants retried.
     """
     found: list[tuple[int, int]] = []
-    for number, (before, now) in enumerate(zip(stored.iterations, run.iterations, strict=True)):
+    for number, (before, now) in enumerate(zip(stored.iterations, run.iterations, strict=False)):
         found += [(number, candidate.seed) for candidate in before.candidates if candidate not in now.candidates]
         if run.settled:
             found += [(number, failure.seed) for failure in before.failures if failure not in now.failures]

@@ -128,16 +128,25 @@ class Run(BaseModel):
         return sum(i.renders for i in self.iterations)
 
     @property
+    def pending(self) -> int:
+        """Seeds that are rendered or judged, or wait for it: nothing has come of them yet."""
+        return 0 if self.ending is not None else sum(len(i.missing) for i in self.iterations)
+
+    @property
     def price(self) -> Cost:
         """US dollars for renders, failed and lost ones included, where it is known; of one more that is compared."""
         draft = self.request.draft
         expected = (None if draft is None else draft.price_usd, self.expected_usd)
-        return Cost.over(prices, self.iterations, draft, lost=self.lost_usd, expected=expected)
+        return Cost.over(
+            prices, self.iterations, draft, lost=self.lost_usd, running=self.ending is None, expected=expected
+        )
 
     @property
     def gpu(self) -> Cost:
         """Seconds of the generator at work, side by side added up, those lost included; of one more as in `price`."""
-        return Cost.over(seconds, self.iterations, self.request.draft, lost=self.lost_seconds)
+        return Cost.over(
+            seconds, self.iterations, self.request.draft, lost=self.lost_seconds, running=self.ending is None
+        )
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -224,12 +233,19 @@ class Run(BaseModel):
         return self.folder / "clips" / f"{iteration + 1:02d}-seed-{seed}.mp4"
 
     def with_caption(
-        self, caption: Caption, seeds: Sequence[int], tier: Tier = "target", promoted: int | None = None
+        self,
+        caption: Caption,
+        seeds: Sequence[int],
+        tier: Tier = "target",
+        promoted: int | None = None,
+        parent: int | None = None,
     ) -> Self:
-        """This run with a new iteration begun."""
+        """This run with a new iteration begun. `parent`: whose caption was rewritten; None: the leader's."""
+        if parent is None and self.iterations:
+            parent = self.leader
         iteration = Iteration(
             caption=caption,
-            parent=self.leader if self.iterations else None,
+            parent=parent,
             tier=tier,
             promoted=promoted,
             seeds=tuple(seeds),

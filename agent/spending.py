@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import NamedTuple, Self
 
-from agent.types import Draft, Failure, Iteration
+from agent.types import Draft, Failure, Iteration, Tier
 from generator.types import Clip
 
 ROUNDING = 1e-9
@@ -24,11 +24,14 @@ class Cost(NamedTuple):
     """Expected of one at the target tier, where `each` is of a draft."""
     held: float = 0.0
     """Kept for the promotion of the best draft."""
+    pending: float = 0.0
+    """Expected of the renders that are under way."""
 
     @classmethod
-    def of(cls, known: Sequence[float], *, lost: float, expected: float | None = None) -> Self:
+    def of(cls, known: Sequence[float], *, lost: float, expected: float | None = None, pending: int = 0) -> Self:
         """From the renders whose cost is known; `expected` of one stands in before there is any."""
-        return cls(round(sum(known) + lost, 4), fmean(known) if known else expected)
+        each = fmean(known) if known else expected
+        return cls(round(sum(known) + lost, 4), each, pending=pending * (each or 0.0))
 
     @classmethod
     def over(
@@ -38,6 +41,7 @@ class Cost(NamedTuple):
         draft: Draft | None,
         *,
         lost: float,
+        running: bool,
         expected: tuple[float | None, float | None] = (None, None),
     ) -> Self:
         """Of a run's renders, each tier at its own pace; what is not known of one follows from the other.
@@ -47,10 +51,14 @@ class Cost(NamedTuple):
             iterations: the run's.
             draft: the tier that captions are compared at, if there is one.
             lost: by what was rendered for nobody.
+            running: whether the run is: nothing is under way in one that has ended.
             expected: of a draft and of a render as asked, before there is one.
         """
+        under_way: dict[Tier, int] = {"draft": 0, "target": 0}
+        for iteration in iterations if running else ():
+            under_way[iteration.tier] += len(iteration.missing)
         if draft is None:
-            return cls.of(known(iterations), lost=lost, expected=expected[1])
+            return cls.of(known(iterations), lost=lost, expected=expected[1], pending=under_way["target"])
         drafts = known([i for i in iterations if i.tier == "draft"])
         finals = known([i for i in iterations if i.tier == "target"])
         each, target = fmean(drafts) if drafts else expected[0], fmean(finals) if finals else expected[1]
@@ -59,13 +67,14 @@ class Cost(NamedTuple):
         if target is None and each is not None:
             target = each * draft.ratio
         spent = round(sum(drafts) + sum(finals) + lost, 4)
-        return cls(spent, each, target=target, held=draft.seeds * (target or 0.0))
+        pending = under_way["draft"] * (each or 0.0) + under_way["target"] * (target or 0.0)
+        return cls(spent, each, target=target, held=draft.seeds * (target or 0.0), pending=pending)
 
     def pays_for(self, limit: float | None) -> float:
-        """How many more renders fit under `limit`, beside what is held: a whole number from 0, or infinity."""
+        """How many more fit under `limit`, beside what is under way and held: a whole number from 0, or infinity."""
         if limit is None:
             return math.inf
-        left = limit - self.spent - self.held
+        left = limit - self.spent - self.pending - self.held
         if self.each:
             return max(0, math.floor(left / self.each + ROUNDING))
         return math.inf if left > 0 or self.each == 0 else 0

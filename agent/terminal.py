@@ -58,6 +58,7 @@ from agent.lines import (
     tokens,
     trust_line,
 )
+from agent.memory import UNREMEMBERED
 from agent.remaining import by_tier, left, remaining, weighed
 from agent.run import Run
 from agent.stopping import sentence
@@ -151,8 +152,8 @@ class Plain(Witness):
         self.foretold: Forecast | None = None
         self.waited: dict[str, float] = {}
         """Seconds waited for the server of a part when that was last said."""
-        self.progressed: dict[int, tuple[str, datetime]] = {}
-        """What was last said of the render of a seed, and when."""
+        self.progressed: dict[tuple[str, int], tuple[str, datetime]] = {}
+        """What was last said of the render of a clip and its seed, and when."""
 
     def __call__(self, event: Event) -> None:
         """Print what an event says."""
@@ -169,11 +170,11 @@ class Plain(Witness):
                 self._say_caption(run, index)
             case RenderProgressed(progress=told):
                 self._say_progress(told, event.at)
-            case CandidateReady(candidate=candidate):
-                self._say(f"  {candidate_line(candidate)}")
+            case CandidateReady(iteration=index, candidate=candidate):
+                self._say(f"{_under(run, index)}{candidate_line(candidate)}")
                 self._say_forecast(run, event.at)
-            case AttemptFailed() | SeedGivenUp():
-                self._say(f"  {missing_line(event)}")
+            case AttemptFailed(iteration=index) | SeedGivenUp(iteration=index):
+                self._say(f"{_under(run, index)}{missing_line(event)}")
             case _:
                 self._say_beside(run, event)
         self._say_notes(run)
@@ -219,10 +220,10 @@ class Plain(Witness):
         """Each stage once, and within it every ten seconds."""
         if told.stage == "rendering" and not told.seconds and not told.endpoint:
             return  # it has begun in this process: nothing that the line after it does not say
-        known = self.progressed.get(told.seed)
+        known = self.progressed.get((told.clip, told.seed))
         if known is not None and known[0] == told.stage and (at - known[1]).total_seconds() < EVERY:
             return
-        self.progressed[told.seed] = (told.stage, at)
+        self.progressed[told.clip, told.seed] = (told.stage, at)
         self._say(f"  seed {told.seed:<10}  {progress_words(told)}")
 
     def _say_forecast(self, run: Run, at: datetime) -> None:
@@ -238,13 +239,19 @@ class Plain(Witness):
             self.out = io.StringIO()
 
 
+def _under(run: Run, index: int) -> str:
+    """What begins a line on a seed: its iteration, where another has begun since."""
+    return "  " if index == len(run.iterations) - 1 else f"  iteration {index + 1}, "
+
+
 class Lively(Witness):
     """Everything at a glance, redrawn in place."""
 
     def __init__(self, console: Console) -> None:
         super().__init__()
         self.console = console
-        self.rendering: dict[int, str] = {}
+        self.rendering: dict[tuple[int, int], str] = {}
+        """What is done for an iteration's seed."""
         self.exporting = ""
         """The format that the chosen clip is being made into."""
         self.servers: dict[str, ServerWaiting | ServerReady] = {}
@@ -270,25 +277,32 @@ class Lively(Witness):
         match event:
             case ServerWaiting(part=part) | ServerReady(part=part):
                 self.servers[part] = event
-            case RenderStarted(seed=seed):
-                self.rendering[seed] = "rendering"
-            case RenderProgressed(progress=told) if told.seed in self.rendering:
-                self.rendering[told.seed] = progress_words(told)
-            case RenderFinished(clip=clip):
-                self.rendering[clip.seed] = f"judging; {rendered(clip)}"
-            case CandidateReady(candidate=candidate):
-                self.rendering.pop(candidate.seed, None)
+            case RenderStarted(iteration=index, seed=seed):
+                self.rendering[index, seed] = "rendering"
+            case RenderProgressed(progress=told):
+                self._progressed(told)
+            case RenderFinished(iteration=index, clip=clip):
+                self.rendering[index, clip.seed] = f"judging; {rendered(clip)}"
+            case CandidateReady(iteration=index, candidate=candidate):
+                self.rendering.pop((index, candidate.seed), None)
                 self.done_by = self.elapsed(event.at)
-            case AttemptFailed(failure=failure):
-                self.rendering.pop(failure.seed, None)
-            case SeedGivenUp(given_up=given_up):
-                self.rendering.pop(given_up.seed, None)
+            case AttemptFailed(iteration=index, failure=failure):
+                self.rendering.pop((index, failure.seed), None)
+            case SeedGivenUp(iteration=index, given_up=given_up):
+                self.rendering.pop((index, given_up.seed), None)
             case ExportStarted(form=form):
                 self.exporting = form.format
             case VideoExported() | ExportFailed():
                 self.exporting = ""
             case _:
                 pass
+
+    def _progressed(self, told: Progress) -> None:
+        """Of the clip that is told, or of its seed where the backend names none."""
+        for index, seed in self.rendering:
+            own = "" if self.run is None else self.run.clip_path(index, seed).name
+            if seed == told.seed and told.clip.removeprefix(UNREMEMBERED) in {own, ""}:
+                self.rendering[index, seed] = progress_words(told)
 
     def __rich__(self) -> Group | Text:
         """The picture, for rich."""
@@ -321,7 +335,10 @@ class Lively(Witness):
             ]
             parts += [Text(f"  seed {g.seed:<10}  {given_up_words(g)}", style="dim") for g in iteration.given_up]
         if run.ending is None:
-            parts += [Text(f"  seed {seed:<10}  {what}", style="cyan") for seed, what in sorted(self.rendering.items())]
+            parts += [
+                Text(f"{_under(run, index)}seed {seed:<10}  {what}", style="cyan")
+                for (index, seed), what in sorted(self.rendering.items())
+            ]
         if choice := choice_line(run):
             parts.append(Text(f"Chosen: {printable(choice)}", style="green"))
         if self.exporting:

@@ -142,6 +142,9 @@ class Budget(_Noun):
     min_expected_gain: float | None = Field(default=None, gt=0, le=1)
     """The price of a render in score: stop, after the second iteration at the earliest, when one more is expected to
     raise the best score by less, from the spread of the scores on this prompt. null: never."""
+    speculate: bool = False
+    """With endpoints left idle, begin the next caption before this one's candidates are all judged. Quicker; but a
+    caption may be written from fewer scores, and more renders are lost once a candidate is accepted."""
 
 
 class Pairwise(_Noun):

@@ -150,6 +150,9 @@ class Progress(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     seed: int
+    clip: str = ""
+    """Name of the file it is rendered into: a seed may be rendered of two captions at once. "": the backend does not
+    say."""
     stage: Literal["queued", "rendering", "delivering", "resubmitted", "abandoned"]
     """abandoned: nobody waits for it any more, and the backend cannot stop it."""
     seconds: float = Field(default=0.0, ge=0)
@@ -166,6 +169,11 @@ class Progress(BaseModel):
 
 Tell = Callable[[Progress], None]
 """A listener of renders: synchronous, observational, called in the event loop's thread."""
+
+
+def telling_of(to: Path, tell: Tell) -> Tell:
+    """The listener of one render, which tells the others into which file it is rendered."""
+    return lambda progress: tell(progress.model_copy(update={"clip": to.name}))
 
 
 class Clip(BaseModel):

@@ -32,7 +32,7 @@ from generator.config import FalConfig
 from generator.encode import H264
 from generator.fal import Fal
 from generator.fal.types import Pace
-from generator.types import Generator
+from generator.types import Generator, Tell
 from tests.wire import Answer, Heard, Wire
 
 KEY = "11112222-aaaa:secretsecretsecret"
@@ -211,9 +211,9 @@ def video(prompt: str, seed: int, *, width: int, height: int, frames: int, fps: 
 
 
 @asynccontextmanager
-async def generator() -> AsyncIterator[Generator]:
+async def generator(tell: Tell = lambda _progress: None) -> AsyncIterator[Generator]:
     """A working generator against the running double: text-to-video of 1280x704 at 16 fps, 9 to 93 frames (4k+1)."""
-    async with FalDouble() as _, open_fal(FalConfig(model=T2V)) as fal:
+    async with FalDouble() as _, open_fal(FalConfig(model=T2V), tell=tell) as fal:
         yield fal
 
 

@@ -30,7 +30,7 @@ from agent.http import http_client
 from generator.config import NIMConfig
 from generator.nim import NIM
 from generator.nim.dialect import Dialect
-from generator.types import Generator
+from generator.types import Generator, Tell
 from tests.nim_forms import FORMS, INFER, Made, Maker, openapi
 from tests.wire import Answer, Heard, Wire
 
@@ -171,11 +171,11 @@ _METADATA: dict[Dialect, dict[str, Any]] = {
 
 
 @asynccontextmanager
-async def generator(dialect: Dialect = "v2") -> AsyncIterator[Generator]:
+async def generator(dialect: Dialect = "v2", tell: Tell = lambda _progress: None) -> AsyncIterator[Generator]:
     """A connected NIM backend against a double of its own. Cosmos3 dialects take 25 frames and more."""
     async with NIMServer(dialect) as server, http_client(repeat_posts=False) as client:
         server.seconds_per_frame = 0.002  # a long clip can be cancelled
-        nim = NIM(NIMConfig(endpoints=(server.url,)), client, [server.url])
+        nim = NIM(NIMConfig(endpoints=(server.url,)), client, [server.url], tell=tell)
         await nim.connect()
         yield nim
         await nim.close()

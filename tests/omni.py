@@ -412,9 +412,9 @@ async def connected(
 
 
 @asynccontextmanager
-async def generator() -> AsyncIterator[Generator]:
+async def generator(tell: Tell = lambda _progress: None) -> AsyncIterator[Generator]:
     """For the contract suite: the backend against a server of its own."""
-    async with Omni() as server, connected(server) as omni:
+    async with Omni() as server, connected(server, tell=tell) as omni:
         yield omni
 
 

@@ -178,8 +178,8 @@ async def running(
 
 
 @asynccontextmanager
-async def generator() -> AsyncIterator[Diffusers]:
+async def generator(tell: Tell = _silent) -> AsyncIterator[Diffusers]:
     """For the contract suite. Slow enough, with many steps, to be cancelled."""
-    async with running(Script(step_seconds=0.001)) as backend:
+    async with running(Script(step_seconds=0.001), tell) as backend:
         await backend.load()
         yield backend

@@ -130,6 +130,8 @@ def _left_out(config: RunConfig, built: Sequence[Place], steps: Mapping[Step, St
         yield "budget.max_gpu_seconds, which ends a run earlier, but not before its first iteration"
     if "test" in steps:
         yield "making the doctored clips of the test"
+    if config.budget.speculate:
+        yield "the time that budget.speculate saves, and the renders that it may lose"
     serve = config.generator.serve if isinstance(config.generator, VLLMOmniConfig) else None
     if serve is not None and serve.layerwise_offload:
         yield "what layerwise_offload slows down"

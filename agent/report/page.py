@@ -20,7 +20,7 @@ from agent.report.tiers import foretold
 from agent.report.trust import kind, trust
 from agent.run import Run
 from agent.stopping import sentence, verdicts
-from agent.types import StopReason
+from agent.types import Iteration, StopReason
 from generator.types import Clip
 from reasoner.caption import clock
 
@@ -110,13 +110,17 @@ def doing(run: Run) -> str:
     number = len(run.iterations)
     if not number:
         return "Writing the first caption."
-    last = run.iterations[-1]
-    if last.missing:
-        noun = "draft" if last.tier == "draft" else "candidate" if last.promoted is None else "render"
-        what = f"{last.renders} of {wording.count(len(last.seeds), noun)} done"
-        of = "" if last.promoted is None else f", iteration {last.promoted + 1} rendered as asked"
-        return f"Iteration {number}{of}: {what}."
+    waiting = [_waiting(i, n) for n, i in enumerate(run.iterations, 1) if i.missing]
+    if waiting:
+        return " ".join(waiting)
     return f"Iteration {number} is done; what comes next is being decided."
+
+
+def _waiting(iteration: Iteration, number: int) -> str:
+    noun = "draft" if iteration.tier == "draft" else "candidate" if iteration.promoted is None else "render"
+    what = f"{iteration.renders} of {wording.count(len(iteration.seeds), noun)} done"
+    of = "" if iteration.promoted is None else f", iteration {iteration.promoted + 1} rendered as asked"
+    return f"Iteration {number}{of}: {what}."
 
 
 def _shown(run: Run) -> int | None:

@@ -14,7 +14,7 @@ from generator.config import AnimaticConfig
 from generator.delivery import STORAGE_ERRORS, deliver, held, written_aside
 from generator.encode import ClipWriter
 from generator.probe import verify
-from generator.types import Clip, Progress, RenderError, RenderSpec, Tell
+from generator.types import Clip, Progress, RenderError, RenderSpec, Tell, telling_of
 
 ANIMATIC_VERSION = 1
 """Goes up with every change that changes pixels: finished renders are remembered under it."""
@@ -57,15 +57,16 @@ class Animatic:
             RenderError: the attempt gave no usable clip.
             OSError: the disk or folder failed.
         """
+        tell = telling_of(to, self._tell)
         async with self._slots:
-            self._tell(Progress(seed=seed, stage="rendering"))
+            tell(Progress(seed=seed, stage="rendering"))
             stop, began = threading.Event(), time.perf_counter()
             work = asyncio.create_task(asyncio.to_thread(self._render, prompt, spec, seed, to, stop))
             try:
                 return await held(work, to, stop)
             except asyncio.CancelledError:
                 spent = round(time.perf_counter() - began, 3)
-                self._tell(Progress(seed=seed, stage="abandoned", seconds=spent, note="it was cancelled"))
+                tell(Progress(seed=seed, stage="abandoned", seconds=spent, note="it was cancelled"))
                 raise
 
     def _render(self, prompt: str, spec: RenderSpec, seed: int, to: Path, stop: threading.Event) -> Clip:

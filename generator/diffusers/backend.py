@@ -19,7 +19,7 @@ from generator.diffusers.device import CLOSED, Device, Listener, Rendered
 from generator.diffusers.film import StoppedError
 from generator.diffusers.pipeline import LoadPipeline
 from generator.probe import verify
-from generator.types import BackendError, Clip, Progress, RenderError, Rendering, RenderSpec, Tell
+from generator.types import BackendError, Clip, Progress, RenderError, Rendering, RenderSpec, Tell, telling_of
 
 DIFFUSERS_VERSION = 1
 """Goes up with every change that changes pixels: finished renders are remembered under it."""
@@ -139,25 +139,26 @@ class Diffusers:
         """
         started = time.perf_counter()
         log.info("render start seed=%d to=%s", seed, to)
+        tell = telling_of(to, self._tell)
         await asyncio.to_thread(_check, self._able, self._family, spec)
         with written_aside(to) as part:
             part.touch()  # a folder that is missing or read-only is found out before a render is spent on it
             if not self._devices:
-                self._tell(Progress(seed=seed, stage="queued", note="the checkpoint is being loaded"))
+                tell(Progress(seed=seed, stage="queued", note="the checkpoint is being loaded"))
             try:
                 await self.load()
             except asyncio.CancelledError:
                 if not self._is_closed:
                     note = "cancelled; the checkpoint goes on loading, which cannot be stopped"
-                    self._tell(Progress(seed=seed, stage="queued", note=note))
+                    tell(Progress(seed=seed, stage="queued", note=note))
                 raise
-            listener = Listener(seed, self._tell)
+            listener = Listener(seed, tell)
             asked = time.perf_counter()
             if self._in_memory.locked() or self._free.empty():
-                self._tell(Progress(seed=seed, stage="queued"))
+                tell(Progress(seed=seed, stage="queued"))
             async with self._in_memory:
                 rendered, queued = await self._on_a_device(prompt, spec, listener, asked)
-                self._tell(Progress(seed=seed, stage="delivering"))
+                tell(Progress(seed=seed, stage="delivering"))
                 rendering = Rendering(
                     model=self._config.model,
                     version=rendered.version,
@@ -175,7 +176,7 @@ class Diffusers:
                         )
                 except asyncio.CancelledError:
                     note = "it was rendered, and cancelled before it was written out"
-                    self._tell(Progress(seed=seed, stage="abandoned", seconds=rendered.seconds, note=note))
+                    tell(Progress(seed=seed, stage="abandoned", seconds=rendered.seconds, note=note))
                     raise
         log.info("render done seed=%d to=%s %.2fs", seed, to, clip.seconds)
         return clip
@@ -207,7 +208,7 @@ class Diffusers:
                     if listener.interruptible
                     else "it cannot be stopped here and goes on to its end; the device is free after that"
                 )
-                self._tell(Progress(seed=listener.seed, stage="abandoned", seconds=listener.seconds, note=note))
+                listener.tell(Progress(seed=listener.seed, stage="abandoned", seconds=listener.seconds, note=note))
             raise
 
     async def _delivered(

@@ -38,7 +38,8 @@ class Listener:
         """When the thread began, on `time.perf_counter`'s clock."""
         self.interruptible = True
         """Whether the thread will ask `stop` again before the pictures are done."""
-        self._tell = tell
+        self.tell = tell
+        """In the event loop's thread; `say` from any."""
         self._loop = asyncio.get_running_loop()
         self._told = 0.0
 
@@ -50,7 +51,7 @@ class Listener:
     def say(self, progress: Progress) -> None:
         """Tell from any thread. A loop that is gone listens no more."""
         try:
-            self._loop.call_soon_threadsafe(self._tell, progress)
+            self._loop.call_soon_threadsafe(self.tell, progress)
         except RuntimeError:
             if not self._loop.is_closed():
                 raise

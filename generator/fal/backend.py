@@ -19,7 +19,7 @@ from generator.fal.faults import Faults
 from generator.fal.models import COSMOS3, arguments, notes, price
 from generator.fal.types import Answered, Pace, Stage, UnsettledError
 from generator.probe import verify
-from generator.types import BackendError, Clip, Progress, RenderError, Rendering, RenderSpec, Tell
+from generator.types import BackendError, Clip, Progress, RenderError, Rendering, RenderSpec, Tell, telling_of
 
 FAL_VERSION = 1
 """Goes up with every change of what is sent or kept that changes pixels: finished renders are remembered under it."""
@@ -110,7 +110,7 @@ class Fal:
             image = await asyncio.to_thread(_data_uri, spec)
             request = arguments(self._config, prompt, spec, seed, image)
             cost = price(self._config, spec)
-            teller = _Teller(self._tell, seed, self._queue.endpoint, cost)
+            teller = _Teller(telling_of(to, self._tell), seed, self._queue.endpoint, cost)
             bill = "" if cost is None else f" (${cost:.2f})"
             async with self._slots:
                 waited = time.monotonic() - started

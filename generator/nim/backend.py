@@ -19,7 +19,7 @@ from generator.nim.forms import form
 from generator.nim.tally import Tally
 from generator.pool import FIRST_PROBE_SECONDS, PATIENCE_SECONDS, Pool
 from generator.probe import verify
-from generator.types import BackendError, Clip, Rendering, RenderSpec, Tell
+from generator.types import BackendError, Clip, Rendering, RenderSpec, Tell, telling_of
 from generator.watchdog import Watchdog, work
 
 NIM_VERSION = 1
@@ -111,7 +111,7 @@ class NIM:
             asked = form(served, prompt, spec, seed, sources)
             body = await asyncio.to_thread(lambda: json.dumps(asked.body).encode())
             del sources
-            tally = Tally(seed, self._tell)
+            tally = Tally(seed, telling_of(to, self._tell))
             content = await self._rendered(body, spec, tally)
 
             def finish() -> Clip:

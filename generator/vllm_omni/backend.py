@@ -16,7 +16,17 @@ from generator.capabilities import family
 from generator.config import DiffusersConfig, VLLMOmniConfig
 from generator.delivery import deliver, taken_back, written_aside
 from generator.pool import Pool
-from generator.types import BackendError, Clip, Effective, Progress, RenderError, Rendering, RenderSpec, Tell
+from generator.types import (
+    BackendError,
+    Clip,
+    Effective,
+    Progress,
+    RenderError,
+    Rendering,
+    RenderSpec,
+    Tell,
+    telling_of,
+)
 from generator.vllm_omni.cleaning import bounded
 from generator.vllm_omni.course import Course
 from generator.vllm_omni.failures import SilentError
@@ -155,7 +165,7 @@ class VLLMOmni:
         log.info("render start seed=%d to=%s", seed, to)
         with written_aside(to) as part:
             part.touch()  # a folder that cannot be written to shall not cost a render
-            course, keep = Course(self._shared, request, to, Telling(self._tell, seed)), False
+            course, keep = Course(self._shared, request, to, Telling(telling_of(to, self._tell), seed)), False
             try:
                 clip = await self._made(course, request, spec, seed, to, part, started)
                 deliver(part, clip, prompt)

@@ -18,7 +18,7 @@ from generator.animatic import ANIMATIC_VERSION, Animatic
 from generator.capabilities import Capabilities, capabilities
 from generator.config import AnimaticConfig, DiffusersConfig, FalConfig, GeneratorConfig, NIMConfig, VLLMOmniConfig
 from generator.probe import probe
-from generator.types import Generator, RenderError, RenderSpec
+from generator.types import Generator, Progress, RenderError, RenderSpec, Tell
 from tests import fal, nim, omni, scripted_pipelines
 
 PROMPT = "A red sailboat on the sea at sunset. The camera pans right."
@@ -31,15 +31,16 @@ def spec(width: int = 320, height: int = 192, frames: int = 5, fps: int = 24, **
 
 
 @asynccontextmanager
-async def animatic() -> AsyncIterator[Generator]:
-    yield Animatic(AnimaticConfig(concurrency=2))
+async def animatic(tell: Tell = lambda _progress: None) -> AsyncIterator[Generator]:
+    yield Animatic(AnimaticConfig(concurrency=2), tell)
 
 
 @dataclass(frozen=True)
 class Case:
     """A backend under test."""
 
-    made: Callable[[], AbstractAsyncContextManager[Generator]]
+    made: Callable[..., AbstractAsyncContextManager[Generator]]
+    """With `tell`: the listener of its renders."""
     config: GeneratorConfig
     """Of the kind that `made` makes: what its capabilities say is held against what it does."""
     asked: RenderSpec = field(default_factory=spec)
@@ -130,6 +131,17 @@ async def test_a_finished_clip_replaces_an_older_one(case: Case, generator: Gene
     to.write_bytes(b"old")
     await generator.render(PROMPT, case.asked, seed=1, to=to)
     assert probe(to).num_frames == case.asked.num_frames
+
+
+@pytest.mark.parametrize("name", CASES)
+async def test_a_listener_is_told_which_clip_is_meant(name: str, tmp_path: Path) -> None:
+    told: list[Progress] = []
+    async with CASES[name].made(tell=told.append) as generator:
+        asked = CASES[name].asked
+        renders = [generator.render(each, asked, seed=1, to=tmp_path / f"{each}.mp4") for each in ("a cat", "a dog")]
+        await asyncio.gather(*renders)
+    assert {progress.clip for progress in told} == {"a cat.mp4", "a dog.mp4"}
+    assert {progress.seed for progress in told} == {1}
 
 
 async def test_cancelling_leaves_nothing(case: Case, generator: Generator, tmp_path: Path) -> None:

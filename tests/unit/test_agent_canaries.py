@@ -281,8 +281,9 @@ async def test_a_kill_after_the_judgements_asks_none_of_them_again(tmp_path: Pat
             emit=emit,
         ).refine(run)
 
-    with pytest.raises(KilledError):
+    with pytest.raises(BaseExceptionGroup) as killed:
         await carry(stored, emit)
+    assert killed.group_contains(KilledError)
     asked = len(judge.judged)
     kept = reopened(journal.load(tmp_path), keep=lambda clip: True, retry_failed=False)
     assert kept.self_test is None

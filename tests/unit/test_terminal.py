@@ -119,7 +119,9 @@ def test_forecast_follows_the_pace_and_the_limits(tmp_path: Path) -> None:
     assert witness.run is not None
     assert remaining(witness.run, 4.0) == 16.0
     limited = witness.run.model_copy(update={"budget": witness.run.budget.model_copy(update={"max_renders": 3})})
-    assert remaining(limited, 4.0) == 2.0
+    assert remaining(limited, 4.0) == 4.0  # two are under way, whatever the limit is now
+    five = {"max_renders": 5}
+    assert remaining(limited.model_copy(update={"budget": limited.budget.model_copy(update=five)}), 4.0) == 6.0
     dollar = {"max_renders": None, "max_price_usd": 1.0}
     paid = limited.model_copy(update={"budget": limited.budget.model_copy(update=dollar), "expected_usd": 0.4})
     assert remaining(paid, 4.0) == 4.0
