@@ -3,6 +3,7 @@
 python -m benchmarks.schedule            # the page on the terminal; about ten minutes, more beside other work
 python -m benchmarks.schedule --quick    # three settings at a thousandth of the latencies; a second or two
 python -m benchmarks.schedule --write    # and into docs/schedule-benchmark.md and .svg
+python -m benchmarks.schedule --ahead    # what captions begun ahead save, alone; half a minute; --write as above
 python -m benchmarks.schedule --json     # ends with one JSON line: median_ratio, worst_ratio, and the rest
 """
 
@@ -20,9 +21,10 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from benchmarks.schedule.ahead import AHEAD, saved
 from benchmarks.schedule.latencies import UNEQUAL, Latencies
 from benchmarks.schedule.measure import Bench, Measured, Setting, prepared
-from benchmarks.schedule.page import DOCS, Conditions, figures, page
+from benchmarks.schedule.page import DOCS, Conditions, ahead_section, figures, page, with_section
 from benchmarks.schedule.plot import plot
 
 SETTINGS = tuple(Setting(e, n, k) for e in (1, 2, 4, 8) for n in range(1, 9) for k in range(1, 5))
@@ -36,8 +38,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="three settings at 1/1000 of the latencies")
     parser.add_argument("--write", action="store_true", help="write docs/schedule-benchmark.md and .svg")
     parser.add_argument("--json", action="store_true", help="end with one JSON line instead of the page")
+    parser.add_argument("--ahead", action="store_true", help="only what captions begun ahead save")
     args = parser.parse_args(argv)
     shown = shlex.join(["python", "-m", "benchmarks.schedule", *(argv if argv is not None else sys.argv[1:])])
+
+    with TemporaryDirectory() as scratch:
+        rows_ahead = tuple(saved(prepared(Path(scratch), QUICK_FRAMES), QUICK if args.quick else AHEAD, Path(scratch)))
+    section = ahead_section(rows_ahead, shown)
+    if args.ahead:
+        if args.write:
+            place = DOCS / "schedule-benchmark.md"
+            place.write_text(with_section(place.read_text(encoding="utf-8"), section), encoding="utf-8")
+        print(section)
+        return 0
 
     settings, scale = (QUICK, QUICK_SCALE) if args.quick else (SETTINGS, SCALE)
     begun = time.monotonic()
@@ -47,9 +60,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         ratios = tuple(unequal(bench, settings, Path(scratch)))
     conditions = Conditions(command=shown, seconds=time.monotonic() - begun, unequal=ratios)
     if args.write:
-        (DOCS / "schedule-benchmark.md").write_text(page(rows, conditions), encoding="utf-8")
+        (DOCS / "schedule-benchmark.md").write_text(page(rows, conditions, section), encoding="utf-8")
         (DOCS / "schedule-benchmark.svg").write_text(plot(rows), encoding="utf-8")
-    print(json.dumps(figures(rows, conditions)) if args.json else page(rows, conditions))
+    print(json.dumps(figures(rows, conditions)) if args.json else page(rows, conditions, section))
     return 0
 
 

@@ -30,13 +30,18 @@ class Latencies:
     renders: tuple[int, ...] = (RENDER,)
     """Of an iteration's candidates in turn, by seed; begun again where there are more candidates."""
     judge: int = JUDGE
+    paces: tuple[float, ...] = (1.0,)
+    """What a render takes on each endpoint in turn, as a multiple; begun again where there are more endpoints."""
 
-    def render(self, candidate: int) -> int:
-        """Of one candidate, counted from 0."""
-        return self.renders[candidate % len(self.renders)]
+    def render(self, candidate: int, endpoint: int = 0) -> int:
+        """Of one candidate, counted from 0, on one endpoint, likewise."""
+        return round(self.renders[candidate % len(self.renders)] * self.paces[endpoint % len(self.paces)])
 
 
 UNEQUAL: Final = Latencies(
     renders=tuple(round(RENDER * share) for share in (1.0, 0.82, 1.17, 0.91, 1.2, 0.8, 1.08, 1.02))
 )
 """Renders that differ by up to a fifth either way."""
+
+MIXED: Final = Latencies(paces=(1.0, 107_770 / RENDER))
+"""Every other endpoint is an RTX PRO 6000, where NVIDIA's figure for the same render is 107.77 s."""

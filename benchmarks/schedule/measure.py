@@ -16,6 +16,7 @@ from agent.journal import Journal
 from agent.memory import Memory, RememberedCritic, RememberedGenerator, RememberedReasoner
 from agent.report.reporter import REPORT_SECONDS, Reporter
 from agent.request import exact, placed
+from agent.speculation import Speculation
 from agent.types import Request
 from benchmarks.schedule.bound import shortest_run
 from benchmarks.schedule.clock import SkippingLoop
@@ -119,17 +120,40 @@ class Bench:
         _complete(journal.load(folder), setting)
         return took, used
 
-    def schedule(self, setting: Setting, folder: Path, latencies: Latencies) -> float:
-        """Seconds of a run's schedule: full latencies on a clock that only sleeping moves, and no diary."""
+    def schedule(
+        self,
+        setting: Setting,
+        folder: Path,
+        latencies: Latencies,
+        *,
+        raw_first: bool = False,
+        ahead: bool = False,
+        emit: Emit | None = None,
+    ) -> float:
+        """Seconds of a run's schedule: full latencies on a clock that only sleeping moves, and no diary.
+
+        Args:
+            setting: what is asked of the run.
+            folder: of the run; made.
+            latencies: of its steps.
+            raw_first: the first iteration is the raw prompt's.
+            ahead: captions are begun ahead on endpoints that would idle.
+            emit: hears the run's events.
+        """
         run, config = self._asked(setting, folder)
+        run = run.model_copy(update={"raw_first": raw_first})
         journal.create(folder, config, run, self.given)
+        speculation = Speculation(setting.endpoints) if ahead else None
         with asyncio.Runner(loop_factory=SkippingLoop) as runner:
-            run = runner.run(self._refined(run, _nobody, setting, Pace(latencies, 1.0), self.blank))
+            pace = Pace(latencies, 1.0)
+            run = runner.run(self._refined(run, emit or _nobody, setting, pace, self.blank, speculation))
             took = runner.get_loop().time()
         _complete(run, setting)
         return took
 
-    async def _refined(self, run: Run, emit: Emit, setting: Setting, pace: Pace, film: Path) -> Run:
+    async def _refined(
+        self, run: Run, emit: Emit, setting: Setting, pace: Pace, film: Path, speculation: Speculation | None = None
+    ) -> Run:
         """The loop as `agent.api` puts it together."""
         memory = Memory(run.folder, emit)
         controller = Controller(
@@ -137,6 +161,7 @@ class Bench:
             generator=RememberedGenerator(ScriptedGenerator(pace, film, setting.endpoints, SEED), memory),
             critic=RememberedCritic(ScriptedCritic(pace, CRITIC_PLACES), memory),
             emit=emit,
+            speculation=speculation,
         )
         return await controller.refine(run)
 

@@ -8,6 +8,7 @@ from statistics import median
 from typing import Any
 
 from agent.api import versions
+from benchmarks.schedule.ahead import Saved
 from benchmarks.schedule.latencies import JUDGE, QUESTIONS, RENDER, REWRITE, UPSAMPLE
 from benchmarks.schedule.measure import CRITIC_PLACES, Measured
 
@@ -123,13 +124,14 @@ Ratio at the unscaled overhead (scaled ratio), and the shortest schedule's secon
 
 {tables}
 
+{ahead}
 ## What the figures do not show
 
 * **No server was asked.** Looking after a job (at most every 2 s), uploads, downloads, queues of other users and lost
   jobs come on top. So does loading models.
 * **Nothing but the schedule is judged.** The shortest schedule is of these steps, each iteration waiting for all of
-  the one before. A loop that does fewer steps, stops early, or writes the next caption before the last clip is judged
-  can be quicker than it. Whether the steps are worth doing is another question.
+  the one before. A loop that does fewer steps, stops early, or begins captions ahead can be quicker than it. Whether
+  the steps are worth doing is another question, and so is what a caption is worth that is written from fewer scores.
 * **Every render takes the same time** here, as in the published figures. The paragraph on renders that differ says
   what is lost where they do not.
 * **The critic is slower here than it need be.** It really asks its questions at once; what that gains on a server that
@@ -141,8 +143,59 @@ Ratio at the unscaled overhead (scaled ratio), and the shortest schedule's secon
 """
 
 
-def page(rows: Sequence[Measured], conditions: Conditions) -> str:
-    """The page, as Markdown."""
+AHEAD = """## Captions begun ahead
+
+Made by `{command}`.
+
+With `budget.speculate`, an endpoint that would idle begins the next caption before the candidates of this one are all
+judged. Seconds of the loop's schedule at full latencies, as above, for runs of 4 iterations, the raw prompt's included:
+with it as a multiple of without it, both in seconds, and in brackets how many of the rewrites were begun before every
+score was there. Mixed: every other endpoint is an RTX PRO 6000, where the same render takes 107.77 s. Iterations
+overlap here, so the exact scheduler has no bound for it.
+
+{table}
+
+* **Where endpoints are equal it saves nothing**: clips come at the same time, and as soon as none is being rendered a
+  rewrite waits for all scores. So it costs nothing there either.
+* **A caption that hangs on no score is begun at once**: with `search.include_raw_prompt`, the raw prompt and its
+  expansion are rendered side by side where there are endpoints for both.
+* **Where one endpoint is slower than another**, the quick ones go on by the scores there are. The price is in the
+  brackets: those rewrites knew only some of the scores. What that costs in quality is not measured.
+* An accepted clip may make an iteration needless that was begun ahead. Its renders are given up (`search.racing`), and
+  what they took is counted as lost. No clip is accepted in these runs.
+"""
+
+
+def ahead_section(rows: Sequence[Saved], command: str) -> str:
+    """What captions begun ahead save, as a section of the page."""
+    head = "| | endpoints equal | equal, raw prompt first | mixed | mixed, raw prompt first |\n|---|---|---|---|---|"
+    lines = [head]
+    for setting in dict.fromkeys(row.setting for row in rows):
+        cells = [
+            f"{row.ratio:.3f}, {row.without:,.0f} to {row.ahead:,.0f} s ({row.early} of {row.rewrites})"
+            for raw_first, mixed in ((False, False), (True, False), (False, True), (True, True))
+            for row in rows
+            if (row.setting, row.raw_first, row.mixed) == (setting, raw_first, mixed)
+        ]
+        what = f"{_count(setting.endpoints, 'endpoint')}, {_count(setting.candidates, 'candidate')}"
+        lines.append(f"| {what} | {' | '.join(cells)} |")
+    return AHEAD.format(command=command, table="\n".join(lines))
+
+
+def with_section(text: str, section: str) -> str:
+    """A page with its section of the same heading replaced."""
+    heading = section.partition("\n")[0]
+    before, _, rest = text.partition(f"{heading}\n")
+    _, mark, after = rest.partition("\n## ")
+    return f"{before}{section}{mark}{after}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def page(rows: Sequence[Measured], conditions: Conditions, ahead: str) -> str:
+    """The page, as Markdown. `ahead`: its section on captions begun ahead."""
     return TEXT.format(
         command=conditions.command,
         minutes=conditions.seconds / 60,
@@ -155,6 +208,7 @@ def page(rows: Sequence[Measured], conditions: Conditions) -> str:
         judge=JUDGE / 1000,
         places=CRITIC_PLACES,
         report=rows[0].scale,
+        ahead=ahead,
         tables="\n\n".join(_table(rows, count) for count in sorted({row.setting.endpoints for row in rows})),
         **{key: value for key, value in figures(rows, conditions).items() if key not in {"rows", "seconds"}},
     )

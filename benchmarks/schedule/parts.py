@@ -69,8 +69,8 @@ class ScriptedGenerator:
 
     async def render(self, prompt: str, spec: RenderSpec, *, seed: int, to: Path) -> Clip:
         """A copy of the film with the seed and prompt behind it, so that no two clips are the same file."""
-        milliseconds = self.pace.latencies.render(seed - self.first_seed)
         async with self.pool.turn() as url:
+            milliseconds = self.pace.latencies.render(seed - self.first_seed, self.pool.urls.index(url))
             await self.pace.wait(milliseconds)
         shutil.copyfile(self.film, to)
         with to.open("ab") as file:

@@ -7,10 +7,11 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from benchmarks.schedule.ahead import AHEAD, saved
 from benchmarks.schedule.clock import SkippingLoop
-from benchmarks.schedule.latencies import Latencies
+from benchmarks.schedule.latencies import JUDGE, RENDER, REWRITE, Latencies
 from benchmarks.schedule.measure import Bench, Measured, Setting, prepared
-from benchmarks.schedule.page import DOCS, Conditions, figures, page
+from benchmarks.schedule.page import DOCS, Conditions, ahead_section, figures, page, with_section
 from benchmarks.schedule.plot import plot
 
 
@@ -63,7 +64,8 @@ def test_figures() -> None:
 
 
 def test_the_page_holds_every_setting_and_the_load() -> None:
-    text = page(ROWS, CONDITIONS)
+    text = page(ROWS, CONDITIONS, "## Captions begun ahead\n\nSaved.\n")
+    assert "Saved.\n\n## What the figures" in text
     assert "in 2.0 minutes" in text
     assert "load average 1.5 to\n1.5, median 1.5" in text
     assert "| 2 candidates | 1.0020 (1.20), 135 s |" in text
@@ -86,3 +88,23 @@ def test_the_written_page_is_of_all_settings_and_names_no_path() -> None:
     assert "the median of\n128 settings" in text
     assert "/tmp" not in text
     assert (DOCS / "schedule-benchmark.svg").exists()
+    assert "`python -m benchmarks.schedule --ahead --write" in text
+    assert f"| {AHEAD[0].endpoints} endpoints, 1 candidate | 1.000, " in text
+
+
+def test_what_captions_begun_ahead_save(bench: Bench, tmp_path: Path) -> None:
+    equal, raw, mixed, both = saved(bench, [Setting(4, 2, 2)], tmp_path)
+    assert equal.ratio == pytest.approx(1, abs=1e-6)
+    render, judge, rewrite = RENDER / 1000, JUDGE / 1000, REWRITE / 1000
+    assert raw.without - raw.ahead == pytest.approx(render + judge), "the raw prompt's round, beside the expansion's"
+    assert equal.ahead - raw.ahead == pytest.approx(render + judge + rewrite)
+    assert [row.early for row in (equal, raw, mixed, both)] == [0, 0, 1, 0]
+    assert [row.rewrites for row in (equal, raw, mixed, both)] == [1, 0, 1, 0]
+    assert max(mixed.ratio, both.ratio) < 0.9
+    section = ahead_section([equal, raw, mixed, both], "a command")
+    assert f"| 4 endpoints, 2 candidates | 1.000, {equal.without:.0f} to {equal.ahead:.0f} s (0 of 1) | 0." in section
+
+
+def test_a_section_is_replaced_and_nothing_else() -> None:
+    text = "# A\n\nA.\n\n## B\n\nold\n\nold\n\n## C\n\nC.\n"
+    assert with_section(text, "## B\n\nnew\n") == "# A\n\nA.\n\n## B\n\nnew\n\n## C\n\nC.\n"
