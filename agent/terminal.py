@@ -224,7 +224,8 @@ class Plain(Witness):
         if known is not None and known[0] == told.stage and (at - known[1]).total_seconds() < EVERY:
             return
         self.progressed[told.clip, told.seed] = (told.stage, at)
-        self._say(f"  seed {told.seed:<10}  {progress_words(told)}")
+        index = None if self.run is None else _iteration(self.run, told)
+        self._say(f"{_under(self.run, index)}seed {told.seed:<10}  {progress_words(told)}")
 
     def _say_forecast(self, run: Run, at: datetime) -> None:
         elapsed = self.elapsed(at)
@@ -239,9 +240,16 @@ class Plain(Witness):
             self.out = io.StringIO()
 
 
-def _under(run: Run, index: int) -> str:
+def _iteration(run: Run, told: Progress) -> int | None:
+    """Index of the iteration whose clip is told of; None where the backend does not say."""
+    name = told.clip.removeprefix(UNREMEMBERED)
+    return next((n for n, _ in enumerate(run.iterations) if run.clip_path(n, told.seed).name == name), None)
+
+
+def _under(run: Run | None, index: int | None) -> str:
     """What begins a line on a seed: its iteration, where another has begun since."""
-    return "  " if index == len(run.iterations) - 1 else f"  iteration {index + 1}, "
+    latest = run is None or index in {len(run.iterations) - 1, None}
+    return "  " if latest else f"  iteration {(index or 0) + 1}, "
 
 
 class Lively(Witness):
@@ -298,10 +306,10 @@ class Lively(Witness):
                 pass
 
     def _progressed(self, told: Progress) -> None:
-        """Of the clip that is told, or of its seed where the backend names none."""
+        """Of one clip; of every one of the seed where the backend does not say which."""
+        at = None if self.run is None else _iteration(self.run, told)
         for index, seed in self.rendering:
-            own = "" if self.run is None else self.run.clip_path(index, seed).name
-            if seed == told.seed and told.clip.removeprefix(UNREMEMBERED) in {own, ""}:
+            if seed == told.seed and at in {index, None}:
                 self.rendering[index, seed] = progress_words(told)
 
     def __rich__(self) -> Group | Text:

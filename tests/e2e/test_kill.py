@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from agent.forecasting.planned import cores
 from tests.e2e.process import SMALL, leaves, retake, start, wait_for
 
 QUICKSTART = Path(__file__).parents[2] / "configs" / "quickstart.yaml"
@@ -29,6 +30,10 @@ RACE = [*ALL, "-s", "search.draft={frames: 5, promote: 1, seeds: 4}", "-s", "cri
 RACE += ["-s", "generator.concurrency=1"]
 """A draft of the raw prompt would do, so it is rendered as asked at once. The first clip of four is accepted, while the
 second renders or is done and two wait: which, is a matter of time."""
+AHEAD: list[str | Path] = [QUICKSTART, *SMALL, "-v", "-s", "search.include_raw_prompt=true"]
+AHEAD += ["-s", "budget.max_iterations=3", "-s", "critic.accept_at=null"]
+AHEAD += ["-s", "budget.speculate=true", "-s", "budget.samples_per_iteration=1"]
+"""The raw prompt and its expansion side by side, where there are two cores. The rewrite knows the scores of both."""
 ACCEPTED = '"candidate_ready","iteration":1,"candidate":{"clip":{"path":"clips/02-seed-7.mp4"'
 """In events.jsonl, once that first clip is judged."""
 TEST = ("control", "frozen", "reversed", "shuffled", "control")
@@ -190,6 +195,23 @@ def test_killed_at_the_worst_moments(
     process.send_signal(signal.SIGKILL)
     process.wait()
     resume(folder, log.read_text(), None if args is RACE else undisturbed[0])
+
+
+@pytest.mark.thorough
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", [".unremembered-02-seed-7.mp4", "render done"])
+def test_killed_while_a_caption_is_begun_ahead(tmp_path: Path, moment: str) -> None:
+    whole = retake("run", *AHEAD, "--out", tmp_path / "elsewhere" / "whole")
+    assert whole.code == 0, whole.err
+    if cores() > 1:
+        begun, ended = whole.err.index(".unremembered-02-seed-7.mp4"), whole.err.index("render done")
+        assert begun < ended, "the second caption was not begun ahead"
+    folder, log = tmp_path / "run", tmp_path / "log"
+    process = start("run", *AHEAD, "--out", folder, log=log)
+    wait_for(log, moment, process)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    resume(folder, log.read_text(), answer(tmp_path / "elsewhere" / "whole"))
 
 
 @pytest.mark.thorough

@@ -237,10 +237,11 @@ async def test_max_renders_is_never_passed(tmp_path: Path, most: int, raw_first:
 
 
 async def test_what_is_under_way_is_counted_as_spent(tmp_path: Path) -> None:
-    generator = Endpoints(slots=8, delays={11: 0.02}, price=0.4)
-    run = start(tmp_path, max_iterations=9, max_price_usd=2.1).model_copy(update={"expected_usd": 0.4})
-    run = await Session(generator, slots=8).carry(run)
+    generator = Endpoints(slots=8, until={(0, 11): begun(1), (0, 12): begun(1)}, price=0.4)
+    run = start(tmp_path, max_iterations=9, samples_per_iteration=3, max_price_usd=2.1)
+    run = await Session(generator, slots=8).carry(run.model_copy(update={"expected_usd": 0.4}))
     assert (len(generator.started), run.stop_reason) == (5, "price")
+    assert [len(i.seeds) for i in run.iterations] == [3, 2]
     assert run.price.spent == pytest.approx(2.0)
 
 
@@ -343,6 +344,27 @@ async def test_a_caption_that_nobody_needs_any_more_is_not_waited_for(tmp_path: 
     session = Session(generator, Endless(), lambda prompt, seed: 0.9 if seed == 11 else 0.3)
     run = await session.carry(start(tmp_path).model_copy(update={"accept_at": 0.8}))
     assert (run.stop_reason, len(run.iterations)) == ("accepted", 1)
+
+
+async def test_a_caption_that_is_not_paid_for_any_more_begins_no_iteration(tmp_path: Path) -> None:
+    class Slow(ScriptedReasoner):
+        async def rewrite(self, request: CaptionRequest, history: Sequence[Revision], champion: int) -> Caption:
+            while session.generator.running or not any(judged(0, 11)(event) for event in session.told):
+                await asyncio.sleep(0.001)
+            return await super().rewrite(request, history, champion)
+
+    class Dear(Endpoints):
+        """The second clip costs more than was to be expected of it."""
+
+        async def render(self, prompt: str, spec: RenderSpec, *, seed: int, to: Path) -> Clip:
+            clip = await super().render(prompt, spec, seed=seed, to=to)
+            return clip.model_copy(update={"rendering": Rendering(price_usd=0.4 if seed == 10 else 2.0)})
+
+    dear = Dear(until={(0, 11): lambda e: isinstance(e, CaptionStarted) and e.iteration == 1})
+    session = Session(dear, Slow())
+    run = await session.carry(start(tmp_path, max_price_usd=2.5).model_copy(update={"expected_usd": 0.4}))
+    assert (run.stop_reason, len(run.iterations)) == ("price", 1)
+    assert len(session.reasoner.asked) == 2, "it had been written"
 
 
 async def test_the_clock_ends_two_iterations_at_once(tmp_path: Path) -> None:

@@ -28,13 +28,14 @@ from agent.events import (
 )
 from agent.lines import heading, span, tokens, trust_line
 from agent.remaining import remaining
+from agent.report.page import doing
 from agent.run import Run
 from agent.terminal import Lively, Plain, Witness, printable, resume_line, verdict
 from agent.types import Candidate, Ending, Failure
 from generator.types import Clip, Effective, Progress
 from reasoner.types import Caption, Edit
 from tests import runs
-from tests.parts import SPEC, make_critique, make_run
+from tests.parts import SPEC, make_clip, make_critique, make_run
 
 AT = datetime(2026, 1, 2, tzinfo=UTC)
 
@@ -382,3 +383,27 @@ def test_the_progress_of_a_render_is_shown_and_in_a_log_every_ten_seconds(tmp_pa
     lines = out.getvalue().splitlines()[1:]
     assert [line.split("step ")[1].split()[0] for line in lines[:-1]] == ["1", "11", "21"]
     assert lines[-1].endswith("abandoned after 21.0 s at http://a:1: it goes on over there")
+
+
+def test_a_seed_that_is_rendered_of_two_captions_at_once_is_shown_of_both(tmp_path: Path) -> None:
+    out = io.StringIO()
+    plain = Plain(out)
+    live = Lively(Console(file=io.StringIO(), force_terminal=True, width=200, color_system=None))
+    run = make_run(tmp_path).with_caption(Caption.raw("a boat"), (10,)).with_caption(Caption.raw("a ship"), (10,))
+    clip = make_clip(run.clip_path(0, 10), 10)
+    told: list[Event] = [RunStarted(run=run), RenderStarted(iteration=0, seed=10), RenderStarted(iteration=1, seed=10)]
+    for step, name in ((7, ".unremembered-01-seed-10.mp4"), (3, "02-seed-10.mp4")):
+        progress = Progress(seed=10, clip=name, stage="rendering", step=step, steps=35, seconds=step)
+        told.append(RenderProgressed(progress=progress))
+    for event in told:
+        plain(event)
+        live(event)
+    with live.console.capture() as capture:
+        live.console.print(live)
+    for shown in (out.getvalue(), capture.get()):
+        assert "  iteration 1, seed 10          step 7 of 35, 7.0 s" in shown
+        assert "  seed 10          step 3 of 35, 3.0 s" in shown
+    plain(CandidateReady(iteration=0, candidate=Candidate(clip=clip, critique=make_critique(0.4))))
+    assert "  iteration 1, seed 10          0.40  lowest" in out.getvalue()
+    assert plain.run is not None
+    assert doing(plain.run) == "Iteration 2: 0 of 1 candidate done."
