@@ -21,6 +21,8 @@ from agent.events import (
     CandidateReady,
     CaptionReady,
     CaptionStarted,
+    CriticTested,
+    CriticTestFailed,
     Emit,
     Event,
     ForecastMade,
@@ -114,7 +116,7 @@ class Controller:
                     self.begin(index, group)
                 while (reason := await self.verdict()) is None:
                     if due(self.run):
-                        self.tell(await tested(self.run, self.critic))
+                        self.heed(await tested(self.run, self.critic), group)
                     elif (ready := await self.next_iteration()) is not None:
                         self.tell(ready)
                         self.begin(ready.iteration, group)
@@ -148,6 +150,14 @@ class Controller:
             return None
         tier, drafts, seeds = place_of(self.run, caption, promoted)
         return CaptionReady(iteration=index, caption=caption, seeds=seeds, tier=tier, promoted=drafts, parent=parent)
+
+    def heed(self, test: CriticTested | CriticTestFailed, group: asyncio.TaskGroup) -> None:
+        """Tell the critic's test, and render what was given up on its word if it is not to be trusted."""
+        before = self.run
+        self.tell(test)
+        for index, (then, now) in enumerate(zip(before.iterations, self.run.iterations, strict=True)):
+            for seed in sorted({g.seed for g in then.given_up} - {g.seed for g in now.given_up}):
+                group.create_task(self.attempt(index, seed))
 
     def begin(self, index: int, group: asyncio.TaskGroup) -> None:
         """Render an iteration's caption once a seed, and judge each clip as soon as it is there."""

@@ -271,11 +271,11 @@ class Run(BaseModel):
 
     def with_test(self, test: SelfTest, of: Entrant) -> Self:
         """This run with its critic tested on a candidate."""
-        return self._with(self_test=test, tested=of, self_test_failure="")
+        return self._heeding(self_test=test, tested=of, self_test_failure="")
 
     def without_test(self, why: str) -> Self:
         """This run with a critic that could not be tested."""
-        return self._with(self_test=None, tested=None, self_test_failure=why)
+        return self._heeding(self_test=None, tested=None, self_test_failure=why)
 
     def with_duel(self, duel: Duel) -> Self:
         """This run with two candidates held against one another."""
@@ -300,6 +300,14 @@ class Run(BaseModel):
     def without_export(self, why: str) -> Self:
         """This run with a chosen clip that could not be exported."""
         return self._with(export=None, export_failure=why)
+
+    def _heeding(self, **test: object) -> Self:
+        """With a test: what was given up on the word of a critic that is not to be trusted is rendered after all."""
+        run = self._with(**test)
+        if run.trusted:
+            return run
+        anew = tuple(i.model_copy(update={"given_up": ()}) for i in run.iterations)
+        return run.model_copy(update={"iterations": anew})
 
     def _with_iteration(self, index: int, iteration: Iteration) -> Self:
         iterations = list(self.iterations)

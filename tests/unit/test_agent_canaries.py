@@ -208,6 +208,23 @@ async def test_siblings_are_given_up_on_the_word_of_a_tested_critic_alone(
     assert run.stop_reason == ("accepted" if given_up else "iterations")
 
 
+@pytest.mark.parametrize(("doctored", "rendered"), [(SEEING, [10, 11]), (BLIND, [10, 11, 12])])
+async def test_what_was_given_up_before_a_failed_test_is_rendered_after_all(
+    tmp_path: Path, doctored: float, rendered: list[int]
+) -> None:
+    """The first clip is accepted while no test is needed; the second, which was nearly done, makes one due."""
+    racing = Racing(Painting(delays={12: 0.2}), stoppable=True)
+    run = begin(tmp_path, gpu=1.5 * SECONDS, samples_per_iteration=3, max_iterations=2)
+    recorder = Recorder()
+    run = await Controller(
+        reasoner=ScriptedReasoner(), generator=racing, critic=Judge(doctored), emit=recorder, racing=racing
+    ).refine(run)
+    assert recorder.types().index("seed_given_up") < recorder.types().index("critic_tested")
+    assert [c.seed for c in run.iterations[0].candidates] == rendered
+    assert [g.seed for g in run.iterations[0].given_up] == [seed for seed in (10, 11, 12) if seed not in rendered]
+    assert run.stop_reason == ("accepted" if doctored == SEEING else "iterations")
+
+
 def test_before_the_test_nothing_is_given_up(tmp_path: Path) -> None:
     run = with_clips(begin(tmp_path), 0.9)
     assert (run.accepted, run.settled) == (True, False)
