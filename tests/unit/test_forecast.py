@@ -305,6 +305,13 @@ def test_the_clock_never_goes_beyond_the_time_limit() -> None:
     assert any("No run takes longer than its 100 s" in words for words in found.assumes)
 
 
+def test_what_captions_begun_ahead_save_is_not_foretold() -> None:
+    plain, ahead = made(settings()), made(settings(budget__speculate=True))
+    assert (plain.places, plain.steps) == (ahead.places, ahead.steps)
+    assert ahead.assumes[-1].startswith("Not counted: the time that budget.speculate saves, and the renders")
+    assert "speculate" not in " ".join(plain.assumes)
+
+
 @pytest.mark.parametrize("name", ["quickstart", "cosmos3-nano", "nim", "diffusers", "fal"])
 def test_no_expectation_is_above_the_worst(name: str) -> None:
     _, found = plan(settings(name))
