@@ -215,3 +215,11 @@ def test_a_rubric_is_read_beside_its_config(tmp_path: Path) -> None:
     critic = load_config(file).critic
     assert isinstance(critic, VLMConfig)
     assert critic.rubric == str(tmp_path / "mine.yaml")
+
+
+def test_a_key_of_a_section_that_is_off_switches_it_on(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text("search: {draft: null}\n")
+    draft = load_config(file, ["search.draft.frames=5"]).search.draft
+    assert draft is not None
+    assert draft.frames == 5
