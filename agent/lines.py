@@ -79,7 +79,7 @@ def spent(run: Run) -> str:
     parts = []
     for step, name in NAMES.items():
         one, actual = forecast.steps.get(step), took.steps.get(step)
-        if one is None and actual is None:
+        if actual is None and (one is None or not one.count.expected):
             continue
         count, seconds = (actual.count, f", {span(actual.seconds)}") if actual else (0, "")
         told = f"{name} {count:,}"

@@ -8,6 +8,7 @@ from agent.config import RunConfig
 from agent.forecast import Bounds
 from agent.forecasting.asking import Each, checklist_requests, critique_requests, remembered
 from agent.forecasting.history import History
+from agent.forecasting.latencies import volume
 from agent.gain import PRIOR_SPREAD
 from agent.types import Pairwise, Request
 from critic.config import HybridConfig, SignalsConfig
@@ -26,7 +27,7 @@ def judged(request: Request) -> int:
 
 
 def tested(config: RunConfig, request: Request, seen: History, critique: Each) -> Each:
-    """What one test takes but for its seconds, which hang on the place where it is not remembered.
+    """What one test takes but for its seconds, which hang on the place where no such clip was doctored before.
 
     Args:
         config: the run's.
@@ -34,10 +35,12 @@ def tested(config: RunConfig, request: Request, seen: History, critique: Each) -
         seen: what earlier runs took.
         critique: one, as far as it is known.
     """
+    spec = request.spec if request.draft is None else request.draft.spec
+    alike = [done for done in seen.tests if done.volume == volume(spec)]
     if isinstance(config.critic, SignalsConfig):
-        return Each(Bounds.sure(0), Bounds.sure(0), remembered(seen.tests, asks=False).seconds)
-    if seen.tests:
-        return remembered(seen.tests, asks=True)
+        return Each(Bounds.sure(0), Bounds.sure(0), remembered(alike, asks=False).seconds)
+    if alike:
+        return remembered(alike, asks=True)
     clips = Bounds.sure(judged(request))
     if isinstance(config.critic, HybridConfig):  # a standstill and another first frame are told without a question
         clips = Bounds(expected=DOCTORED - 1, worst=clips.worst)

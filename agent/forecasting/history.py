@@ -48,7 +48,7 @@ class Asked:
     requests: int
     tokens: int
     volume: float = 0.0
-    """Pixels x frames of the clip that was judged."""
+    """Pixels x frames of the clip that was judged, or doctored."""
 
 
 @dataclass
@@ -158,10 +158,10 @@ def _add(found: History, run: dict[str, Any], wanted: Wanted) -> None:
             _asked(c["critique"], c["clip"]["spec"]) for c in candidates if wanted.critic(str(c["critique"]["judge"]))
         ]
         test, duels = run.get("self_test"), [d["comparison"] for d in run.get("duels", ())]
-        tests = [_asked(test)] if test and wanted.critic(str(test["critic"])) else []
+        tests = [_asked(test, _doctored(run))] if test and wanted.critic(str(test["critic"])) else []
         compared = [_asked(comparison) for comparison in duels] if judged else []
         ended = _ended(run, wanted) if len(judged) == len(candidates) else None
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except (AttributeError, LookupError, TypeError, ValueError):
         return
     found.renders += renders
     found.captions += captions
@@ -211,6 +211,13 @@ def _asked(taken: dict[str, Any], spec: dict[str, Any] | None = None) -> Asked:
         tokens=int(usage["prompt_tokens"]) + int(usage["completion_tokens"]),
         volume=float(spec["width"] * spec["height"] * spec["num_frames"]) if spec else 0.0,
     )
+
+
+def _doctored(run: dict[str, Any]) -> dict[str, Any] | None:
+    """The spec of the clip that the critic was tested on; None: it is gone."""
+    tested = run["tested"]
+    clips = [c["clip"] for c in run["iterations"][tested["iteration"]]["candidates"]]
+    return next((clip["spec"] for clip in clips if clip["seed"] == tested["seed"]), None)
 
 
 def _ended(run: dict[str, Any], wanted: Wanted) -> tuple[int, bool] | None:

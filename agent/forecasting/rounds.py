@@ -1,4 +1,4 @@
-"""Which renders a run makes, one round after the other: the rules of `agent.run` and `agent.stopping`, only counted.
+"""Which renders a run makes, one round after the other: the rules of `agent.course` and `agent.stopping`, only counted.
 
 Expected is that every caption is new and none is accepted, cut short where an acceptance is as likely as in earlier
 runs. What can happen at most is the most over several courses, each quantity by itself. With N = `max_iterations`
@@ -64,18 +64,18 @@ class Round:
 
 @dataclass
 class _Count:
-    """What is spent so far, as `agent.run.Run` counts it."""
+    """What is spent so far, as `agent.course` counts it."""
 
     terms: Terms
     pace: Each
     made: dict[Tier, int] = field(default_factory=lambda: {"draft": 0, "target": 0})
     rounds: list[Round] = field(default_factory=list)
 
-    def add(self, tier: Tier, wanted: int, paid: float, *, asks: bool = True) -> None:
+    def add(self, tier: Tier, wanted: int, paid: float, *, asks: bool) -> None:
         """One more round, as far as it is paid for."""
         count = int(min(wanted, paid))
         if count:
-            tested = not any(one.tested for one in self.rounds) and self._due(tier)
+            tested = not any(one.tested for one in self.rounds) and self._due(promoted=tier == "target" and not asks)
             self.rounds.append(Round(tier, count, self.pace.get(tier, 0.0), asks=asks, tested=tested))
             self.made[tier] += count
 
@@ -123,13 +123,13 @@ class _Count:
         left = float("inf") if budget.max_renders is None else max(0, budget.max_renders - renders - held)
         return min(left, price.pays_for(budget.max_price_usd), gpu.pays_for(budget.max_gpu_seconds))
 
-    def _due(self, tier: Tier) -> bool:
-        """Whether the critic is tested before a round of this tier, as `agent.canaries.due` says."""
+    def _due(self, *, promoted: bool) -> bool:
+        """Whether the critic is tested before the next round, a promotion or not, as `agent.canaries.due` says."""
         rules, draft = self.terms.canaries, self.terms.draft
         if rules is None or not any(self.made.values()):
             return False
         more, gpu, price = self.terms.budget.samples_per_iteration, self.gpu, self.price
-        if draft is not None and tier == "target":
+        if draft is not None and promoted:
             more, gpu, price = draft.seeds, gpu.of_target(), price.of_target()
         return rules.exceeded(gpu.spent + more * (gpu.each or 0.0), price.spent + more * (price.each or 0.0))
 
@@ -164,7 +164,7 @@ def packed(terms: Terms, pace: Each, drafted: int) -> tuple[Round, ...]:
     for n in range(again + promoted):
         count.add("target", draft.seeds, count.finals_affordable, asks=n < again)
     if drafted < budget.max_iterations and count.left < budget.samples_per_iteration:
-        count.add("draft", budget.samples_per_iteration, count.left)
+        count.add("draft", budget.samples_per_iteration, count.left, asks=False)  # in place of one that was tried again
     return tuple(count.rounds)
 
 

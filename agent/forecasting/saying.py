@@ -90,7 +90,10 @@ def _beside(
         if "test" not in steps:
             yield f"The critic is not tested: the run does not spend more than {amount}."
         elif found:
-            yield f"The critic is tested once, before the run would spend more than {amount}."
+            yield (
+                f"The critic is tested before the run would spend more than {amount}: once, unless its clip is too bad "
+                "to tell anything from."
+            )
         else:
             yield f"Whether the run spends more than {amount}, and the critic is tested before, is not known."
     if "compare" in steps:
