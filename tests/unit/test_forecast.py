@@ -341,7 +341,13 @@ def test_a_wrong_plan_is_one_sentence(args: list[str], words: str, capsys: pytes
 
 def test_the_readme_shows_what_the_command_prints(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["plan", str(CONFIGS / "cosmos3-nano.yaml"), "-s", f"output.dir={tmp_path}"]) == 0
-    assert capsys.readouterr().out in (CONFIGS.parent / "README.md").read_text()
+    readme = (CONFIGS.parent / "README.md").read_text()
+    assert capsys.readouterr().out in readme
+    more = ["--hardware", "h100", "-s", "request.size=1280x720", "-s", "search.draft.tier=256p"]
+    assert main(["plan", str(CONFIGS / "cosmos3-nano.yaml"), "-s", f"output.dir={tmp_path}", *more]) == 0
+    figures, _, assumed = capsys.readouterr().out.partition("\nAssumed:")
+    assert f"retake plan configs/cosmos3-nano.yaml {' '.join(more)}\n{figures}" in readme
+    assert "Captions are compared by drafts" in assumed
 
 
 def test_a_plan_fetches_no_image(tmp_path: Path) -> None:

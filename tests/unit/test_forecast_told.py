@@ -19,9 +19,19 @@ from agent.report.page import render
 from agent.resuming import within
 from agent.run import Run
 from agent.terminal import Lively, Plain, verdict
-from agent.types import Ending
+from agent.types import Candidate, Duel, Ending, Entrant
+from critic.types import Comparison
+from reasoner.types import Caption
 from tests.pages import page
-from tests.parts import Recorder, ScriptedCritic, ScriptedGenerator, ScriptedReasoner, make_run
+from tests.parts import (
+    Recorder,
+    ScriptedCritic,
+    ScriptedGenerator,
+    ScriptedReasoner,
+    make_clip,
+    make_critique,
+    make_run,
+)
 
 
 def place(name: str, each: float, *, judged: bool = True) -> Place:
@@ -124,6 +134,38 @@ def test_a_run_from_before_there_were_forecasts_loads(tmp_path: Path) -> None:
 )
 def test_a_forecast_in_one_line(forecast: Forecast, line: str) -> None:
     assert forecast_line(forecast) == line
+
+
+def tiered(*, tested: bool = False) -> Forecast:
+    """Of two captions of two drafts, and one or two renders as asked."""
+    steps: dict[str, Any] = {
+        "caption": StepForecast(count=Bounds.sure(2)),
+        "render": StepForecast(
+            count=Bounds(expected=5, worst=6), drafts=Bounds.sure(4), finals=Bounds(expected=1, worst=2)
+        ),
+        "judge": StepForecast(count=Bounds(expected=5, worst=6)),
+    }
+    if tested:
+        steps["test"] = StepForecast(count=Bounds(expected=0, worst=1))
+    return Forecast.model_validate({"steps": steps})
+
+
+def test_drafts_are_told_by_themselves(tmp_path: Path) -> None:
+    assert forecast_line(tiered()) == "4 drafts and 1 render; at worst 4 drafts and 2 renders"
+    run = make_run(tmp_path).with_caption(Caption.raw("a"), (10, 11), "draft").with_forecast(tiered(tested=True))
+    run = run.with_candidate(Candidate(clip=make_clip(tmp_path / "x.mp4", 10), critique=make_critique(0.5)))
+    assert spent(run) == (
+        "captions 1, 0.0 s (forecast 2); renders 1, 1 of them drafts, 0.5 s (forecast 5, 4 of them drafts); "
+        "critiques 1, 0.2 s (forecast 5)"
+    )
+    assert Forecast.model_validate_json(tiered().model_dump_json()) == tiered()
+
+
+def test_comparisons_that_were_not_forecast_are_told_all_the_same(tmp_path: Path) -> None:
+    one, other = Entrant(iteration=0, seed=10), Entrant(iteration=0, seed=11)
+    compared = Comparison.of((0.6, 0.6), judge="pairwise/1", method="logprobs", seconds=5.0)
+    run = make_run(tmp_path).with_forecast(made()).with_duel(Duel(first=one, second=other, comparison=compared))
+    assert spent(run).endswith("comparisons 1, 5.0 s (forecast 0)")
 
 
 async def test_the_terminal_tells_it_first_and_holds_it_against_what_was_spent(tmp_path: Path) -> None:
