@@ -180,6 +180,16 @@ def test_what_the_critics_test_asks(critic: dict[str, Any], image: str | None, e
     assert "How long tests of the critic take is not known, and not in the seconds of a run." in found.assumes
 
 
+def test_questions_of_your_own_are_written_for_no_other_prompt() -> None:
+    rubric = str(Path(__file__).parents[2] / "configs" / "rubrics" / "film.yaml")
+    found = made(critic__rubric=rubric, search__canaries={"beyond_gpu_seconds": 100.0})
+    judged, tested = found.steps["judge"].requests, found.steps["test"].requests
+    assert judged is not None
+    assert tested is not None
+    each = (judged.expected - 3) / 9  # nine clips, and three questions on how they are shown
+    assert tested == Bounds.sure(5 * each)
+
+
 def test_the_critics_test_by_the_clock() -> None:
     more: dict[str, Any] = {
         "critic": {"backend": "signals", "concurrency": 1},
