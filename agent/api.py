@@ -83,8 +83,7 @@ async def refine_and_generate_async(
     endpoints(settings)  # a key that is missing is said before anything is written
     request, given = await exact(settings.request, capabilities(settings.generator))
     request, given = await drafts.drafted(settings, request, given)
-    if request.draft is None:
-        settings = settings.model_copy(update={"search": settings.search.model_copy(update={"draft": None})})
+    settings = drafts.settled(settings, request)
     export.check(settings.output.form, request.spec.fps)
 
     now = journal.now()
@@ -305,9 +304,8 @@ def with_request(config: RunConfig, **wishes: Any) -> RunConfig:
     given = {key: value for key, value in wishes.items() if value is not None}
     if not given:
         return config
-    data = config.model_dump(mode="json")
-    data["request"].update(given)
-    return check(data)
+    checked = check({"request": {**config.request.model_dump(mode="json"), **given}})
+    return config.model_copy(update={"request": checked.request})  # which keys of the others were named stays known
 
 
 def versions() -> dict[str, str]:

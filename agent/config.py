@@ -119,9 +119,11 @@ class SearchConfig(_Section):
     include_raw_prompt: bool = False
     """Render and judge your own words before their expansion, on the same seeds, so that an expansion that hurts is
     seen. An iteration of its own, counted in the budget."""
-    draft: DraftConfig | None = None
+    draft: DraftConfig | Literal["auto"] | None = "auto"
     """Compare captions by cheap drafts, and render the best one as asked: {tier: 256p, steps, frames, promote, seeds}.
-    `budget.samples_per_iteration` are then drafts. null: every render is as asked."""
+    `budget.samples_per_iteration` are then drafts. null: every render is as asked. auto: drafts where they are measured
+    to rank captions well for this generator (docs/search-benchmark.md), save renders, and the budget names neither
+    max_iterations nor samples_per_iteration: 5 captions with one draft each, then up to 4 renders of the best."""
     pairwise: Pairwise | None = Pairwise()
     """Choose among near-equal candidates by showing the critic's model two at a time, in both orders, beside your own
     words and first frame: {margin, most}. The critic `signals` has no model, and the score decides. null: the score

@@ -21,6 +21,11 @@ PREFIX = "draft-"
 """Of the names of the files that drafts are made from: those of the request, at the drafts' size."""
 
 
+AUTO = DraftConfig(seeds=4)
+AUTO_BUDGET = {"max_iterations": 5, "samples_per_iteration": 1}
+"""What `search.draft: auto` comes to: the strategy that docs/search-benchmark.md found best."""
+
+
 async def drafted(config: RunConfig, request: Request, given: dict[str, bytes]) -> tuple[Request, dict[str, bytes]]:
     """The request with its draft tier as `tiered` has it, and all files that renders of both tiers are made from.
 
@@ -45,10 +50,13 @@ def tiered(config: RunConfig, request: Request) -> Request:
     Raises:
         ConfigError: the backend makes no such drafts.
     """
-    wish = config.search.draft
+    able = capabilities(config.generator)
+    wish, auto = config.search.draft, config.search.draft == "auto"
+    if wish == "auto":
+        free = not {*AUTO_BUDGET} & config.budget.model_fields_set
+        wish = AUTO if free and any(f"{size.tier}p" == AUTO.tier for size in able.sizes) else None
     if wish is None:
         return request
-    able = capabilities(config.generator)
     spec = draft_spec(wish, request.spec, able)
     draft_tier, target = _tier(spec, able), _tier(request.spec, able)
     steps = spec.num_inference_steps / request.spec.num_inference_steps
@@ -56,10 +64,12 @@ def tiered(config: RunConfig, request: Request) -> Request:
     plan = planned(config.generator)
     gain = ratio(plan, request.spec, spec)
     what = f"{spec.width}x{spec.height}, {spec.num_frames} frames, {spec.num_inference_steps} steps"
+    found = correlation(plan.engine, draft_tier, target, steps, frames)
+    if auto and (gain <= 1 or found is None or found.value < wish.min_correlation):
+        return request
     if gain <= 1:
         why = f"No drafts are made: one of {what} would cost as much as the render that is asked for."
         return request.model_copy(update={"notes": (*request.notes, why)})
-    found = correlation(plan.engine, draft_tier, target, steps, frames)
     if found is not None and found.value < wish.min_correlation:
         why = (
             f"No drafts are made: their scores rank captions with a correlation of {found.value:.2f} to the final ones "
@@ -82,6 +92,16 @@ def tiered(config: RunConfig, request: Request) -> Request:
         assumes=assumes,
     )
     return request.model_copy(update={"draft": draft})
+
+
+def settled(config: RunConfig, request: Request) -> RunConfig:
+    """The config with the drafts that its request has, and with the budget that these have where it names none."""
+    search, budget = config.search, config.budget
+    if request.draft is None:
+        return config.model_copy(update={"search": search.model_copy(update={"draft": None})})
+    if search.draft == "auto":
+        search, budget = search.model_copy(update={"draft": AUTO}), budget.model_copy(update=AUTO_BUDGET)
+    return config.model_copy(update={"search": search, "budget": budget})
 
 
 def draft_spec(wish: DraftConfig, spec: RenderSpec, able: Capabilities) -> RenderSpec:

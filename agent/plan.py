@@ -7,7 +7,7 @@ from typing import Any
 
 from agent import forecasting, intake
 from agent.config import RunConfig
-from agent.drafts import tiered
+from agent.drafts import settled, tiered
 from agent.forecast import Bounds, Forecast, Place, StepForecast
 from agent.lines import NAMES, amount, span
 from agent.reading import is_remote
@@ -33,8 +33,7 @@ def plan(config: RunConfig, hardware: str | None = None) -> tuple[Request, Forec
     wish, notes = _request(config)
     request = tiered(config, wish)
     notes += request.notes[len(wish.notes) :]
-    if request.draft is None:
-        config = config.model_copy(update={"search": config.search.model_copy(update={"draft": None})})
+    config = settled(config, request)
     seen = forecasting.history(config.output.folder, forecasting.wanted(config))
     made = forecasting.forecast(config, request, seen, machine)
     return request, made.model_copy(update={"assumes": (*notes, *made.assumes)})

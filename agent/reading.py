@@ -159,7 +159,9 @@ def _apply(data: dict[str, Any], override: str) -> str:
     *path, last = key.split(".")
     place = data
     for part in path:
-        if place.get(part) is None:  # a section that is switched off is switched on by a key of it
+        if (
+            place.get(part) is None or place[part] == "auto"
+        ):  # a section that is switched off is switched on by a key of it
             place[part] = {}
         inner = place[part]
         if not isinstance(inner, dict):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from agent.config import RunConfig
+from agent.config import DraftConfig, RunConfig
 from agent.controller import Lost
 from agent.course import affordable
 from agent.drafts import draft_spec
@@ -46,6 +46,8 @@ def changed(stored: Run, settings: RunConfig) -> str:
 def _drafts(stored: Run, settings: RunConfig) -> bool:
     """Whether the config asks for other drafts. More of them to be promoted are no others."""
     draft, wish = stored.request.draft, settings.search.draft
+    if wish == "auto":  # of a run from before there were drafts: its own config says what it came to
+        return False
     if draft is None or wish is None:
         return (draft is None) != (wish is None)
     return stored.request.tier_of(draft_spec(wish, stored.request.spec, capabilities(settings.generator))) == "target"
@@ -73,7 +75,7 @@ def reopened(stored: Run, *, keep: Callable[[Clip], bool], retry_failed: bool) -
 def under(run: Run, settings: RunConfig) -> Run:
     """A run, reopened, as its config now has it: as many promotions, the critic's test, and `within` its budget."""
     draft, wish = run.request.draft, settings.search.draft
-    if draft is not None and wish is not None:
+    if draft is not None and isinstance(wish, DraftConfig):
         draft = draft.model_copy(update={"promote": wish.promote, "seeds": wish.seeds})
     request = run.request.model_copy(update={"draft": draft})
     run = run.model_copy(update={"request": request, "canaries": settings.search.canaries})

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from agent.config import RunConfig
+from agent.config import DraftConfig, RunConfig
 from agent.errors import ConfigError
 from agent.reading import load_config
 from critic.config import VLMConfig
@@ -221,5 +221,5 @@ def test_a_key_of_a_section_that_is_off_switches_it_on(tmp_path: Path) -> None:
     file = tmp_path / "config.yaml"
     file.write_text("search: {draft: null}\n")
     draft = load_config(file, ["search.draft.frames=5"]).search.draft
-    assert draft is not None
+    assert isinstance(draft, DraftConfig)
     assert draft.frames == 5

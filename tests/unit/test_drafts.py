@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from agent.api import with_request
+from agent.config import RunConfig
 from agent.controller import Controller
 from agent.course import history, ranked, tried
-from agent.drafts import tiered
+from agent.drafts import AUTO, settled, tiered
 from agent.errors import ConfigError
 from agent.forecasting import correlation
 from agent.forecasting.correlation import Measured
@@ -278,4 +280,48 @@ def test_other_drafts_are_another_run(tmp_path: Path) -> None:
     assert changed(run, first) == ""
     assert changed(run, check(settings(promote=3))) == ""
     assert changed(run, check(settings(frames=61))) == "search.draft"
-    assert changed(run, check({"request": {"prompt": "a boat", "seed": 1}})) == "search.draft"
+    assert (
+        changed(run, check({"request": {"prompt": "a boat", "seed": 1}, "search": {"draft": None}})) == "search.draft"
+    )
+
+
+def auto(budget: dict[str, object], size: str = "832x480") -> RunConfig:
+    """What `search.draft: auto` comes to in a run."""
+    config = check({"request": {"prompt": "a boat", "size": size}, "budget": budget})
+    return settled(config, tiered(config, plain(config.request, capabilities(config.generator))))
+
+
+def test_drafts_are_made_where_they_are_measured_to_pay(monkeypatch: pytest.MonkeyPatch) -> None:
+    good = MEASURED.model_copy(update={"value": 0.7})
+    monkeypatch.setattr(correlation, "measured", lambda: (good,))
+    config = auto({"max_seconds": 60.0})
+    assert config.search.draft == AUTO
+    assert (config.budget.max_iterations, config.budget.samples_per_iteration, config.budget.max_seconds) == (5, 1, 60)
+
+
+@pytest.mark.parametrize(
+    ("measured", "budget", "size"),
+    [
+        ((), {}, "832x480"),
+        ((MEASURED,), {}, "832x480"),  # 0.3 is below the least
+        ((MEASURED.model_copy(update={"value": 0.7}),), {"max_iterations": 2}, "832x480"),
+        ((MEASURED.model_copy(update={"value": 0.7}),), {"samples_per_iteration": 3}, "832x480"),
+        ((MEASURED.model_copy(update={"value": 0.7}),), {}, "320x192"),
+    ],
+    ids=["never measured", "measured to rank badly", "captions named", "candidates named", "a draft already"],
+)
+def test_and_nowhere_else_and_nothing_is_said_of_it(
+    monkeypatch: pytest.MonkeyPatch, measured: tuple[Measured, ...], budget: dict[str, object], size: str
+) -> None:
+    monkeypatch.setattr(correlation, "measured", lambda: measured)
+    config = auto(budget, size)
+    assert config.search.draft is None
+    assert config.budget == check({"budget": budget}).budget
+    request = plain(config.request, capabilities(config.generator))
+    assert tiered(config, request) == request
+
+
+async def test_a_prompt_from_outside_names_no_budget() -> None:
+    config = with_request(check({"request": {"seed": 3}}), prompt="a boat")
+    assert (config.request.prompt, config.request.seed) == ("a boat", 3)
+    assert config.budget.model_fields_set == set()
