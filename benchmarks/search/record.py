@@ -1,0 +1,311 @@
+"""Record the score landscape from the embedded parts: 40 prompts, 5 captions, 4 seeds, 2 tiers. 45 minutes of a core.
+
+python -m benchmarks.search.record              # resumes what runs/search-landscape.jsonl holds; then writes the table
+python -m benchmarks.search.record --workers 2  # two prompts side by side
+"""
+
+import argparse
+import asyncio
+import hashlib
+import json
+import shlex
+import sys
+import time
+from collections.abc import Hashable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from agent import Run, RunConfig
+from agent.api import versions
+from agent.controller import Controller
+from agent.journal import now
+from agent.request import plain
+from benchmarks.search.landscape import (
+    CAPTIONS,
+    DRAFT,
+    HEADER,
+    SEEDS,
+    TABLE,
+    TARGET,
+    Asked,
+    Cell,
+    Header,
+    Setting,
+    Tier,
+    Wording,
+    keyed,
+    written,
+)
+from benchmarks.search.prompts import PROMPTS
+from critic.config import SignalsConfig
+from critic.signals import Signals
+from critic.types import Critic, Critique
+from generator.animatic import Animatic
+from generator.animatic.scenario import read
+from generator.capabilities import capabilities
+from generator.config import AnimaticConfig
+from generator.sizes import TIERS
+from generator.types import Clip, Generator, RenderSpec
+from reasoner.config import RulesConfig
+from reasoner.rules import Rules
+from reasoner.types import Caption, CaptionRequest, Revision
+
+FPS = 12
+
+
+def _setting(tier: int, frames: int = 25, steps: int = 35) -> Setting:
+    width, height = TIERS[tier]["16,9"]
+    return Setting(tier=tier, width=width, height=height, frames=frames, steps=steps)
+
+
+SETTINGS: dict[Tier, Setting] = {DRAFT: _setting(256), TARGET: _setting(480)}
+PARTS = Path("runs/search-landscape.jsonl")
+
+
+def first_seed(prompt: int) -> int:
+    """Others for every prompt: the animatic's seeds are luck that goes with any scene."""
+    return 1000 + 10 * prompt
+
+
+@dataclass
+class Alone:
+    """A generator and critic of which one works at a time, so that processor seconds are its own.
+
+    Captions that the animatic reads alike give the same pixels on a seed: such a clip is made and judged once, and
+    counted with the same seconds wherever it stands in the table.
+    """
+
+    generator: Generator
+    critic: Critic
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _made: dict[Hashable, tuple[Clip, float]] = field(default_factory=dict)
+    """With the processor seconds of each."""
+    _judged: dict[Hashable, tuple[Critique, float]] = field(default_factory=dict)
+    _films: dict[Path, Hashable] = field(default_factory=dict)
+    """What decides the pixels of a clip."""
+
+    @property
+    def id(self) -> str:
+        """Of both."""
+        return f"{self.generator.id} {self.critic.id}"
+
+    async def render(self, prompt: str, spec: RenderSpec, *, seed: int, to: Path) -> Clip:
+        """As the generator."""
+        film = self._films[to] = (repr(read(prompt, spec)), spec.model_dump_json(), seed)
+        async with self.turn:
+            if film not in self._made:
+                began = time.process_time()
+                clip = await self.generator.render(prompt, spec, seed=seed, to=to)
+                self._made[film] = clip, time.process_time() - began
+        return self._made[film][0].model_copy(update={"path": to})
+
+    async def judge(self, clip: Path, prompt: str, first_frame: Path | None) -> Critique:
+        """As the critic."""
+        film = self._films[clip]
+        async with self.turn:
+            if film not in self._judged:
+                began = time.process_time()
+                critique = await self.critic.judge(self._made[film][0].path, prompt, first_frame)
+                self._judged[film] = critique, time.process_time() - began
+        return self._judged[film][0]
+
+    def cell(self, clip: Path) -> Cell:
+        """What is kept of a clip."""
+        film = self._films[clip]
+        critique, judging = self._judged[film]
+        criteria = {score.criterion: score.value for score in critique.scores}
+        return Cell(critique.overall, critique.floors_hold, criteria, round(self._made[film][1], 3), round(judging, 3))
+
+
+@dataclass
+class Distinct:
+    """The rules; where they have no word left for the champion, a rewrite of the next best caption.
+
+    The loop would then try the champion on fresh seeds. A table with few seeds has none, and wants other words.
+    """
+
+    rules: Rules = field(default_factory=lambda: Rules(RulesConfig()))
+    wordings: list[Wording] = field(default_factory=list)
+
+    @property
+    def id(self) -> str:
+        """The rules'."""
+        return self.rules.id
+
+    async def upsample(self, request: CaptionRequest) -> Caption:
+        """As the rules."""
+        caption = await self.rules.upsample(request)
+        self.wordings.append(worded(caption, "upsample", None))
+        return caption
+
+    async def rewrite(self, request: CaptionRequest, history: Sequence[Revision], champion: int) -> Caption:
+        """As the rules, with a text that was not tried yet."""
+        tried = {revision.caption.prompt for revision in history}
+        others = sorted(set(range(len(history))) - {champion}, key=lambda n: -history[n].score)
+        for start in (champion, *others):
+            caption = await self.rules.rewrite(request, history, start)
+            if not caption.reseed and caption.prompt not in tried:
+                kind = "rewrite" if start == champion else "detour"
+                self.wordings.append(worded(caption, kind, start + 1))
+                return caption
+        raise ValueError(f"{request.prompt!r}: the rules have no {len(history) + 1} captions for it")
+
+
+def worded(caption: Caption, kind: Any, parent: int | None) -> Wording:
+    """What is kept of a caption."""
+    answers = tuple(dict.fromkeys(edit.criterion for edit in caption.edits))
+    digest = hashlib.sha256(caption.prompt.encode()).hexdigest()[:16]
+    return Wording(kind=kind, parent=parent, answers=answers, sha256=digest)
+
+
+Part = dict[str, Any]
+"""A prompt as it is kept while recording: `prompt`, `asked`, `cells`, `texts` of the captions, `wall` seconds."""
+
+
+async def captions(number: int, folder: Path, work: Alone) -> Part:
+    """A prompt's captions as the real loop writes them at the target tier, and all cells of them and the raw words."""
+    reasoner = Distinct()
+    run = new_run(number, folder)
+    (folder / "clips").mkdir()
+    controller = Controller(reasoner=reasoner, generator=work, critic=work, emit=lambda _: None)
+    done = await controller.refine(run)
+    cells = [
+        [number, index + 1, TARGET, each.seed - run.request.seed, asdict(work.cell(each.clip.path))]
+        for index, iteration in enumerate(done.iterations)
+        for each in iteration.candidates
+    ]
+    if len(cells) != CAPTIONS * SEEDS:
+        raise RuntimeError(f"prompt {number}: {done!r}: {[i.failures for i in done.iterations]}")
+    raw = Caption.raw(run.request.prompt)
+    texts = [raw.prompt, *(iteration.caption.prompt for iteration in done.iterations)]
+    cells += await rendered(work, number, 0, raw.prompt, TARGET, folder)
+    for caption, text in enumerate(texts):
+        cells += await rendered(work, number, caption, text, DRAFT, folder)
+    asked = Asked(
+        prompt=run.request.prompt,
+        seeds=tuple(run.request.seed + n for n in range(SEEDS)),
+        captions=(worded(raw, "raw", None), *reasoner.wordings),
+    )
+    return {"asked": asked.model_dump(mode="json"), "cells": cells, "texts": texts}
+
+
+async def rendered(work: Alone, number: int, caption: int, text: str, tier: Tier, folder: Path) -> list[list[Any]]:
+    """A caption's cells at a tier."""
+    request = new_run(number, folder).request
+    spec = request.spec.model_copy(update=spec_of(SETTINGS[tier]))
+    cells = []
+    for seed in range(SEEDS):
+        to = folder / f"{caption}-{tier}-{seed}.mp4"
+        clip = await work.render(text, spec, seed=request.seed + seed, to=to)
+        await work.judge(clip.path, request.prompt, None)
+        cells.append([number, caption, tier, seed, asdict(work.cell(to))])
+    return cells
+
+
+def spec_of(setting: Setting) -> dict[str, int]:
+    """What a tier changes in a render."""
+    return {
+        "width": setting.width,
+        "height": setting.height,
+        "num_frames": setting.frames,
+        "num_inference_steps": setting.steps,
+    }
+
+
+def new_run(number: int, folder: Path) -> Run:
+    """The run whose loop writes the captions: at the target tier, on all seeds, never stopped early."""
+    target = SETTINGS[TARGET]
+    config = RunConfig.model_validate(
+        {
+            "request": {
+                "prompt": PROMPTS[number],
+                "size": f"{target.width}x{target.height}",
+                "num_frames": target.frames,
+                "fps": FPS,
+                "num_inference_steps": target.steps,
+                "seed": first_seed(number),
+            },
+            "budget": {"max_iterations": CAPTIONS, "samples_per_iteration": SEEDS, "early_stop": False},
+            "critic": {"accept_at": None},
+        }
+    )
+    request = plain(config.request, capabilities(config.generator))
+    return Run(id=str(number), folder=folder, created_at=now(), request=request, budget=config.budget)
+
+
+def record(number: int) -> Part:
+    """A prompt, in a process of its own."""
+    began = time.monotonic()
+    work = Alone(Animatic(AnimaticConfig(concurrency=1)), Signals(SignalsConfig(concurrency=1)))
+    with TemporaryDirectory() as scratch:
+        part = asyncio.run(captions(number, Path(scratch), work))
+    return {"prompt": number, **part, "wall": round(time.monotonic() - began, 1)}
+
+
+def recorded(path: Path) -> list[Part]:
+    """What is there so far. A line that a kill cut off is none."""
+    found = []
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+        try:
+            found.append(json.loads(line))
+        except ValueError:
+            continue
+    return found
+
+
+def assembled(found: Sequence[Part], command: str) -> tuple[str, str]:
+    """The table and its header."""
+    parts = sorted(found, key=lambda part: int(part["prompt"]))
+    header = Header(
+        command=command,
+        versions=versions(),
+        seconds=round(sum(part["wall"] for part in parts), 1),
+        fps=FPS,
+        tiers=SETTINGS,
+        asked=tuple(Asked.model_validate(part["asked"]) for part in parts),
+    )
+    rows = [[place, *rest] for place, part in enumerate(parts) for _, *rest in part["cells"]]
+    return written(header, keyed(rows))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Record what is missing, then write the table."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.search.record", description=__doc__.splitlines()[0])
+    parser.add_argument("--workers", type=int, default=1, help="prompts recorded at the same time (default: 1)")
+    parser.add_argument("--parts", type=Path, default=PARTS, help=f"where finished prompts are kept (default: {PARTS})")
+    args = parser.parse_args(argv)
+    shown = shlex.join(["python", "-m", "benchmarks.search.record", *(argv if argv is not None else sys.argv[1:])])
+
+    found = recorded(args.parts)
+    args.parts.parent.mkdir(parents=True, exist_ok=True)
+    done = {part["prompt"] for part in found}
+    # far apart first, so that a part of the table speaks for all of it
+    missing = [number for start in range(5) for number in range(start, len(PROMPTS), 5) if number not in done]
+    columns = (TextColumn("recording"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with (
+        Progress(*columns, console=Console(stderr=True)) as bar,
+        ProcessPoolExecutor(args.workers, get_context("spawn")) as pool,
+        args.parts.open("a", encoding="utf-8") as file,
+    ):
+        task = bar.add_task("recording", total=len(PROMPTS), completed=len(done))
+        for future in as_completed([pool.submit(record, number) for number in missing]):
+            found.append(future.result())
+            file.write(json.dumps(found[-1]) + "\n")
+            file.flush()
+            bar.advance(task)
+    table, header = assembled(found, shown)
+    TABLE.write_text(table, encoding="utf-8")
+    HEADER.write_text(header, encoding="utf-8")
+    print(f"{TABLE.name}: {table.count(chr(10)) - 1} clips of {len(PROMPTS)} prompts.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
