@@ -1,6 +1,6 @@
 """How well drafts rank captions as renders at the target tier do."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,7 +49,8 @@ class Agreement:
 
 def agreement(landscape: Landscape, tier: Tier, resamples: int, seed: int = 1) -> Agreement:
     """By the captions other than the raw words, with intervals by bootstrap over prompts."""
-    draft, target = scores(landscape, tier), scores(landscape, TARGET)
+    covered = landscape.header.covers[tier]
+    draft, target = scores(landscape, tier, covered), scores(landscape, TARGET, covered)
     prompts = [n for n in range(len(draft)) if np.ptp(draft[n].mean(1)) > 0 and np.ptp(target[n].mean(1)) > 0]
     draft, target = draft[prompts], target[prompts]
     rng = np.random.default_rng(seed)
@@ -73,12 +74,12 @@ def agreement(landscape: Landscape, tier: Tier, resamples: int, seed: int = 1) -
     )
 
 
-def scores(landscape: Landscape, tier: Tier) -> Floats:
+def scores(landscape: Landscape, tier: Tier, prompts: Sequence[int]) -> Floats:
     """Shape (prompts, captions, seeds), the raw words left out."""
     return np.array(
         [
             [[landscape.score(n, caption, tier, seed) for seed in range(SEEDS)] for caption in range(1, CAPTIONS + 1)]
-            for n in landscape.prompts
+            for n in prompts
         ]
     )
 

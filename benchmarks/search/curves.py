@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.search.replay import Trace
 from benchmarks.search.resampling import Estimate, Floats, estimate
@@ -32,6 +33,10 @@ class Curve:
             moments = moments[np.unique(np.linspace(0, len(moments) - 1, CAPS).round().astype(int))]
         points = np.array([[trace.at(cap) for cap in moments] for trace in traces])
         return cls(caps=moments, spent=points[:, :, 0], score=points[:, :, 1])
+
+    def only(self, keep: NDArray[np.bool_]) -> "Curve":
+        """Of some prompts and orders alone."""
+        return Curve(self.caps, self.score[keep], self.spent[keep])
 
     @property
     def final(self) -> Floats:

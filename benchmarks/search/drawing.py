@@ -7,13 +7,15 @@ STYLE = """
     .bg { fill: #ffffff } .panel { fill: #f6f8fa; stroke: #d0d7de } .grid { stroke: #d0d7de; stroke-width: 1 }
     .goal { stroke: #cf222e; stroke-width: 1.4; stroke-dasharray: 5 4; fill: none }
     .line { fill: none; stroke-width: 2 } .bar { stroke-width: 2 }
-    .c0 { stroke: #57606a; fill: #57606a } .c1 { stroke: #0969da; fill: #0969da } .c2 { stroke: #bc4c00; fill: #bc4c00 }
-    .c3 { stroke: #1a7f37; fill: #1a7f37 } .c4 { stroke: #8250df; fill: #8250df } .c5 { stroke: #bf3989; fill: #bf3989 }
+    .c0 { stroke: #57606a; fill: #57606a } .c1 { stroke: #0969da; fill: #0969da }
+    .c2 { stroke: #bc4c00; fill: #bc4c00 } .c3 { stroke: #1a7f37; fill: #1a7f37 }
+    .c4 { stroke: #8250df; fill: #8250df } .c5 { stroke: #bf3989; fill: #bf3989 }
     @media (prefers-color-scheme: dark) {
       text { fill: #e6edf3 } .small { fill: #9da7b3 } .bg { fill: #0d1117 }
       .panel { fill: #161b22; stroke: #30363d } .grid { stroke: #30363d } .goal { stroke: #ff7b72 }
-      .c0 { stroke: #9da7b3; fill: #9da7b3 } .c1 { stroke: #58a6ff; fill: #58a6ff } .c2 { stroke: #f0883e; fill: #f0883e }
-      .c3 { stroke: #56d364; fill: #56d364 } .c4 { stroke: #bc8cff; fill: #bc8cff } .c5 { stroke: #f778ba; fill: #f778ba }
+      .c0 { stroke: #9da7b3; fill: #9da7b3 } .c1 { stroke: #58a6ff; fill: #58a6ff }
+      .c2 { stroke: #f0883e; fill: #f0883e } .c3 { stroke: #56d364; fill: #56d364 }
+      .c4 { stroke: #bc8cff; fill: #bc8cff } .c5 { stroke: #f778ba; fill: #f778ba }
     }
     .line { fill: none !important } .open { fill: none !important; stroke-width: 1.6 }"""
 

@@ -60,11 +60,15 @@ class Header(_Noun):
     """How the table was made."""
 
     command: str
+    parts: tuple[str, ...]
+    """Who wrote, rendered and judged."""
     versions: dict[str, str]
     seconds: float
     """Wall seconds of the recording."""
     fps: int
     tiers: dict[Tier, Setting]
+    covers: dict[Tier, tuple[int, ...]]
+    """Prompts rendered at each; at tiers beside the draft and the target tier without their raw words."""
     asked: tuple[Asked, ...]
 
 
@@ -97,6 +101,18 @@ class Landscape:
         """Indices of the prompts."""
         return range(len(self.header.asked))
 
+    @property
+    def complete(self) -> tuple[Tier, ...]:
+        """Tiers at which every prompt was rendered."""
+        return tuple(tier for tier, prompts in self.header.covers.items() if len(prompts) == len(self.prompts))
+
+    def first(self, count: int) -> "Landscape":
+        """Its first prompts alone."""
+        made = self.header
+        covers = {tier: tuple(n for n in prompts if n < count) for tier, prompts in made.covers.items()}
+        header = made.model_copy(update={"asked": made.asked[:count], "covers": covers})
+        return Landscape(header, {key: cell for key, cell in self.cells.items() if key[0] < count})
+
     def score(self, prompt: int, caption: int, tier: Tier, seed: int) -> float:
         """Overall score in [0, 1]."""
         return self.cells[prompt, caption, tier, seed].score
@@ -113,10 +129,10 @@ def load(table: Path = TABLE, header: Path = HEADER) -> Landscape:
         cells = dict(map(_cell, csv.DictReader(file)))
     expected = {
         (n, caption, tier, seed)
-        for n, asked in enumerate(made.asked)
-        for caption in range(len(asked.captions))
-        for tier in made.tiers
-        for seed in range(len(asked.seeds))
+        for tier, prompts in made.covers.items()
+        for n in prompts
+        for caption in range(0 if tier in (DRAFT, TARGET) else 1, len(made.asked[n].captions))
+        for seed in range(len(made.asked[n].seeds))
     }
     if cells.keys() != expected:
         raise ValueError(f"{table.name}: {len(expected - cells.keys())} cells are missing; record it again")

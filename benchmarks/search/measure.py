@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from benchmarks.search.curves import Comparison, Curve, compared
-from benchmarks.search.landscape import SEEDS, Landscape
+from benchmarks.search.landscape import SEEDS
 from benchmarks.search.replay import Prices, Replay
 from benchmarks.search.resampling import Floats, weights
 from benchmarks.search.strategies import REFERENCE, Strategy
@@ -32,7 +32,7 @@ def measured(
     prices: Prices,
     strategies: Sequence[Strategy],
     resamples: int,
-    advance: Callable[[], None] = lambda: None,
+    advance: Callable[[], object] = lambda: None,
 ) -> Measured:
     """Replay `strategies`, the reference among them, and compare them.
 
@@ -60,8 +60,3 @@ def curve(replay: Replay, prices: Prices, strategy: Strategy) -> Curve:
 def against(curves: dict[str, Curve], level: Floats) -> dict[str, Comparison]:
     """Each beside the reference."""
     return {name: compared(each, curves[REFERENCE.name], level) for name, each in curves.items()}
-
-
-def all_orders(landscape: Landscape) -> int:
-    """Replays of one strategy."""
-    return len(landscape.prompts) * SEEDS

@@ -54,7 +54,7 @@ def curves(measured: Measured, shown: Sequence[str]) -> str:
 
 def ratios(measured: Measured) -> str:
     """Render seconds until the reference's score is reached, with 95 % intervals, of all strategies."""
-    names = [name for name in measured.comparisons]
+    names = list(measured.comparisons)
     left, width, row = 330, 600, 22
     height = row * len(names) + 12
     across = _scale(0, MOST, left, left + width)

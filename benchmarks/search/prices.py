@@ -4,7 +4,7 @@ from statistics import median
 
 from agent.forecasting.latencies import latencies, render_seconds
 from benchmarks.schedule.latencies import JUDGE
-from benchmarks.search.landscape import DRAFT, TARGET, Landscape, Tier
+from benchmarks.search.landscape import TARGET, Landscape, Tier
 from benchmarks.search.replay import Prices
 from generator.types import RenderSpec
 
@@ -33,7 +33,7 @@ def published(landscape: Landscape) -> Prices:
         name="published",
         render=lambda tier, _: seconds[tier],
         judge=lambda _: JUDGE / 1000,
-        ratio=seconds[TARGET] / seconds[DRAFT],
+        ratio=lambda tier: seconds[TARGET] / seconds[tier],
         stoppable=False,
     )
 
@@ -42,12 +42,12 @@ def recorded(landscape: Landscape) -> Prices:
     """Seconds of one core that each clip took, in a process that stops a render between two frames."""
     middle = {
         tier: median(cell.render_seconds for (_, _, where, _), cell in landscape.cells.items() if where == tier)
-        for tier in (DRAFT, TARGET)
+        for tier in landscape.header.tiers
     }
     return Prices(
         name="recorded",
         render=lambda _, cell: cell.render_seconds,
         judge=lambda cell: cell.judge_seconds,
-        ratio=middle[TARGET] / middle[DRAFT],
+        ratio=lambda tier: middle[TARGET] / middle[tier],
         stoppable=True,
     )

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -65,7 +65,16 @@ def _setting(tier: int, frames: int = 25, steps: int = 35) -> Setting:
     return Setting(tier=tier, width=width, height=height, frames=frames, steps=steps)
 
 
-SETTINGS: dict[Tier, Setting] = {DRAFT: _setting(256), TARGET: _setting(480)}
+SETTINGS: dict[Tier, Setting] = {
+    DRAFT: _setting(256),
+    TARGET: _setting(480),
+    "256p, 12 steps": _setting(256, steps=12),
+    "256p, 20 steps": _setting(256, steps=20),
+    "256p, 6 steps": _setting(256, steps=6),
+    "256p, 13 frames": _setting(256, frames=13),
+}
+EVERYWHERE: Final = (DRAFT, TARGET, "256p, 12 steps")
+"""Tiers recorded for every prompt; the others for one of five, to see what cheaper drafts would be worth."""
 PARTS = Path("runs/search-landscape.jsonl")
 
 
@@ -166,7 +175,8 @@ def worded(caption: Caption, kind: Any, parent: int | None) -> Wording:
 
 
 Part = dict[str, Any]
-"""A prompt as it is kept while recording: `prompt`, `asked`, `cells`, `texts` of the captions, `wall` seconds."""
+"""A prompt as it is kept while recording: `prompt`, `cells`, `wall` seconds; of its captions also `asked` and `texts`;
+of a tier rendered after them its `tier`."""
 
 
 async def captions(number: int, folder: Path, work: Alone) -> Part:
@@ -240,13 +250,24 @@ def new_run(number: int, folder: Path) -> Run:
     return Run(id=str(number), folder=folder, created_at=now(), request=request, budget=config.budget)
 
 
-def record(number: int) -> Part:
-    """A prompt, in a process of its own."""
+async def cheaper(number: int, folder: Path, work: Alone, tier: Tier, texts: Sequence[str]) -> Part:
+    """The cells of a prompt's captions at another tier."""
+    cells = []
+    for caption, text in enumerate(texts[1:], 1):
+        cells += await rendered(work, number, caption, text, tier, folder)
+    return {"tier": tier, "cells": cells}
+
+
+def record(number: int, tier: Tier | None = None, texts: Sequence[str] = ()) -> Part:
+    """A prompt's captions, or what they give at one more tier, in a process of its own."""
     began = time.monotonic()
     work = Alone(Animatic(AnimaticConfig(concurrency=1)), Signals(SignalsConfig(concurrency=1)))
     with TemporaryDirectory() as scratch:
-        part = asyncio.run(captions(number, Path(scratch), work))
-    return {"prompt": number, **part, "wall": round(time.monotonic() - began, 1)}
+        folder = Path(scratch)
+        job = captions(number, folder, work) if tier is None else cheaper(number, folder, work, tier, texts)
+        part = asyncio.run(job)
+    by = [Distinct().id, *work.id.split()]
+    return {"prompt": number, **part, "by": by, "wall": round(time.monotonic() - began, 1)}
 
 
 def recorded(path: Path) -> list[Part]:
@@ -262,17 +283,41 @@ def recorded(path: Path) -> list[Part]:
 
 def assembled(found: Sequence[Part], command: str) -> tuple[str, str]:
     """The table and its header."""
-    parts = sorted(found, key=lambda part: int(part["prompt"]))
+    parts = sorted((part for part in found if "asked" in part), key=lambda part: int(part["prompt"]))
+    place = {part["prompt"]: index for index, part in enumerate(parts)}
+    kept = [part for part in found if part["prompt"] in place]
+    covers: dict[Tier, tuple[int, ...]] = {tier: tuple(place.values()) for tier in (DRAFT, TARGET)}
+    for tier in SETTINGS:
+        if some := sorted(place[part["prompt"]] for part in kept if part.get("tier") == tier):
+            covers[tier] = tuple(some)
     header = Header(
         command=command,
+        parts=tuple(dict.fromkeys(name for part in parts for name in part.get("by", ()))),
         versions=versions(),
-        seconds=round(sum(part["wall"] for part in parts), 1),
+        seconds=round(sum(part["wall"] for part in kept), 1),
         fps=FPS,
-        tiers=SETTINGS,
+        tiers={tier: SETTINGS[tier] for tier in covers},
+        covers=covers,
         asked=tuple(Asked.model_validate(part["asked"]) for part in parts),
     )
-    rows = [[place, *rest] for place, part in enumerate(parts) for _, *rest in part["cells"]]
-    return written(header, keyed(rows))
+    return written(header, keyed([place[part["prompt"]], *rest] for part in kept for _, *rest in part["cells"]))
+
+
+def missing(found: Sequence[Part]) -> tuple[list[int], list[tuple[int, Tier, list[str]]]]:
+    """Prompts without captions, and then what is to be rendered at more tiers, by prompt, tier and captions' texts."""
+    # far apart first, so that a part of the table speaks for all of it
+    order = [number for start in range(5) for number in range(start, len(PROMPTS), 5)]
+    texts = {part["prompt"]: part["texts"] for part in found if "texts" in part}
+    done = {(part["prompt"], part.get("tier")) for part in found}
+    few = [number for number in order if number % 5 == 0]
+    more = [
+        (number, tier, texts[number])
+        for tier in SETTINGS
+        if tier not in (DRAFT, TARGET)
+        for number in (order if tier in EVERYWHERE else few)
+        if number in texts and (number, tier) not in done
+    ]
+    return [number for number in order if number not in texts], more
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -283,27 +328,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     shown = shlex.join(["python", "-m", "benchmarks.search.record", *(argv if argv is not None else sys.argv[1:])])
 
-    found = recorded(args.parts)
     args.parts.parent.mkdir(parents=True, exist_ok=True)
-    done = {part["prompt"] for part in found}
-    # far apart first, so that a part of the table speaks for all of it
-    missing = [number for start in range(5) for number in range(start, len(PROMPTS), 5) if number not in done]
-    columns = (TextColumn("recording"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    found = recorded(args.parts)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with (
-        Progress(*columns, console=Console(stderr=True)) as bar,
+        Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as bar,
         ProcessPoolExecutor(args.workers, get_context("spawn")) as pool,
         args.parts.open("a", encoding="utf-8") as file,
     ):
-        task = bar.add_task("recording", total=len(PROMPTS), completed=len(done))
-        for future in as_completed([pool.submit(record, number) for number in missing]):
-            found.append(future.result())
-            file.write(json.dumps(found[-1]) + "\n")
-            file.flush()
-            bar.advance(task)
+        for rest, what in enumerate(("captions", "cheaper drafts")):
+            jobs = [(number,) for number in missing(found)[0]] if not rest else missing(found)[1]
+            for future in bar.track(
+                as_completed([pool.submit(record, *job) for job in jobs]), total=len(jobs), description=what
+            ):
+                found.append(future.result())
+                file.write(json.dumps(found[-1]) + "\n")
+                file.flush()
     table, header = assembled(found, shown)
     TABLE.write_text(table, encoding="utf-8")
     HEADER.write_text(header, encoding="utf-8")
-    print(f"{TABLE.name}: {table.count(chr(10)) - 1} clips of {len(PROMPTS)} prompts.")
+    print(f"{TABLE.name}: {table.count(chr(10)) - 1} clips.")
     return 0
 
 

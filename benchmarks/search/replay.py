@@ -1,17 +1,18 @@
 """Replays strategies over the landscape: the real loop, whose reasoner, generator and critic look everything up."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self, TypeVar
 
 from agent.controller import Controller
 from agent.events import CandidateReady, Event, RenderProgressed
 from agent.racing import Racing
+from agent.run import Run
 from agent.types import Request
 from benchmarks.schedule.clock import SkippingLoop
 from benchmarks.search.landscape import CAPTIONS, DRAFT, TARGET, Cell, Header, Key, Landscape, Tier
@@ -71,8 +72,8 @@ class Prices:
     """Of a clip."""
     judge: Callable[[Cell], float]
     """Of the same."""
-    ratio: float
-    """Of a target render to a draft, as a run takes it beforehand."""
+    ratio: Callable[[Tier], float]
+    """Seconds of a target render over those of a tier, as a run takes it beforehand."""
     stoppable: bool
     """Whether a render that runs stops when it is cancelled: not on a server."""
 
@@ -122,7 +123,17 @@ class Table:
         count = len(self.landscape.header.asked[self.prompt].seeds)
         if not 0 <= seed < count:
             raise LookupError(f"seed {seed} of {count} was not recorded: the strategy asks for more than the table has")
-        return self.prompt, number, tier, (seed + self.shift + (self.draft_shift if tier == DRAFT else 0)) % count
+        return self.prompt, number, tier, (seed + self.shift + (self.draft_shift if tier != TARGET else 0)) % count
+
+    def tier_of(self, spec: RenderSpec) -> Tier:
+        """Of a render."""
+        asked = (spec.width, spec.height, spec.num_frames, spec.num_inference_steps)
+        tiers = self.landscape.header.tiers.items()
+        return next(name for name, t in tiers if asked == (t.width, t.height, t.frames, t.steps))
+
+    def truth(self, clip: Path) -> float:
+        """The recorded score of a clip."""
+        return self.landscape.cells[self.clips[clip]].score
 
     def critique(self, key: Key) -> Critique:
         """As recorded, but for the words."""
@@ -147,7 +158,7 @@ class TableGenerator:
 
     async def render(self, prompt: str, spec: RenderSpec, *, seed: int, to: Path) -> Clip:
         """A clip without a file."""
-        key = self.table.key(int(prompt), tier_of(spec), seed)
+        key = self.table.key(int(prompt), self.table.tier_of(spec), seed)
         seconds = self.prices.render(key[2], self.table.landscape.cells[key])
         self.tell(Progress(seed=seed, stage="queued"))
         async with self.turn:
@@ -190,11 +201,6 @@ class TableCritic:
         return self.table.critique(key)
 
 
-def tier_of(spec: RenderSpec) -> Tier:
-    """Of a render, by its size."""
-    return TARGET if spec.width >= 640 else DRAFT
-
-
 @cache
 def effective(width: int, height: int, num_frames: int, fps: int) -> Effective:
     """What a clip holds that is just as it was asked for."""
@@ -223,6 +229,12 @@ def critique(cell: Cell) -> Critique:
         judge="table/1",
         seconds=cell.judge_seconds,
     )
+
+
+T = TypeVar("T")
+Hear = Callable[[Event, Run, TableGenerator], None]
+Parts = Callable[[Table], dict[str, Any]]
+"""Arguments of the controller, for a prompt's table."""
 
 
 @dataclass
@@ -254,38 +266,58 @@ class Replay:
         Raises:
             RuntimeError: an attempt failed: the strategy asks for what was not recorded.
         """
-        return self._runner.run(self._trace(strategy, prices, prompt, shift))
-
-    async def _trace(self, strategy: Strategy, prices: Prices, prompt: int, shift: int) -> Trace:
-        table = Table(self.landscape, prompt, shift, strategy.drafts.shift if strategy.drafts else 0, self._critiques)
-        made = self.landscape.header
-        target, draft = (spec_of(made, tier) for tier in (TARGET, DRAFT))
-        request = Request(prompt="0", spec=target, seed=0)
-        run = strategy.run(request, draft, prices.ratio, CREATED)
         points: list[Point] = []
 
-        def hear(event: Event) -> None:
-            if isinstance(event, CandidateReady):
-                best = controller.run.best
-                if best is not None and not controller.run.is_draft(best):
-                    points.append(Point(generator.spent[event.candidate.clip.path], best.score))
+        def hear(event: Event, run: Run, generator: TableGenerator) -> None:
+            if isinstance(event, CandidateReady) and run.best is not None and not run.is_draft(run.best):
+                points.append(Point(generator.spent[event.candidate.clip.path], run.best.score))
+
+        table = self._table(strategy, prompt, shift)
+        generator, done = self._finish(self._refined(table, strategy, prices, {}, hear))
+        return Trace(tuple(generator.renders), tuple(points), done.stop_reason or "")
+
+    def run(self, strategy: Strategy, prices: Prices, prompt: int, shift: int, parts: Parts) -> Run:
+        """The finished run of a strategy with other `parts` of the loop than the table's. Arguments as of `trace`."""
+        table = self._table(strategy, prompt, shift)
+        _, done = self._finish(self._refined(table, strategy, prices, parts(table), lambda *_: None))
+        return done
+
+    def _finish(self, work: Coroutine[Any, Any, T]) -> T:
+        # Runner.run watches for Ctrl-C in a way that formats all that the last task returned
+        return self._runner.get_loop().run_until_complete(work)
+
+    def _table(self, strategy: Strategy, prompt: int, shift: int) -> Table:
+        return Table(self.landscape, prompt, shift, strategy.drafts.shift if strategy.drafts else 0, self._critiques)
+
+    async def _refined(
+        self, table: Table, strategy: Strategy, prices: Prices, others: dict[str, Any], hear: Hear
+    ) -> tuple[TableGenerator, Run]:
+        made = self.landscape.header
+        draft = spec_of(made, draft_tier(strategy))
+        request = Request(prompt="0", spec=spec_of(made, TARGET), seed=0)
 
         def tell(progress: Progress) -> None:
             controller.tell(RenderProgressed(progress=progress))
 
         generator = TableGenerator(table, prices, tell)
         racing = Racing(generator, stoppable=prices.stoppable) if strategy.racing else None
-        controller = Controller(
-            reasoner=TableReasoner(),
-            generator=racing or generator,
-            critic=TableCritic(table, prices),
-            emit=hear,
-            racing=racing,
-        )
-        done = await controller.refine(run)
+        parts = {
+            "reasoner": TableReasoner(),
+            "generator": racing or generator,
+            "critic": TableCritic(table, prices),
+            "racing": racing,
+            **others,
+        }
+        controller = Controller(emit=lambda event: hear(event, controller.run, generator), **parts)
+        done = await controller.refine(strategy.run(request, draft, prices.ratio(draft_tier(strategy)), CREATED))
         if failures := [failure.message for iteration in done.iterations for failure in iteration.failures]:
             raise RuntimeError(f"{strategy.name}: {failures[0]}")
-        return Trace(tuple(generator.renders), tuple(points), done.stop_reason or "")
+        return generator, done
+
+
+def draft_tier(strategy: Strategy) -> Tier:
+    """Of a strategy's drafts, where it makes any."""
+    return strategy.drafts.tier if strategy.drafts else DRAFT
 
 
 def spec_of(made: Header, tier: Tier) -> RenderSpec:

@@ -1,13 +1,15 @@
 """The strategies that are compared: what a config file would say, and what only a benchmark does."""
 
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from statistics import fmean
-from typing import Any
+from typing import Any, Final
 
 from agent import Run
 from agent.run import Place
 from agent.types import Budget, Draft, Request
+from benchmarks.search.landscape import DRAFT, Tier
 from generator.types import RenderSpec
 from reasoner.types import Caption
 
@@ -33,6 +35,7 @@ class Unpaired(Run):
 class Drafts:
     """The draft tier of a strategy."""
 
+    tier: Tier = DRAFT
     promote: int = 1
     """Captions rendered at the target tier."""
     seeds: int = 1
@@ -88,4 +91,75 @@ class Strategy:
         )
 
 
-REFERENCE = Strategy("2x2, full tier", 2, 2)
+CHEAP: Final = "256p, 12 steps"
+REFERENCE: Final = Strategy("2x2 at full tier (the reference)", 2, 2)
+DEFAULT: Final = Strategy("4x2 drafts + 1", 4, 2, drafts=Drafts(DRAFT))
+"""What is recommended."""
+DRAFTED: Final = {DRAFT: "drafts", CHEAP: "drafts of 12 steps"}
+"""Tiers of drafts, in words."""
+
+
+def strategies(tiers: Collection[Tier]) -> tuple[Strategy, ...]:
+    """All that are compared: captions x seeds, and what is rendered of the best caption at the end.
+
+    Args:
+        tiers: at which every prompt was rendered; drafts at others are left out.
+    """
+    found = [*_full(), *(each for pair in ablations().values() for each in pair)]
+    for tier, what in DRAFTED.items():
+        found += _drafted(tier, what)
+    named = {each.name: each for each in found if each.drafts is None or each.drafts.tier in tiers}
+    return tuple(named.values())
+
+
+def _full() -> list[Strategy]:
+    """Everything is rendered as asked."""
+    return [
+        REFERENCE,
+        Strategy("1x1: no search", 1, 1),
+        Strategy("1x2: selection only", 1, 2),
+        Strategy("1x4: selection only", 1, 4),
+        Strategy("2x1", 2, 1),
+        Strategy("3x1", 3, 1),
+        Strategy("4x1", 4, 1),
+        Strategy("5x1", 5, 1),
+        Strategy("3x2", 3, 2),
+        Strategy("5x2", 5, 2),
+        Strategy("2x2, raw prompt first", 3, 2, raw_first=True),
+        Strategy("2x2, accept at 0.90", 2, 2, 0.90),
+        Strategy("2x2, accept at 0.95", 2, 2, 0.95),
+        Strategy("2x2, accept at 0.97", 2, 2, 0.97),
+        Strategy("5x1, accept at 0.95", 5, 1, 0.95),
+        Strategy("5x1, accept at 0.97", 5, 1, 0.97),
+        Strategy("5x2, patience 1", 5, 2, stop={"patience": 1}),
+        Strategy("5x2, min_expected_gain 0.005", 5, 2, stop={"min_expected_gain": 0.005}),
+    ]
+
+
+def _drafted(tier: Tier, what: str) -> list[Strategy]:
+    """Captions are compared by drafts, and the best is rendered as asked."""
+    plain = Drafts(tier)
+    return [
+        *(Strategy(f"{n}x1 {what} + 1", n, 1, drafts=plain) for n in (2, 3, 4, 5)),
+        *(Strategy(f"{n}x2 {what} + 1", n, 2, drafts=plain) for n in (2, 3, 4, 5)),
+        *(Strategy(f"{n}x{m} {what} + 2", n, m, drafts=Drafts(tier, seeds=2)) for n, m in ((3, 1), (4, 2), (5, 2))),
+        Strategy(f"4x2 {what} + 1 of each of the best 2", 4, 2, drafts=Drafts(tier, promote=2)),
+        Strategy(f"4x2 {what} on other seeds + 1", 4, 2, drafts=Drafts(tier, shift=2)),
+        Strategy(f"4x2 {what} + 1, accept at 0.95", 4, 2, 0.95, drafts=plain),
+        Strategy(f"4x2 {what} + 1, accept at 0.97", 4, 2, 0.97, drafts=plain),
+        Strategy(f"4x2 {what} + 2, accept at 0.97", 4, 2, 0.97, drafts=Drafts(tier, seeds=2)),
+    ]
+
+
+def ablations() -> dict[str, tuple[Strategy, Strategy]]:
+    """The default, or what is nearest to it, and the same without one of its parts, by that part."""
+    name, tier = DEFAULT.name, DEFAULT.drafts.tier if DEFAULT.drafts else DRAFT
+    # every caption on seeds of its own: the table has enough for one each
+    single = Strategy(f"4x1 {DRAFTED[tier]} + 1", 4, 1, drafts=Drafts(tier))
+    raced = Strategy("2x4, accept at 0.95", 2, 4, 0.95)
+    return {
+        "drafts": (DEFAULT, replace(DEFAULT, name=f"{name}, without drafts", drafts=None)),
+        "rewriting": (DEFAULT, replace(DEFAULT, name=f"{name}, without rewriting", iterations=1)),
+        "pairing": (single, replace(single, name=f"{single.name}, without pairing", paired=False)),
+        "racing": (raced, replace(raced, name=f"{raced.name}, no racing", racing=False)),
+    }
