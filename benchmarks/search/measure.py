@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from benchmarks.search.curves import Comparison, Curve, compared
 from benchmarks.search.landscape import SEEDS
-from benchmarks.search.replay import Prices, Replay
+from benchmarks.search.replay import Replay
 from benchmarks.search.resampling import Floats, weights
 from benchmarks.search.strategies import REFERENCE, Strategy
+from benchmarks.search.tables import Prices
 
 
 @dataclass(frozen=True)

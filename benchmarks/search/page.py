@@ -21,7 +21,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 def pictures(found: Findings) -> dict[str, str]:
     """By file name in docs/."""
     first = "1x4: selection only"
-    shown = [REFERENCE.name, first, "4x1", "2x2, accept at 0.95", "4x2 drafts + 1", DEFAULT.name]
+    shown = [REFERENCE.name, DEFAULT.name, first, "2x2, accept at 0.95", "5x1", "5x1 drafts + 1"]
     named = list(dict.fromkeys(name for name in shown if name in found.published.curves))
     return {
         "search-benchmark.svg": plot.curves(found.published, named),

@@ -16,9 +16,10 @@ from agent.choosing import Choosing
 from agent.run import Run
 from agent.types import Pairwise
 from benchmarks.search.landscape import SEEDS
-from benchmarks.search.replay import Prices, Replay, Table, TableCritic
+from benchmarks.search.replay import Replay
 from benchmarks.search.resampling import Floats
 from benchmarks.search.strategies import REFERENCE
+from benchmarks.search.tables import Prices, Table, TableCritic
 from critic.types import Comparison, Critique, Score
 
 NOISES: Final = (0.0, 0.02, 0.05, 0.1)
@@ -64,7 +65,8 @@ class SimulatedComparer:
         del prompt, first_frame
         self.asked += 2
         gap = self.table.truth(first) - self.table.truth(second)
-        orders = (self._says_first(gap, BIAS), self._says_first(gap, -BIAS))
+        bias = min(BIAS, 1 - self.accuracy)
+        orders = (self._says_first(gap, bias), self._says_first(gap, -bias))
         return Comparison.of(orders, judge=self.id, method="logprobs", seconds=0.0)
 
     def _says_first(self, gap: float, leaning: float) -> float:

@@ -5,7 +5,7 @@ from statistics import median
 from agent.forecasting.latencies import latencies, render_seconds
 from benchmarks.schedule.latencies import JUDGE
 from benchmarks.search.landscape import TARGET, Landscape, Tier
-from benchmarks.search.replay import Prices
+from benchmarks.search.tables import Prices
 from generator.types import RenderSpec
 
 MODEL, HARDWARE, MODE = "Cosmos3-Nano", "H100 80GB", "image2video"

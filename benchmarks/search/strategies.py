@@ -3,32 +3,12 @@
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from statistics import fmean
 from typing import Any, Final
 
 from agent import Run
-from agent.run import Place
 from agent.types import Budget, Draft, Request
 from benchmarks.search.landscape import DRAFT, Tier
 from generator.types import RenderSpec
-from reasoner.types import Caption
-
-
-class Unpaired(Run):
-    """A run that compares nothing on the same seeds: the highest mean wins, and every caption has seeds of its own."""
-
-    @property
-    def leader(self) -> int:
-        """The caption with the highest mean score."""
-        scores = {n: [c.score for c in self.iterations[n].candidates] for n in self.explored}
-        return max((n for n in scores if scores[n]), key=lambda n: fmean(scores[n]), default=0)
-
-    def place_of(self, caption: Caption, promoted: int | None = None) -> Place:
-        """As ever, on seeds that were not used before at this tier."""
-        place = super().place_of(caption, promoted)
-        used = [seed for i in self.iterations if i.tier == place.tier for seed in i.seeds]
-        first = max(used, default=self.request.seed - 1) + 1
-        return place._replace(seeds=tuple(range(first, first + len(place.seeds))))
 
 
 @dataclass(frozen=True)
@@ -42,6 +22,8 @@ class Drafts:
     """Target renders of each."""
     shift: int = 0
     """Other than 0: drafts are made on other seeds than finals, and say nothing of what a seed does."""
+    keep_seed: bool = False
+    """Finals on the seeds of the caption's best drafts, the best first: not in the product."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +41,7 @@ class Strategy:
     racing: bool = True
     raw_first: bool = False
     paired: bool = True
+    """False: every caption is compared by seeds of its own, which the loop takes for the same ones."""
     stop: dict[str, Any] = field(default_factory=dict)
     """Other keys of `budget`."""
 
@@ -80,8 +63,7 @@ class Strategy:
         if self.drafts:
             made = Draft(spec=draft, promote=self.drafts.promote, seeds=self.drafts.seeds, ratio=ratio, assumes="")
             request = request.model_copy(update={"draft": made})
-        kind = Run if self.paired else Unpaired
-        return kind(
+        return Run(
             id="replay",
             created_at=now,
             request=request,
@@ -93,7 +75,7 @@ class Strategy:
 
 CHEAP: Final = "256p, 12 steps"
 REFERENCE: Final = Strategy("2x2 at full tier (the reference)", 2, 2)
-DEFAULT: Final = Strategy("4x2 drafts + 1", 4, 2, drafts=Drafts(DRAFT))
+DEFAULT: Final = Strategy("5x1 drafts + 4, accept at 0.96", 5, 1, 0.96, drafts=Drafts(DRAFT, seeds=4))
 """What is recommended."""
 DRAFTED: Final = {DRAFT: "drafts", CHEAP: "drafts of 12 steps"}
 """Tiers of drafts, in words."""
@@ -129,6 +111,8 @@ def _full() -> list[Strategy]:
         Strategy("2x2, accept at 0.90", 2, 2, 0.90),
         Strategy("2x2, accept at 0.95", 2, 2, 0.95),
         Strategy("2x2, accept at 0.97", 2, 2, 0.97),
+        Strategy("2x4, accept at 0.96", 2, 4, 0.96),
+        Strategy("3x2, accept at 0.96", 3, 2, 0.96),
         Strategy("5x1, accept at 0.95", 5, 1, 0.95),
         Strategy("5x1, accept at 0.97", 5, 1, 0.97),
         Strategy("5x2, patience 1", 5, 2, stop={"patience": 1}),
@@ -137,29 +121,32 @@ def _full() -> list[Strategy]:
 
 
 def _drafted(tier: Tier, what: str) -> list[Strategy]:
-    """Captions are compared by drafts, and the best is rendered as asked."""
-    plain = Drafts(tier)
+    """Captions are compared by drafts, and the best is rendered as asked: on up to so many seeds."""
+    one, four = Drafts(tier), Drafts(tier, seeds=4)
     return [
-        *(Strategy(f"{n}x1 {what} + 1", n, 1, drafts=plain) for n in (2, 3, 4, 5)),
-        *(Strategy(f"{n}x2 {what} + 1", n, 2, drafts=plain) for n in (2, 3, 4, 5)),
-        *(Strategy(f"{n}x{m} {what} + 2", n, m, drafts=Drafts(tier, seeds=2)) for n, m in ((3, 1), (4, 2), (5, 2))),
-        Strategy(f"4x2 {what} + 1 of each of the best 2", 4, 2, drafts=Drafts(tier, promote=2)),
-        Strategy(f"4x2 {what} on other seeds + 1", 4, 2, drafts=Drafts(tier, shift=2)),
-        Strategy(f"4x2 {what} + 1, accept at 0.95", 4, 2, 0.95, drafts=plain),
-        Strategy(f"4x2 {what} + 1, accept at 0.97", 4, 2, 0.97, drafts=plain),
-        Strategy(f"4x2 {what} + 2, accept at 0.97", 4, 2, 0.97, drafts=Drafts(tier, seeds=2)),
+        *(Strategy(f"{n}x1 {what} + 1", n, 1, drafts=one) for n in (2, 3, 4, 5)),
+        *(Strategy(f"{n}x2 {what} + 1", n, 2, drafts=one) for n in (2, 4, 5)),
+        Strategy(f"4x2 {what} + 2", 4, 2, drafts=Drafts(tier, seeds=2)),
+        Strategy(f"5x1 {what} + 2, accept at 0.97", 5, 1, 0.97, drafts=Drafts(tier, seeds=2)),
+        *(Strategy(f"5x1 {what} + 4, accept at {at:.2f}", 5, 1, at, drafts=four) for at in (0.95, 0.96, 0.97)),
+        Strategy(f"3x1 {what} + 4, accept at 0.96", 3, 1, 0.96, drafts=four),
+        Strategy(f"4x1 {what} + 4, accept at 0.96", 4, 1, 0.96, drafts=four),
+        Strategy(f"4x2 {what} + 4, accept at 0.96", 4, 2, 0.96, drafts=four),
+        Strategy(f"5x1 {what} + 1 of each of the best 4, accept at 0.96", 5, 1, 0.96, drafts=Drafts(tier, promote=4)),
+        Strategy(f"5x1 {what} on other seeds + 4, accept at 0.96", 5, 1, 0.96, drafts=replace(four, shift=1)),
+        Strategy(f"4x2 {what} + 1 on the best draft's seed", 4, 2, drafts=replace(one, keep_seed=True)),
     ]
 
 
 def ablations() -> dict[str, tuple[Strategy, Strategy]]:
     """The default, or what is nearest to it, and the same without one of its parts, by that part."""
     name, tier = DEFAULT.name, DEFAULT.drafts.tier if DEFAULT.drafts else DRAFT
-    # every caption on seeds of its own: the table has enough for one each
-    single = Strategy(f"4x1 {DRAFTED[tier]} + 1", 4, 1, drafts=Drafts(tier))
-    raced = Strategy("2x4, accept at 0.95", 2, 4, 0.95)
+    # every caption on seeds of its own: the table has enough for one each of four
+    four = Strategy(f"4x1 {DRAFTED[tier]} + 4, accept at 0.96", 4, 1, 0.96, drafts=Drafts(tier, seeds=4))
     return {
         "drafts": (DEFAULT, replace(DEFAULT, name=f"{name}, without drafts", drafts=None)),
         "rewriting": (DEFAULT, replace(DEFAULT, name=f"{name}, without rewriting", iterations=1)),
-        "pairing": (single, replace(single, name=f"{single.name}, without pairing", paired=False)),
-        "racing": (raced, replace(raced, name=f"{raced.name}, no racing", racing=False)),
+        "early stop": (DEFAULT, replace(DEFAULT, name=f"{name}, without early stop", accept_at=None)),
+        "racing": (DEFAULT, replace(DEFAULT, name=f"{name}, without racing", racing=False)),
+        "pairing": (four, replace(four, name=f"{four.name}, without pairing", paired=False)),
     }
