@@ -62,6 +62,19 @@ class Comparison:
     cost: Estimate
     """Its render seconds then, over the reference's."""
 
+    @property
+    def said_of_never(self) -> str:
+        """In how many resamples the reference's score is reached, or is not, where that is not always so."""
+        if self.unreached == 1:
+            return "never"
+        if not np.isfinite(self.reach.value):
+            return f"never; reached in {_percent(1 - self.unreached)}"
+        return f"never in {_percent(self.unreached)}" if self.unreached else ""
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}" if share >= 0.005 else "under 1%"
+
 
 def compared(curve: Curve, reference: Curve, weights: Floats) -> Comparison:
     """By the level weights, with intervals by the others.

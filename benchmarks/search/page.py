@@ -114,10 +114,10 @@ def _told(of: Estimate, digits: int = 2) -> str:
 
 
 def _reach(of: Comparison) -> str:
-    if of.unreached == 1:
-        return "never"
+    if not isfinite(of.reach.value):
+        return of.said_of_never
     told = f"{_end(of.reach.value)} ({_end(of.reach.low)} to {_end(of.reach.high)})"
-    return f"{told}; never in {of.unreached:.0%}" if of.unreached else told
+    return f"{told}; {of.said_of_never}" if of.unreached else told
 
 
 def _signed(of: Estimate) -> str:

@@ -55,7 +55,7 @@ def curves(measured: Measured, shown: Sequence[str]) -> str:
 def ratios(measured: Measured) -> str:
     """Render seconds until the reference's score is reached, with 95 % intervals, of all strategies."""
     names = list(measured.comparisons)
-    left, width, row = 330, 600, 22
+    left, width, row = 400, 500, 22
     height = row * len(names) + 12
     across = _scale(0, MOST, left, left + width)
     parts = [
@@ -75,11 +75,9 @@ def ratios(measured: Measured) -> str:
             parts += [f'  <path class="bar c1" d="M{across(low):.1f} {y}H{across(high):.1f}"/>']
         if math.isfinite(found.reach.value):
             parts += [dot(across(min(found.reach.value, MOST)), y, "c1")]
-        said = "" if not found.unreached else f"never in {found.unreached:.0%} of the resamples"
-        if not math.isfinite(found.reach.value):
-            said = "never" if found.unreached == 1 else f"never; {said}"
-        parts += [text(left + width + 10, y + 4, said)]
-        parts += [dot(across(min(found.cost.value, MOST)), y, "c0", empty=True, size=3)]
+        parts += [text(left + width + 10, y + 4, found.said_of_never)]
+        if found.cost.value <= MOST:
+            parts += [dot(across(found.cost.value), y, "c0", empty=True, size=3)]
     parts += [
         text(
             LEFT,
@@ -94,16 +92,16 @@ def ratios(measured: Measured) -> str:
 def simulation(choices: Sequence[Choices]) -> str:
     """Regret of the final choice by the accuracy of a judge of pairs."""
     width, height = 560, 280
-    most = max(max(each.helped) for each in choices) * 1.05
+    most = max(max(*each.helped, each.alone) for each in choices) * 1.1
     across, up = _scale(ACCURACIES[0], ACCURACIES[-1], LEFT, LEFT + width), _scale(0, most, TOP + height, TOP)
     parts = [
         text(LEFT, 32, "Simulated: regret of the final choice by the accuracy of a judge of pairs", kind="head"),
         panel(LEFT, TOP, width, height),
     ]
-    for tick in _ticks(0, most, 0.01):
+    for tick in _ticks(0, most, 0.005):
         parts += [f'  <path class="grid" d="M{LEFT} {up(tick):.1f}H{LEFT + width}"/>']
-        parts += [text(LEFT - 6, up(tick) + 4, f"{tick:.2f}", "end")]
-    for accuracy in ACCURACIES[::2]:
+        parts += [text(LEFT - 6, up(tick) + 4, f"{tick:.3f}", "end")]
+    for accuracy in ACCURACIES:
         parts += [text(across(accuracy), TOP + height + 18, f"{accuracy:.1f}", "middle")]
     for number, each in enumerate(choices):
         kind = f"c{number + 1}"

@@ -27,7 +27,8 @@ pixels on a seed: such a clip was made once, and counts everywhere.
 A strategy is replayed by the real loop (`agent.controller`, with its stop rules, racing and drafts), whose three
 parts look everything up in the table, on a clock that skips the waiting. One endpoint renders, a clip is judged while
 the next one is rendered. Every strategy runs on every prompt with each of the {seeds} seeds first: {orders} runs. The
-names say captions x seeds, and then how many renders of the best caption are made as asked.
+names say captions x seeds, and after the plus on how many seeds, at most, the best caption is rendered as asked where
+captions are compared by drafts.
 
 * *Prices.* Published: {model}'s image-to-video on one {hardware}, {published_frames} frames: {price} s at 480p,
   {draft_price} s at 256p, in proportion to the steps; a server's running render cannot be stopped. Recorded: the
@@ -39,7 +40,7 @@ names say captions x seeds, and then how many renders of the best caption are ma
   seconds ({total} s published, {total_recorded} s recorded). It is what an oracle would need that knows when to stop.
 * *Score and seconds at its own end*: where the strategy's own rules stop it, without an oracle.
 * *Intervals*: 95 %, by {resamples:,} resamples of prompts with replacement and, for each, of the orders of its seeds.
-  *never in*: the share of the resamples in which the reference's score is not reached at all.
+  *never*: the reference's score is not reached at all; *never in*: in that share of the resamples.
 
 ## Strategies
 
@@ -55,9 +56,10 @@ Seconds to the reference's score; score at the own end against the reference's, 
 
 {ablations}
 
-Pairing is taken away by a wrapper in the benchmark: each caption on seeds of its own, and the highest mean wins. It
-is shown on a strategy for which the table has seeds enough. Racing needs early stop and more than two seeds to save
-anything on a server: while the first clip is judged, the second is being rendered already.
+Without drafts every caption is rendered as asked, on one seed. Pairing is taken away by the benchmark and not by a
+setting: each caption has seeds of its own, and the highest mean wins; it is shown on a strategy for which the table has
+seeds enough. Racing saves nothing on the first two seeds of a server with one endpoint: while the first clip is judged,
+the second is being rendered already.
 
 ## Drafts
 
