@@ -37,6 +37,13 @@ class Findings:
         return self.published.comparisons[DEFAULT.name]
 
     @property
+    def frugal(self) -> str | None:
+        """Of the strategies whose own rules stop them within the goal's seconds, the one that scores highest."""
+        comparisons = self.published.comparisons
+        within = [name for name, each in comparisons.items() if each.cost.value <= GOAL]
+        return max(within, key=lambda name: comparisons[name].difference.value, default=None)
+
+    @property
     def held_out(self) -> Comparison:
         """The same on every second prompt."""
         curves = self.published.curves
@@ -62,6 +69,7 @@ def figures(found: Findings) -> dict[str, Any]:
         "cost": _estimate(found.default.cost),
         "ratio_recorded": figure(found.recorded.comparisons[DEFAULT.name].reach.value),
         "ratio_every_second_prompt": figure(found.held_out.reach.value),
+        "best_within_the_goal": found.frugal,
         "prompts": len(found.landscape.prompts),
         "clips": len(found.landscape.cells),
         "resamples": found.resamples,

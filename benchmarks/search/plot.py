@@ -55,7 +55,7 @@ def curves(measured: Measured, shown: Sequence[str]) -> str:
 def ratios(measured: Measured) -> str:
     """Render seconds until the reference's score is reached, with 95 % intervals, of all strategies."""
     names = list(measured.comparisons)
-    left, width, row = 400, 500, 22
+    left, width, row = 440, 470, 22
     height = row * len(names) + 12
     across = _scale(0, MOST, left, left + width)
     parts = [

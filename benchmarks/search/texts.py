@@ -9,7 +9,7 @@ Made by `{command}` from a table of scores that `{recorded_by}` recorded ({parts
 ![Score by render seconds](search-benchmark.svg)
 
 **The recommended strategy is {default}. The schedule that it is held against is {reference}, whose clips score
-{score} in the mean. {headline}**
+{score} in the mean.** {headline}
 
 ## What is measured
 
