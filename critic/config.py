@@ -22,7 +22,7 @@ class SignalsConfig(_Critic):
     """The embedded critic: measured signals and no model."""
 
     backend: Literal["signals"] = "signals"
-    accept_at: float | None = Field(default=0.95, ge=0, le=1)
+    accept_at: float | None = Field(default=0.96, ge=0, le=1)
     """Overall score at which a clip is accepted and the run stops early, if every floor holds. null: never."""
 
 
