@@ -60,7 +60,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         (DOCS / "search-benchmark.md").write_text(page(found), encoding="utf-8")
         for name, picture in pictures(found).items():
             (DOCS / name).write_text(picture, encoding="utf-8")
-        rows = [correlation.row(landscape, each, shown) for each in found.agreements]
+        whole = [each for each in found.agreements if each.tier in landscape.complete]
+        rows = [correlation.row(landscape, each, shown) for each in whole]
         correlation.DATA.write_text(correlation.data(rows), encoding="utf-8")
     print(json.dumps(figures(found)) if args.json else page(found))
     return 0

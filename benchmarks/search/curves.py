@@ -73,7 +73,7 @@ class Comparison:
 
 
 def _percent(share: float) -> str:
-    return f"{share:.0%}" if share >= 0.005 else "under 1%"
+    return f"{share:.0%}" if share >= 0.01 else "under 1%"
 
 
 def compared(curve: Curve, reference: Curve, weights: Floats) -> Comparison:

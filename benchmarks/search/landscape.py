@@ -156,9 +156,9 @@ def written(header: Header, cells: Mapping[Key, Cell]) -> tuple[str, str]:
 def header_text(header: Header) -> str:
     """As JSON, a caption a line."""
     data = header.model_dump(mode="json")
-    asked = data.pop("asked")
-    lines = json.dumps(data, indent=1)[:-2]
-    return f'{lines},\n "asked": [\n' + ",\n".join(_asked(each) for each in asked) + "\n ]\n}\n"
+    asked = ",\n".join(_asked(each) for each in data.pop("asked"))
+    lines = [f' "{name}": {json.dumps(value)}' for name, value in data.items()]
+    return "{\n" + ",\n".join([*lines, f' "asked": [\n{asked}\n ]']) + "\n}\n"
 
 
 def _asked(asked: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Record the score landscape from the embedded parts: 40 prompts, 5 captions, 4 seeds, 2 tiers. 45 minutes of a core.
+"""Record the score landscape from the embedded parts: 40 prompts, 5 captions, 4 seeds, 2 tiers. An hour of a core.
 
 python -m benchmarks.search.record              # resumes what runs/search-landscape.jsonl holds; then writes the table
 python -m benchmarks.search.record --workers 2  # two prompts side by side

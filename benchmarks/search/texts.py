@@ -71,8 +71,10 @@ apart, in the median).
 {correlations}
 
 *one seed*: the draft on one seed against the target's mean. *other seeds*: drafts on half of the seeds against the
-target on the other half: what drafts say of the words alone. {tiers_of_prompts} `--write` puts the column *Spearman*
-into `agent/forecasting/draft_correlation.yaml`, by which a run decides whether drafts are worth making.
+target on the other half: what drafts say of the words alone. {tiers_of_prompts} `--write` puts the column
+*Spearman* of those that were rendered for every prompt into `agent/forecasting/draft_correlation.yaml`, by which a
+run decides whether drafts are worth making. Late captions are nearly alike, so that ranks turn over where hardly
+anything is lost: see *regret*.
 
 ## A judge of pairs: a simulation
 
@@ -95,9 +97,12 @@ second. The figures are regret: the score lost against the best of the four.
 * **A draft's seed.** In the animatic a seed composes the scene at every size; a diffusion model's noise at another size
   is another. The strategy with drafts on other seeds shows what is left when a draft tests the words alone.
 * **The chain of captions is fixed.** A replay hands out the recorded rewrites in their order, whatever its own clips
-  were. What pairing is worth for the rewriter (to start from the right caption) is not in its ablation.
+  were. What pairing is worth for the rewriter (to start from the right caption) is not in its ablation. The rules
+  named at the top wrote them; later rules write others.
 * **Prices are published, not measured here**, and for fewer steps computed in proportion to them: what does not hang on
   the steps, about an eighth by the one published breakdown, is not counted. Judging and writing captions cost nothing.
 * **Short clips.** {frames} frames at {fps} a second; from text, no first frame.
+* **One endpoint.** With several, an iteration's renders run at the same time: less is saved by stopping early, and the
+  wall time, which is not measured here, is another.
 * **The recommended strategy was chosen by these figures.** The one on every second prompt says how much of it is luck.
 """

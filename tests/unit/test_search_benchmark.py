@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import yaml
 
-from benchmarks.search import correlation, drawing, pairwise, plot
+from benchmarks.search import correlation, drawing, pairwise
 from benchmarks.search.curves import Curve, compared
+from benchmarks.search.findings import Findings, figures
 from benchmarks.search.landscape import (
     CAPTIONS,
     DRAFT,
@@ -27,12 +28,13 @@ from benchmarks.search.landscape import (
     written,
 )
 from benchmarks.search.measure import curve, measured
+from benchmarks.search.page import page, pictures
 from benchmarks.search.prices import published, recorded
 from benchmarks.search.prompts import PROMPTS
 from benchmarks.search.ranks import kendall, ranks, spearman
 from benchmarks.search.replay import Point, Replay, Trace
 from benchmarks.search.resampling import estimate, weights
-from benchmarks.search.strategies import REFERENCE, Drafts, Strategy
+from benchmarks.search.strategies import CHEAP, DEFAULT, REFERENCE, Drafts, Strategy, strategies
 from benchmarks.search.tables import Prices
 
 PRICES = Prices(
@@ -61,6 +63,8 @@ def landscape(prompts: int = 2) -> Landscape:
                 worse = 0.12 if n == 1 and c == 3 else 0.0
                 cells[n, c, TARGET, s] = cell(round(score - worse, 6))
                 cells[n, c, DRAFT, s] = cell(round(score - 0.1, 6))
+                if c:
+                    cells[n, c, CHEAP, s] = cell(round(score - 0.2, 6))
     wording = Wording(kind="rewrite", parent=None, answers=("motion",), sha256="0")
     asked = Asked(prompt="A dog runs.", seeds=(10, 11, 12, 13), captions=(wording,) * (CAPTIONS + 1))
     made = Header(
@@ -72,8 +76,9 @@ def landscape(prompts: int = 2) -> Landscape:
         tiers={
             DRAFT: Setting(tier=256, width=320, height=192, frames=25, steps=35),
             TARGET: Setting(tier=480, width=832, height=480, frames=25, steps=35),
+            CHEAP: Setting(tier=256, width=320, height=192, frames=25, steps=12),
         },
-        covers={tier: tuple(range(prompts)) for tier in (DRAFT, TARGET)},
+        covers={tier: tuple(range(prompts)) for tier in (DRAFT, TARGET, CHEAP)},
         asked=(asked,) * prompts,
     )
     return Landscape(made, cells)
@@ -244,12 +249,43 @@ def test_runs_with_drafts_go_by_the_recorded_table() -> None:
     assert rows[1.0, 1.0]["value"] == pytest.approx(found.spearman.value, abs=6e-4)
 
 
-def test_pictures(replay: Replay) -> None:
-    found = measured(replay, PRICES, [REFERENCE, Strategy("1x1", 1, 1)], resamples=20)
-    for picture in (plot.curves(found, list(found.curves)), plot.ratios(found)):
+def test_page_pictures_and_figures(replay: Replay) -> None:
+    made = replay.landscape
+    among = [REFERENCE, Strategy("1x1", 1, 1), DEFAULT]
+    at = [measured(replay, prices(made), among, resamples=20) for prices in (published, recorded)]
+    found = Findings(
+        landscape=made,
+        published=at[0],
+        recorded=at[1],
+        agreements=tuple(correlation.agreement(made, tier, resamples=20) for tier in (DRAFT, CHEAP)),
+        choices=(pairwise.Choices(noise=0.05, alone=0.02, helped=(0.03, 0.03, 0.01, 0.0, 0.0, 0.0), questions=2),),
+        command="by hand",
+        resamples=20,
+    )
+    told = figures(found)
+    # five drafts of 12 steps and one final against four renders, which score less
+    cheap = 7.37 * 12 / 35
+    assert told["ratio"] == pytest.approx((5 * cheap + 59.77) / (4 * 59.77), abs=1e-3)
+    assert told["goal_met"]
+    assert told["best_within_the_goal"] == "1x1"
+    assert told["strategies"]["published"]["1x1"]["ratio"] == [None, None, None]
+    assert told["strategies"]["published"]["1x1"]["cost"] == [0.25, 0.25, 0.25]
+    text = page(found)
+    assert "meets the goal of a third" in text
+    assert "| 1x1 | never | -0.0" in text
+    for picture in pictures(found).values():
         assert ET.fromstring(picture).tag.endswith("svg")  # noqa: S314 - our own
-    assert "never" in plot.ratios(found)
     assert "a &lt; b" in drawing.text(0, 0, "a < b")
+
+
+def test_strategies_have_names_of_their_own_and_ask_for_nothing_that_is_not_recorded(replay: Replay) -> None:
+    every = strategies(replay.landscape.complete)
+    assert len({strategy.name for strategy in every}) == len(every)
+    assert REFERENCE in every
+    assert DEFAULT in every
+    for strategy in every:
+        assert replay.trace(strategy, PRICES, 0, 1).points
+    assert all(s.drafts is None or s.drafts.tier == DRAFT for s in strategies([DRAFT, TARGET]))
 
 
 def test_every_order_of_seeds_is_replayed(replay: Replay) -> None:
