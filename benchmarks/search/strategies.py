@@ -75,7 +75,7 @@ class Strategy:
 
 CHEAP: Final = "256p, 12 steps"
 REFERENCE: Final = Strategy("2x2 at full tier (the reference)", 2, 2)
-DEFAULT: Final = Strategy("5x1 drafts of 12 steps + 4, accept at 0.95", 5, 1, 0.95, drafts=Drafts(CHEAP, seeds=4))
+DEFAULT: Final = Strategy("5x1 drafts of 12 steps + 4, accept at 0.96", 5, 1, 0.96, drafts=Drafts(CHEAP, seeds=4))
 """What is recommended."""
 DRAFTED: Final = {DRAFT: "drafts", CHEAP: "drafts of 12 steps"}
 """Tiers of drafts, in words."""
@@ -110,6 +110,7 @@ def _full() -> list[Strategy]:
         Strategy("2x2, raw prompt first", 3, 2, raw_first=True),
         Strategy("2x2, accept at 0.90", 2, 2, 0.90),
         Strategy("2x2, accept at 0.95", 2, 2, 0.95),
+        Strategy("2x2, accept at 0.96", 2, 2, 0.96),
         Strategy("2x2, accept at 0.97", 2, 2, 0.97),
         Strategy("2x4, accept at 0.96", 2, 4, 0.96),
         Strategy("3x2, accept at 0.96", 3, 2, 0.96),
@@ -133,7 +134,7 @@ def _drafted(tier: Tier, what: str) -> list[Strategy]:
         Strategy(f"4x1 {what} + 4, accept at 0.96", 4, 1, 0.96, drafts=four),
         Strategy(f"4x2 {what} + 4, accept at 0.96", 4, 2, 0.96, drafts=four),
         Strategy(f"5x1 {what} + 1 of each of the best 4, accept at 0.96", 5, 1, 0.96, drafts=Drafts(tier, promote=4)),
-        Strategy(f"5x1 {what} on other seeds + 4, accept at 0.95", 5, 1, 0.95, drafts=replace(four, shift=1)),
+        Strategy(f"5x1 {what} on other seeds + 4, accept at 0.96", 5, 1, 0.96, drafts=replace(four, shift=1)),
         Strategy(f"4x2 {what} + 1 on the best draft's seed", 4, 2, drafts=replace(one, keep_seed=True)),
     ]
 
@@ -142,7 +143,7 @@ def ablations() -> dict[str, tuple[Strategy, Strategy]]:
     """The default, or what is nearest to it, and the same without one of its parts, by that part."""
     name, tier = DEFAULT.name, DEFAULT.drafts.tier if DEFAULT.drafts else DRAFT
     # every caption on seeds of its own: the table has enough for one each of four
-    four = Strategy(f"4x1 {DRAFTED[tier]} + 4, accept at 0.95", 4, 1, 0.95, drafts=Drafts(tier, seeds=4))
+    four = Strategy(f"4x1 {DRAFTED[tier]} + 4, accept at 0.96", 4, 1, 0.96, drafts=Drafts(tier, seeds=4))
     return {
         "drafts": (DEFAULT, replace(DEFAULT, name=f"{name}, without drafts", drafts=None)),
         "rewriting": (DEFAULT, replace(DEFAULT, name=f"{name}, without rewriting", iterations=1)),
