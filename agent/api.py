@@ -17,7 +17,7 @@ from agent.config import RunConfig
 from agent.controller import Controller, Lost
 from agent.course import affordable
 from agent.errors import ConfigError, NoCandidateError, RunFolderError, ServingError
-from agent.events import Emit, Event
+from agent.events import Emit, Event, RenderProgressed
 from agent.files import file_hash
 from agent.forecast import Forecast
 from agent.journal import Journal
@@ -27,11 +27,12 @@ from agent.reading import check, expand, load_config
 from agent.request import exact, placed, resolved
 from agent.resuming import again, changed, finished, reopened, under
 from agent.run import Run
+from agent.serving.endpoints import shared_by_turns
 from agent.speculation import Speculation
 from agent.stopping import sentence
 from critic.config import HybridConfig, VLMConfig
 from generator.capabilities import capabilities
-from generator.types import Generator
+from generator.types import Generator, Tell
 
 log = logging.getLogger(__name__)
 
@@ -198,7 +199,7 @@ async def _carry(settings: RunConfig, run: Run, on_event: Emit | None, lost: Los
             controller.tell(event)
 
     async with build(settings, memory, hear) as parts:
-        racing = raced(settings, parts.generator)
+        racing = raced(settings, parts.generator, lambda told: hear(RenderProgressed(progress=told)))
         controller = Controller(
             reasoner=RememberedReasoner(parts.reasoner, memory),
             # what is remembered is never given up: it costs nothing
@@ -242,11 +243,15 @@ def _forecast(settings: RunConfig, run: Run, generator: str) -> Forecast | None:
         return None
 
 
-def raced(settings: RunConfig, generator: Generator) -> Racing | None:
+def raced(settings: RunConfig, generator: Generator, tell: Tell) -> Racing | None:
     """The generator, its renders given up as the config says; None where it wants every seed rendered."""
     if not settings.search.racing:
         return None
-    return Racing(generator, stoppable=capabilities(settings.generator).cancel in {"between frames", "between steps"})
+    stoppable = capabilities(settings.generator).cancel in {"between frames", "between steps"}
+    slots: int | None = forecasting.planned(settings.generator).renderers
+    if not settings.search.await_verdicts or shared_by_turns(settings) is not None:
+        slots = None  # where servers take turns, a verdict costs two changes of turn: all are rendered, then all judged
+    return Racing(generator, stoppable=stoppable, slots=slots, tell=tell)
 
 
 def speculating(settings: RunConfig) -> Speculation | None:

@@ -116,6 +116,10 @@ class SearchConfig(_Section):
     """Once a candidate is accepted and `budget.early_stop` is on, give up the renders of its iteration that still wait,
     and those that can be stopped: they are the cost that stopping early is to save. A server's running job ends and is
     judged. false: every seed of an iteration is rendered, so that the best of them is chosen."""
+    await_verdicts: bool = True
+    """With racing, and as long as a candidate may be accepted: an endpoint renders the next one only when its last clip
+    is judged. What an accepted clip makes needless is then not begun, for the time that judging takes. false: endpoints
+    never wait. Drafts never do."""
     include_raw_prompt: bool = False
     """Render and judge your own words before their expansion, on the same seeds, so that an expansion that hurts is
     seen. An iteration of its own, counted in the budget."""

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.errors import GivenUpError
-from agent.events import Event, RenderProgressed
+from agent.events import AttemptFailed, CandidateReady, Event, RenderProgressed, SeedGivenUp
 from agent.run import Run
 from generator import job_slip
-from generator.types import Clip, Generator, Progress, RenderSpec
+from generator.types import Clip, Generator, Progress, RenderSpec, Tell
 
 
 @dataclass(eq=False)
@@ -58,14 +58,25 @@ class Racing:
     A render that waits is cancelled; one that runs where it can be stopped too, and its seconds are lost. Where it
     cannot be stopped (a server's running job, which is paid for in any case), it ends and is judged: it costs nothing
     more. So does a clip that is being delivered.
+
+    With `slots` no more renders are under way or unjudged than that while the next verdict may settle the run: a render
+    takes longer than the verdict that makes it needless.
     """
 
     inner: Generator
     stoppable: bool
     """Whether a running render stops when it is cancelled."""
+    slots: int | None = None
+    """Renders that the generator makes at once. None: none of them waits for a verdict."""
+    tell: Tell = field(default=lambda _: None)
+    """Hears of a render that waits."""
     settled: bool = field(default=False, init=False)
-    _begun: bool = field(default=False, init=False)
+    _run: Run | None = field(default=None, init=False)
+    """Once it has begun."""
     _renders: list[_Render] = field(default_factory=list, init=False)
+    _unjudged: list[str] = field(default_factory=list, init=False)
+    """Names of clips that are under way, or there and not judged."""
+    _happened: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
     @property
     def id(self) -> str:
@@ -74,7 +85,7 @@ class Racing:
 
     def begin(self, run: Run) -> None:
         """Give up from now on what a settled run does not need."""
-        self._begun = True
+        self._run = run
         self._settle(run)
 
     def heed(self, run: Run, event: Event) -> None:
@@ -82,7 +93,18 @@ class Racing:
         if isinstance(event, RenderProgressed):
             for render in self._renders:
                 render.hear(event.progress, stoppable=self.stoppable)
+        match event:
+            case CandidateReady(iteration=index, candidate=candidate):
+                self._judged(run.clip_path(index, candidate.seed))
+            case AttemptFailed(iteration=index, failure=failure):
+                self._judged(run.clip_path(index, failure.seed))
+            case SeedGivenUp(iteration=index, given_up=given_up):
+                self._judged(run.clip_path(index, given_up.seed))
+            case _:
+                pass
+        self._run = None if self._run is None else run
         self._settle(run)
+        self._happened.set()
 
     def settle(self, to: Path) -> None:
         """As the inner one."""
@@ -94,12 +116,15 @@ class Racing:
         Raises:
             GivenUpError: the run is settled.
         """
+        await self._turn(spec, seed, to)
         if self.settled:
             raise GivenUpError("queued")
+        self._unjudged.append(to.name)
         render = _Render(asyncio.ensure_future(self.inner.render(prompt, spec, seed=seed, to=to)), seed, to.name)
         self._renders.append(render)
+        clip: Clip | None = None
         try:
-            return await render.work
+            clip = await render.work
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if not render.called_off or (task is not None and task.cancelling()):
@@ -107,9 +132,35 @@ class Racing:
             raise render.given_up() from None
         finally:
             self._renders.remove(render)
+            if clip is None:
+                self._judged(to)
+        return clip
+
+    async def _turn(self, spec: RenderSpec, seed: int, to: Path) -> None:
+        """Wait until an endpoint is free whose last clip is judged, as long as a verdict may settle the run."""
+        told = False
+        while not self.settled and self._waits(spec):
+            if not told:
+                note = "waits for the verdict on a sibling"
+                self.tell(Progress(seed=seed, clip=to.name, stage="queued", note=note))
+                told = True
+            self._happened.clear()
+            await self._happened.wait()
+
+    def _waits(self, spec: RenderSpec) -> bool:
+        run = self._run
+        if self.slots is None or run is None or run.request.tier_of(spec) == "draft":
+            return False
+        may_settle = run.accept_at is not None and run.budget.early_stop and run.trusted
+        return may_settle and len(self._unjudged) >= self.slots
+
+    def _judged(self, clip: Path) -> None:
+        """Nothing more comes of a clip. It is rendered under a longer name than it has in the end."""
+        self._unjudged = [name for name in self._unjudged if not name.endswith(clip.name)]
+        self._happened.set()
 
     def _settle(self, run: Run) -> None:
-        self.settled = self._begun and run.settled
+        self.settled = self._run is not None and run.settled
         if not self.settled:
             return
         for render in self._renders:

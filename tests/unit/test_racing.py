@@ -26,8 +26,8 @@ from agent.serving.in_turn import GeneratorInTurn
 from agent.serving.turns import Turns
 from agent.stopping import sentence
 from agent.terminal import Lively, Plain
-from agent.types import GivenUp
-from critic.types import Critique
+from agent.types import Canaries, Draft, GivenUp
+from critic.types import Critique, JudgeError
 from generator import job_slip
 from generator.animatic import Animatic
 from generator.config import AnimaticConfig
@@ -82,6 +82,7 @@ class Session:
         self.racing = Racing(self.slots, stoppable=stoppable)
         self.critic = ScriptedCritic(lambda text, seed: 0.9 if seed == accepted else 0.5)
         self.told: list[Event] = []
+        self.run: Run
         self.controller: Controller | None = None
 
     def hear(self, progress: Progress) -> None:
@@ -309,10 +310,85 @@ async def test_a_run_of_before_there_was_racing_is_read(tmp_path: Path) -> None:
 )
 def test_only_what_really_stops_is_stopped(backend: str, stoppable: bool) -> None:
     settings = check({"generator": {"backend": backend}})
-    racing = raced(settings, ScriptedGenerator())
+    racing = raced(settings, ScriptedGenerator(), print)
     assert racing is not None
     assert racing.stoppable == stoppable
-    assert raced(check({"search": {"racing": False}}), ScriptedGenerator()) is None
+    assert raced(check({"search": {"racing": False}}), ScriptedGenerator(), print) is None
+
+
+@pytest.mark.parametrize(
+    ("generator", "slots"),
+    [
+        ({"backend": "vllm_omni", "endpoints": ["http://127.0.0.1:1", "http://127.0.0.1:2"]}, 2),
+        ({"backend": "vllm_omni", "serve": {"model": "m", "time_share": True}}, None),  # a verdict costs two loads
+    ],
+)
+def test_as_many_are_unjudged_as_are_rendered_at_once(generator: dict[str, object], slots: int | None) -> None:
+    data = {"generator": generator, "reasoner": {"backend": "openai", "serve": {}}, "critic": {"backend": "vlm"}}
+    racing = raced(check(data), ScriptedGenerator(), print)
+    assert racing is not None
+    assert racing.slots == slots
+    racing = raced(check({**data, "search": {"await_verdicts": False}}), ScriptedGenerator(), print)
+    assert racing is not None
+    assert racing.slots is None
+
+
+async def order(session: Session, run: Run) -> list[str]:
+    """What is begun and judged in the first iteration, in order: r10, j10, …"""
+    session.racing.slots = 1
+    session.racing.tell = session.hear
+    happened: list[str] = []
+    render, judge = session.slots.render, session.critic.judge
+
+    async def rendered(prompt: str, spec: RenderSpec, *, seed: int, to: Path) -> Clip:
+        happened.append(f"r{seed}")
+        return await render(prompt, spec, seed=seed, to=to)
+
+    async def judged(clip: Path, prompt: str, first_frame: Path | None) -> Critique:
+        for _ in range(20):
+            await asyncio.sleep(0)  # as long as another render would take to begin
+        found = await judge(clip, prompt, first_frame)
+        happened.append(f"j{clip.stem[-2:]}")
+        return found
+
+    session.slots.render, session.critic.judge = rendered, judged  # type: ignore[method-assign]
+    session.run = await session.carry(run)
+    return happened
+
+
+async def test_the_next_is_begun_when_the_last_is_judged(tmp_path: Path) -> None:
+    session = Session(tmp_path, stoppable=False, accepted=12)
+    assert await order(session, start(tmp_path)) == ["r10", "j10", "r11", "j11", "r12", "j12"]
+    assert session.run.stop_reason == "accepted"
+    assert seeds(session.run) == ([10, 11, 12], [(13, "queued")])
+    waits = [e.progress for e in session.told if isinstance(e, RenderProgressed) and e.progress.note]
+    assert [(told.seed, told.stage, told.note) for told in waits] == [
+        (seed, "queued", "waits for the verdict on a sibling") for seed in (11, 12, 13)
+    ]
+
+
+async def test_a_render_that_fails_holds_nobody_up(tmp_path: Path) -> None:
+    session = Session(tmp_path, stoppable=False, accepted=None)
+    session.slots.fails = {10: RenderError("no"), 12: RenderError("no")}
+    session.critic.score = lambda text, seed: JudgeError("no") if seed == 11 else 0.5
+    assert await order(session, start(tmp_path, max_iterations=1)) == ["r10", "r11", "r12", "r13", "j13"]
+
+
+@pytest.mark.parametrize(
+    "free", [{"accept_at": None}, {"budget": {"early_stop": False}}, {"draft": True}, {"self_test_failure": "no"}]
+)
+async def test_nobody_waits_where_no_verdict_can_settle_the_run(tmp_path: Path, free: dict[str, object]) -> None:
+    session = Session(tmp_path, stoppable=False, accepted=None)
+    run = start(tmp_path, max_iterations=1, early_stop="budget" not in free)
+    if "accept_at" in free:
+        run = run.model_copy(update={"accept_at": None})
+    if "self_test_failure" in free:
+        run = run.model_copy(update={"canaries": Canaries(), **free})
+    if "draft" in free:
+        spec = SPEC.model_copy(update={"num_frames": 5})
+        draft = Draft(spec=spec, promote=1, seeds=1, ratio=2.0, assumes="nothing")
+        run = run.model_copy(update={"request": run.request.model_copy(update={"draft": draft})})
+    assert (await order(session, run))[:2] == ["r10", "r11"]
 
 
 class Trusting(ScriptedCritic):
