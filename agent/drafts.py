@@ -21,7 +21,7 @@ PREFIX = "draft-"
 """Of the names of the files that drafts are made from: those of the request, at the drafts' size."""
 
 
-AUTO = DraftConfig(seeds=4)
+AUTO = DraftConfig(steps=12, seeds=4)
 AUTO_BUDGET = {"max_iterations": 5, "samples_per_iteration": 1}
 """What `search.draft: auto` comes to: the strategy that docs/search-benchmark.md found best."""
 
@@ -54,7 +54,7 @@ def tiered(config: RunConfig, request: Request) -> Request:
     wish, auto = config.search.draft, config.search.draft == "auto"
     if wish == "auto":
         free = not {*AUTO_BUDGET} & config.budget.model_fields_set
-        wish = AUTO if free and any(f"{size.tier}p" == AUTO.tier for size in able.sizes) else None
+        wish = _auto(request.spec) if free and any(f"{size.tier}p" == AUTO.tier for size in able.sizes) else None
     if wish is None:
         return request
     spec = draft_spec(wish, request.spec, able)
@@ -94,13 +94,19 @@ def tiered(config: RunConfig, request: Request) -> Request:
     return request.model_copy(update={"draft": draft})
 
 
+def _auto(spec: RenderSpec) -> DraftConfig:
+    fewer = AUTO.steps is not None and AUTO.steps < spec.num_inference_steps
+    return AUTO if fewer else AUTO.model_copy(update={"steps": None})
+
+
 def settled(config: RunConfig, request: Request) -> RunConfig:
     """The config with the drafts that its request has, and with the budget that these have where it names none."""
     search, budget = config.search, config.budget
     if request.draft is None:
         return config.model_copy(update={"search": search.model_copy(update={"draft": None})})
     if search.draft == "auto":
-        search, budget = search.model_copy(update={"draft": AUTO}), budget.model_copy(update=AUTO_BUDGET)
+        search = search.model_copy(update={"draft": _auto(request.spec)})
+        budget = budget.model_copy(update=AUTO_BUDGET)
     return config.model_copy(update={"search": search, "budget": budget})
 
 

@@ -77,6 +77,7 @@ def findings(landscape: Landscape, resamples: int, command: str, *, quick: bool 
         for name, price in at.items():
             task = bar.add_task(f"replaying, prices {name}", total=len(among))
             results[name] = measured(replay, price, among, resamples, partial(bar.advance, task))
+        larger = measured(replay, prices.published(landscape, prices.LARGER), (REFERENCE, DEFAULT), resamples)
         task = bar.add_task("simulating judges of pairs", total=len(pairwise.NOISES) * len(pairwise.ACCURACIES))
         draws = 1 if quick else DRAWS
         choices = pairwise.simulated(replay, at["published"], draws, partial(bar.advance, task))
@@ -89,6 +90,7 @@ def findings(landscape: Landscape, resamples: int, command: str, *, quick: bool 
         landscape=landscape,
         published=results["published"],
         recorded=results["recorded"],
+        larger=larger,
         agreements=tuple(agreements),
         choices=choices,
         command=command,

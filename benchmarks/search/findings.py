@@ -26,6 +26,8 @@ class Findings:
     landscape: Landscape
     published: Measured
     recorded: Measured
+    larger: Measured
+    """The reference and the default at the published price of a larger render."""
     agreements: tuple[Agreement, ...]
     choices: tuple[Choices, ...]
     command: str
@@ -33,7 +35,7 @@ class Findings:
 
     @property
     def default(self) -> Comparison:
-        """The recommended strategy beside the reference, at published prices."""
+        """The default strategy beside the reference, at published prices."""
         return self.published.comparisons[DEFAULT.name]
 
     @property
@@ -67,6 +69,8 @@ def figures(found: Findings) -> dict[str, Any]:
         "reference": REFERENCE.name,
         "score_difference": _estimate(found.default.difference),
         "cost": _estimate(found.default.cost),
+        "ratio_720p": figure(found.larger.comparisons[DEFAULT.name].reach.value),
+        "interval_720p": _estimate(found.larger.comparisons[DEFAULT.name].reach)[1:],
         "ratio_recorded": figure(found.recorded.comparisons[DEFAULT.name].reach.value),
         "ratio_every_second_prompt": figure(found.held_out.reach.value),
         "best_within_the_goal": found.frugal,

@@ -93,6 +93,7 @@ def _headline(found: Findings) -> str:
     else:
         met = f"It takes {reach.value:.3f} of the render seconds to reach that score"
         met += f" (95 % interval {_end(reach.low)} to {_end(reach.high)})"
+    larger = found.larger.comparisons[DEFAULT.name].reach
     goal = "meets the goal of a third" if reach.value <= GOAL else "does not meet the goal of a third"
     if reach.value <= GOAL < reach.high:
         goal += ", and the interval does not exclude that it misses it"
@@ -107,7 +108,9 @@ def _headline(found: Findings) -> str:
             f"nearest: {_signed(each.difference)} against the reference's score, for {each.cost.value:.3f} of them."
         )
     return (
-        f"{met}, at published prices: it {goal}.{missed} At the seconds of the recording: {_end(other.value)}. "
+        f"{met}, at published prices: it {goal}.{missed} At the published price of 720p, where a draft costs a smaller "
+        f"part: {_end(larger.value)} ({_end(larger.low)} to {_end(larger.high)}), if scores were the same there. "
+        f"At the seconds of the recording: {_end(other.value)}. "
         f"On every second prompt alone, since it was chosen by looking at all: {_end(held.value)}.{frugal}"
     )
 

@@ -9,12 +9,19 @@ from benchmarks.search.tables import Prices
 from generator.types import RenderSpec
 
 MODEL, HARDWARE, MODE = "Cosmos3-Nano", "H100 80GB", "image2video"
+LARGER = (1280, 720)
+"""Size of a render that costs more beside its draft."""
 FRAMES = 189
 """Of a published render. A recorded clip has fewer, and a draft its share of them."""
 
 
-def published(landscape: Landscape) -> Prices:
-    """Seconds of Cosmos3-Nano's image-to-video on one H100, on a server that stops no running render."""
+def published(landscape: Landscape, size: tuple[int, int] | None = None) -> Prices:
+    """Seconds of Cosmos3-Nano's image-to-video on one H100, on a server that stops no running render.
+
+    Args:
+        landscape: whose tiers have a price.
+        size: that a render as asked is paid for. None: its own.
+    """
     made = landscape.header
     rows = [
         row
@@ -25,12 +32,16 @@ def published(landscape: Landscape) -> Prices:
     for name, tier in made.tiers.items():
         frames = round(FRAMES * tier.frames / made.tiers[TARGET].frames)
         spec = RenderSpec(
-            width=tier.width, height=tier.height, num_frames=frames, fps=24, num_inference_steps=tier.steps
+            width=size[0] if size and name == TARGET else tier.width,
+            height=size[1] if size and name == TARGET else tier.height,
+            num_frames=frames,
+            fps=24,
+            num_inference_steps=tier.steps,
         )
         seconds[name] = render_seconds(rows, spec).expected
 
     return Prices(
-        name="published",
+        name="published" if size is None else f"published, {size[0]}x{size[1]}",
         render=lambda tier, _: seconds[tier],
         judge=lambda _: JUDGE / 1000,
         ratio=lambda tier: seconds[TARGET] / seconds[tier],

@@ -128,7 +128,8 @@ class Replay:
             controller.tell(RenderProgressed(progress=progress))
 
         generator = TableGenerator(table, prices, tell)
-        racing = Racing(generator, stoppable=prices.stoppable) if strategy.racing else None
+        slots = 1 if strategy.waits else None
+        racing = Racing(generator, stoppable=prices.stoppable, slots=slots, tell=tell) if strategy.racing else None
         parts = {
             "reasoner": TableReasoner(),
             "generator": racing or generator,

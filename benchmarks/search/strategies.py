@@ -6,8 +6,11 @@ from datetime import datetime
 from typing import Any, Final
 
 from agent import Run
+from agent.config import SearchConfig
+from agent.drafts import AUTO, AUTO_BUDGET
 from agent.types import Budget, Draft, Request
 from benchmarks.search.landscape import DRAFT, Tier
+from critic.config import SignalsConfig
 from generator.types import RenderSpec
 
 
@@ -39,6 +42,8 @@ class Strategy:
     """None: it never stops early."""
     drafts: Drafts | None = None
     racing: bool = True
+    waits: bool = True
+    """Whether the next render waits for the verdict on the last, where that may end the run."""
     raw_first: bool = False
     paired: bool = True
     """False: every caption is compared by seeds of its own, which the loop takes for the same ones."""
@@ -75,10 +80,26 @@ class Strategy:
 
 CHEAP: Final = "256p, 12 steps"
 REFERENCE: Final = Strategy("2x2 at full tier (the reference)", 2, 2)
-DEFAULT: Final = Strategy("5x1 drafts of 12 steps + 4, accept at 0.96", 5, 1, 0.96, drafts=Drafts(CHEAP, seeds=4))
-"""What is recommended."""
 DRAFTED: Final = {DRAFT: "drafts", CHEAP: "drafts of 12 steps"}
 """Tiers of drafts, in words."""
+
+
+def _default() -> Strategy:
+    """What a config that names no schedule comes to, where drafts are known to pay: `search.draft: auto`."""
+    tier, at = (DRAFT if AUTO.steps is None else f"{AUTO.tier}, {AUTO.steps} steps"), SignalsConfig().accept_at
+    captions, seeds = AUTO_BUDGET["max_iterations"], AUTO_BUDGET["samples_per_iteration"]
+    return Strategy(
+        f"{captions}x{seeds} {DRAFTED[tier]} + {AUTO.seeds}, accept at {at:.2f}",
+        captions,
+        seeds,
+        at,
+        drafts=Drafts(tier, promote=AUTO.promote, seeds=AUTO.seeds),
+        racing=SearchConfig().racing,
+        waits=SearchConfig().await_verdicts,
+    )
+
+
+DEFAULT: Final = _default()
 
 
 def strategies(tiers: Collection[Tier]) -> tuple[Strategy, ...]:
@@ -149,5 +170,6 @@ def ablations() -> dict[str, tuple[Strategy, Strategy]]:
         "rewriting": (DEFAULT, replace(DEFAULT, name=f"{name}, without rewriting", iterations=1)),
         "early stop": (DEFAULT, replace(DEFAULT, name=f"{name}, without early stop", accept_at=None)),
         "racing": (DEFAULT, replace(DEFAULT, name=f"{name}, without racing", racing=False)),
+        "waiting for verdicts": (DEFAULT, replace(DEFAULT, name=f"{name}, without waiting for verdicts", waits=False)),
         "pairing": (four, replace(four, name=f"{four.name}, without pairing", paired=False)),
     }

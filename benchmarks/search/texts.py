@@ -8,8 +8,8 @@ Made by `{command}` from a table of scores that `{recorded_by}` recorded ({parts
 
 ![Score by render seconds](search-benchmark.svg)
 
-**The recommended strategy is {default}. The schedule that it is held against is {reference}, whose clips score
-{score} in the mean.** {headline}
+**The default strategy (`search.draft: auto`) is {default}. The schedule that it is held against is
+{reference}, whose clips score {score} in the mean.** {headline}
 
 ## What is measured
 
@@ -25,10 +25,10 @@ have tried the champion on fresh seeds, of which a table has few. Captions that 
 pixels on a seed: such a clip was made once, and counts everywhere.
 
 A strategy is replayed by the real loop (`agent.controller`, with its stop rules, racing and drafts), whose three
-parts look everything up in the table, on a clock that skips the waiting. One endpoint renders, a clip is judged while
-the next one is rendered. Every strategy runs on every prompt with each of the {seeds} seeds first: {orders} runs. The
-names say captions x seeds, and after the plus on how many seeds, at most, the best caption is rendered as asked where
-captions are compared by drafts.
+parts look everything up in the table, on a clock that skips the waiting. One endpoint renders. A clip is judged while
+the next one is rendered; where its verdict may end the run, the next one waits for it (`search.await_verdicts`). Every
+strategy runs on every prompt with each of the {seeds} seeds first: {orders} runs. The names say captions x seeds, and
+after the plus on how many seeds, at most, the best caption is rendered as asked where captions are compared by drafts.
 
 * *Prices.* Published: {model}'s image-to-video on one {hardware}, {published_frames} frames: {price} s at 480p,
   {draft_price} s at 256p, in proportion to the steps; a server's running render cannot be stopped. Recorded: the
@@ -104,5 +104,5 @@ second. The figures are regret: the score lost against the best of the four.
 * **Short clips.** {frames} frames at {fps} a second; from text, no first frame.
 * **One endpoint.** With several, an iteration's renders run at the same time: less is saved by stopping early, and the
   wall time, which is not measured here, is another.
-* **The recommended strategy was chosen by these figures.** The one on every second prompt says how much of it is luck.
+* **The default strategy was chosen by these figures.** The one on every second prompt says how much of it is luck.
 """

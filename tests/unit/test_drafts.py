@@ -292,7 +292,7 @@ def auto(budget: dict[str, object], size: str = "832x480") -> RunConfig:
 
 
 def test_drafts_are_made_where_they_are_measured_to_pay(monkeypatch: pytest.MonkeyPatch) -> None:
-    good = MEASURED.model_copy(update={"value": 0.7})
+    good = MEASURED.model_copy(update={"value": 0.7, "steps": 0.34})
     monkeypatch.setattr(correlation, "measured", lambda: (good,))
     config = auto({"max_seconds": 60.0})
     assert config.search.draft == AUTO
@@ -303,10 +303,10 @@ def test_drafts_are_made_where_they_are_measured_to_pay(monkeypatch: pytest.Monk
     ("measured", "budget", "size"),
     [
         ((), {}, "832x480"),
-        ((MEASURED,), {}, "832x480"),  # 0.3 is below the least
-        ((MEASURED.model_copy(update={"value": 0.7}),), {"max_iterations": 2}, "832x480"),
-        ((MEASURED.model_copy(update={"value": 0.7}),), {"samples_per_iteration": 3}, "832x480"),
-        ((MEASURED.model_copy(update={"value": 0.7}),), {}, "320x192"),
+        ((MEASURED.model_copy(update={"steps": 0.34}),), {}, "832x480"),  # 0.3 is below the least
+        ((MEASURED.model_copy(update={"value": 0.7, "steps": 0.34}),), {"max_iterations": 2}, "832x480"),
+        ((MEASURED.model_copy(update={"value": 0.7, "steps": 0.34}),), {"samples_per_iteration": 3}, "832x480"),
+        ((MEASURED.model_copy(update={"value": 0.7, "steps": 0.34}),), {}, "320x192"),
     ],
     ids=["never measured", "measured to rank badly", "captions named", "candidates named", "a draft already"],
 )

@@ -29,7 +29,7 @@ from benchmarks.search.landscape import (
 )
 from benchmarks.search.measure import curve, measured
 from benchmarks.search.page import page, pictures
-from benchmarks.search.prices import published, recorded
+from benchmarks.search.prices import LARGER, published, recorded
 from benchmarks.search.prompts import PROMPTS
 from benchmarks.search.ranks import kendall, ranks, spearman
 from benchmarks.search.replay import Point, Replay, Trace
@@ -119,6 +119,8 @@ def test_drafts_on_other_seeds_and_finals_on_the_best_seed(replay: Replay) -> No
 
 def test_early_stop_and_racing(replay: Replay) -> None:
     raced = Strategy("raced", 2, 4, accept_at=0.55)
+    assert replay.trace(raced, PRICES, 0, 0).renders == (10,)  # the second waits for the verdict on the first
+    raced = replace(raced, waits=False)
     assert replay.trace(raced, PRICES, 0, 0).renders == (10, 20)  # the second was under way when the first was judged
     assert replay.trace(raced, replace(PRICES, stoppable=True), 0, 0).renders == (10, 10.5)
     assert replay.trace(replace(raced, racing=False), PRICES, 0, 0).renders == (10, 20, 30, 40)
@@ -257,6 +259,7 @@ def test_page_pictures_and_figures(replay: Replay) -> None:
         landscape=made,
         published=at[0],
         recorded=at[1],
+        larger=measured(replay, published(made, LARGER), (REFERENCE, DEFAULT), resamples=20),
         agreements=tuple(correlation.agreement(made, tier, resamples=20) for tier in (DRAFT, CHEAP)),
         choices=(pairwise.Choices(noise=0.05, alone=0.02, helped=(0.03, 0.03, 0.01, 0.0, 0.0, 0.0), questions=2),),
         command="by hand",
@@ -267,6 +270,7 @@ def test_page_pictures_and_figures(replay: Replay) -> None:
     cheap = 7.37 * 12 / 35
     assert told["ratio"] == pytest.approx((5 * cheap + 59.77) / (4 * 59.77), abs=1e-3)
     assert told["goal_met"]
+    assert told["ratio_720p"] == pytest.approx((5 * cheap + 205.97) / (4 * 205.97), abs=1e-3)
     assert told["best_within_the_goal"] == "1x1"
     assert told["strategies"]["published"]["1x1"]["ratio"] == [None, None, None]
     assert told["strategies"]["published"]["1x1"]["cost"] == [0.25, 0.25, 0.25]
