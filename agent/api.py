@@ -103,11 +103,7 @@ async def refine_and_generate_async(
         canaries=settings.search.canaries,
         versions=versions(),
     )
-    if run.raw_first and affordable(run) <= settings.budget.samples_per_iteration:
-        raise ConfigError(
-            "search.include_raw_prompt: it would take all the renders that budget.max_price_usd pays for, and its "
-            f"expansion none; raise it (a render costs ${run.expected_usd:.2f}), or lower budget.samples_per_iteration"
-        )
+    _paid(run)
     wish = resolved(settings.request, request)
     critic = settings.critic
     if isinstance(critic, VLMConfig | HybridConfig) and critic.rubric is not None:
@@ -116,6 +112,25 @@ async def refine_and_generate_async(
     journal.create(folder, settings.model_copy(update={"request": wish, "critic": critic}), run, given)
     with journal.only_writer(folder), _told_of(folder):
         return await _carry(settings, run, on_event)
+
+
+def _paid(run: Run) -> None:
+    """Refuse a budget whose money leaves nothing for what its search is to compare.
+
+    Raises:
+        ConfigError: with the figures.
+    """
+    draft, each, held = run.request.draft, run.price.each or 0.0, run.price.held
+    if draft is not None and affordable(run) < 1:
+        raise ConfigError(
+            f"search.draft: budget.max_price_usd pays for no draft (${each:.2f}) beside the promotion that it is for "
+            f"(${held:.2f}); raise it, or give search.draft: null"
+        )
+    if run.raw_first and affordable(run) <= run.budget.samples_per_iteration:
+        raise ConfigError(
+            "search.include_raw_prompt: it would take all the renders that budget.max_price_usd pays for, and its "
+            f"expansion none; raise it (a render costs ${each:.2f}), or lower budget.samples_per_iteration"
+        )
 
 
 def resume(folder: str | Path, on_event: Emit | None = None, *, retry_failed: bool = False) -> Run:

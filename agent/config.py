@@ -204,18 +204,30 @@ class RunConfig(_Section):
 
     @field_validator("search")
     @classmethod
-    def _room_for_the_raw_prompt(cls, value: SearchConfig, info: ValidationInfo) -> SearchConfig:
+    def _room_in_the_budget(cls, value: SearchConfig, info: ValidationInfo) -> SearchConfig:
         budget = info.data.get("budget")
-        if not value.include_raw_prompt or not isinstance(budget, Budget):
+        if not isinstance(budget, Budget):
             return value
-        if budget.max_iterations < 2:
+        held = value.draft.seeds if isinstance(value.draft, DraftConfig) else 0  # auto makes none without room
+        if budget.max_renders is not None and budget.max_renders <= held:
+            raise ValueError(
+                f"draft would make none: budget.max_renders keeps {held} of {budget.max_renders} for a promotion; raise "
+                f"it, or give search.draft: null"
+            )
+        if value.include_raw_prompt and budget.max_iterations < 2:
             raise ValueError(
                 "include_raw_prompt takes the first iteration, and its expansion the second: raise "
                 "budget.max_iterations to 2 or more"
             )
-        if budget.max_renders is not None and budget.max_renders <= budget.samples_per_iteration:
+        if (
+            value.include_raw_prompt
+            and budget.max_renders is not None
+            and budget.max_renders - held <= budget.samples_per_iteration
+        ):
+            kept = f" and the {held} of a promotion" if held else ""
             raise ValueError(
-                "include_raw_prompt would take all renders: raise budget.max_renders above budget.samples_per_iteration"
+                f"include_raw_prompt would take all renders: raise budget.max_renders above "
+                f"budget.samples_per_iteration{kept}"
             )
         return value
 

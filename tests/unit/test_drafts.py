@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from agent import refine_and_generate_async
 from agent.api import with_request
 from agent.config import RunConfig
 from agent.controller import Controller
@@ -271,6 +273,30 @@ def test_drafts_that_save_nothing_are_not_made() -> None:
 def test_drafts_that_cannot_be_are_refused_by_their_key(search: dict[str, object], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         made(settings(**search))
+
+
+@pytest.mark.parametrize(("most", "seeds"), [(1, 1), (2, 2)])
+def test_a_budget_without_room_for_a_draft_is_refused(most: int, seeds: int) -> None:
+    data = {"budget": {"max_renders": most}, "search": {"draft": {"seeds": seeds}}}
+    with pytest.raises(ConfigError, match=f"draft would make none: budget.max_renders keeps {seeds} of {most}"):
+        check(data)
+    assert check({**data, "budget": {"max_renders": seeds + 1}}).search.draft is not None
+
+
+async def test_money_for_the_promotion_alone_is_refused_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAL_KEY", "hush:hush")
+    Image.new("RGB", (832, 480)).save(tmp_path / "first.png")
+    data = {
+        "request": {"prompt": "a boat", "image": str(tmp_path / "first.png")},
+        "generator": {"backend": "fal", "price_usd": 0.25},
+        "budget": {"max_price_usd": 0.3},
+        "search": {"draft": {}},
+    }
+    with pytest.raises(ConfigError, match=r"max_price_usd pays for no draft \(\$0\.\d\d\) .*\(\$0\.25\)"):
+        await refine_and_generate_async(config=data, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_other_drafts_are_another_run(tmp_path: Path) -> None:

@@ -103,6 +103,13 @@ def test_a_budget_without_room_for_the_expansion_is_refused(budget: dict[str, in
     assert isinstance(check({"budget": budget}), RunConfig)
 
 
+def test_what_a_promotion_keeps_is_no_room_for_the_expansion() -> None:
+    data = {"budget": {"max_renders": 3}, "search": {"include_raw_prompt": True, "draft": {}}}
+    with pytest.raises(ConfigError, match=r"above budget\.samples_per_iteration and the 1 of a promotion"):
+        check(data)
+    assert isinstance(check({**data, "budget": {"max_renders": 4}}), RunConfig)
+
+
 async def test_money_for_the_words_alone_is_refused_before_anything_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
