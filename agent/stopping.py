@@ -30,9 +30,7 @@ def failed(run: Run) -> Verdict | None:
     """Every attempt of an iteration failed, or the machine did."""
     ending = run.ending
     detail = ending.detail if ending else ""
-    holds = any(not i.candidates and not i.missing and not i.given_up for i in run.iterations) or (
-        ending is not None and ending.reason == "failed"
-    )
+    holds = any(map(_nothing_came, run.iterations)) or (ending is not None and ending.reason == "failed")
     why = f"Stopped by a failure: {detail or 'every attempt of an iteration failed'}."
     return Verdict(rule="failed", holds=holds, words=why if holds else "No iteration failed as a whole.")
 
@@ -171,6 +169,8 @@ EXPLORING: tuple[StopReason, ...] = (
     "expected_gain",
 )
 """The rules that say when no further caption shall be tried."""
+OVER: tuple[StopReason, ...] = ("failed", *EXPLORING)
+"""Those that end the drafts, and not the run while there is one to promote."""
 
 
 def verdicts(run: Run) -> tuple[Verdict, ...]:
@@ -184,21 +184,24 @@ def stop_reason(run: Run) -> StopReason | None:
     """Why the run should stop before another iteration; None to go on."""
     held = [verdict.rule for verdict in verdicts(run) if verdict.holds]
     if promotion(run) is not None:  # what ends the drafts is no reason to go without the clip that they are for
-        held = [rule for rule in held if rule not in EXPLORING]
+        held = [rule for rule in held if rule not in OVER]
     return next(iter(held), None)
 
 
 def promotion(run: Run) -> int | None:
     """Index of the drafts whose caption is to be rendered as asked next; None: of none, or there are no drafts.
 
-    The best ones, as soon as a draft is accepted, or a rule says that no more drafts shall be made.
+    The best ones, as soon as a draft is accepted, or a rule says that no more drafts shall be made. None once a
+    promotion failed as a whole: what fails once fails for the next best, too.
     """
     draft = run.request.draft
     if draft is None or not run.explored or finals_affordable(run) < 1:
         return None
+    if any(i.tier == "target" and _nothing_came(i) for i in run.iterations):
+        return None
     done = {i.promoted for i in run.iterations}
     waiting = [n for n in ranked(run)[: draft.promote] if n not in done]
-    over = [verdict for name in EXPLORING if (verdict := RULES[name](run)) is not None and verdict.holds]
+    over = [verdict for name in OVER if (verdict := RULES[name](run)) is not None and verdict.holds]
     return waiting[0] if waiting and (over or draft_accepted(run)) else None
 
 
@@ -219,6 +222,11 @@ def sentence(run: Run) -> str:
     if reason in {"deadline", "cancelled", "failed"}:
         return words if run.score is None else f"{words} The best clip so far scores {run.score:.2f}."
     return f"{words}{_against(run)}{_untrusted(run)}"
+
+
+def _nothing_came(iteration: Iteration) -> bool:
+    """Whether every attempt of an iteration failed."""
+    return not (iteration.candidates or iteration.missing or iteration.given_up)
 
 
 def _best(run: Run, among: Sequence[Iteration]) -> Candidate | None:

@@ -164,6 +164,31 @@ async def test_a_promotion_that_fails_ends_the_run_with_the_draft(tmp_path: Path
     assert any("draft" in note for note in run.notes)
 
 
+async def test_drafts_that_all_fail_end_the_drafts_and_not_what_they_are_for(tmp_path: Path) -> None:
+    class Refusing(Tiered):
+        async def render(self, prompt: str, spec: RenderSpec, *, seed: int, to: Path) -> Clip:
+            if prompt.startswith("caption 1"):
+                raise RenderError("as scripted")
+            return await super().render(prompt, spec, seed=seed, to=to)
+
+    critic = ScriptedCritic(lambda text, seed: 0.6 if text == "draft 0" else 0.5)
+    controller = Controller(reasoner=ScriptedReasoner(), generator=Refusing(), critic=critic, emit=Recorder())
+    run = await controller.refine(drafting(make_run(tmp_path, max_iterations=4)))
+    assert [(i.tier, len(i.candidates), i.promoted) for i in run.iterations] == [
+        ("draft", 2, None),
+        ("draft", 0, None),
+        ("target", 1, 0),
+    ]
+    assert (run.stop_reason, run.best_iteration) == ("failed", 2)
+
+
+async def test_a_second_promotion_is_not_tried_once_one_failed_as_a_whole(tmp_path: Path) -> None:
+    scores = {"draft 0": 0.6, "draft 1": 0.5}
+    run, generator = await refine(drafting(make_run(tmp_path, max_iterations=2), promote=2), scores, fails=(10,))
+    assert [name for name, _ in generator.started if name.startswith("final")] == ["final 0"]
+    assert (run.stop_reason, promotion(run)) == ("failed", None)
+
+
 @pytest.mark.parametrize(("promote", "finals"), [(1, [1]), (2, [1, 2])])
 async def test_a_resumed_run_promotes_as_many_as_its_config_now_says(
     tmp_path: Path, promote: int, finals: list[int]
