@@ -64,3 +64,18 @@ def test_a_build_that_failed_is_told_at_the_next(tmp_path: Path) -> None:
     reporter.show(run.model_copy(update={"folder": tmp_path / "gone"}))
     with pytest.raises(FileNotFoundError):
         reporter.finish(run)
+
+
+def test_a_page_that_cannot_be_made_costs_the_run_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    class Broken(Run):
+        @property
+        def notes(self) -> tuple[str, ...]:
+            raise KeyError("a chart")
+
+    run = Broken.model_validate(dict(runs.many(tmp_path / "run", 1)))
+    reporter = Reporter(0)
+    reporter.show(run)
+    reporter.finish(run)
+    assert [record.message for record in caplog.records] == [
+        "the report could not be built; the run goes on without it"
+    ] * 2
