@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from agent.canaries import due, tested, tested_by
 from agent.choosing import Choosing
 from agent.course import place_of
-from agent.errors import CriticError, GeneratorError, GivenUpError, RetakeError, StorageError, boundary
+from agent.errors import CriticError, GeneratorError, GivenUpError, RetakeError, ServingError, StorageError, boundary
 from agent.events import (
     AttemptFailed,
     CandidateReady,
@@ -78,6 +78,7 @@ class Controller:
 
         Raises:
             StorageError: the disk failed.
+            ServingError: a part told that its server is gone for good.
             asyncio.CancelledError: the caller cancelled.
         """
         self.run = run = tested_by(run, self.critic)
@@ -101,7 +102,7 @@ class Controller:
         except asyncio.CancelledError:
             self.tell(RunFinished(ending=ended(self.run, "cancelled")))
             raise
-        except StorageError as error:
+        except (StorageError, ServingError) as error:
             with suppress(StorageError):  # a full disk may not even hold the ending
                 self.tell(RunFinished(ending=ended(self.run, "failed", str(error))))
             raise
@@ -121,7 +122,7 @@ class Controller:
                         self.tell(ready)
                         self.begin(ready.iteration, group)
                 return reason
-        except* RetakeError as failed:  # a failed disk, or a server that could not be started again
+        except* RetakeError as failed:  # a failed disk, or a server that is gone for good
             raise failed.exceptions[0] from failed
 
     async def verdict(self) -> StopReason | None:

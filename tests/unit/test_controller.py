@@ -8,7 +8,7 @@ import pytest
 
 from agent.controller import Controller
 from agent.course import history
-from agent.errors import StorageError
+from agent.errors import ServingError, StorageError
 from agent.run import Run
 from critic.types import Critique, JudgeError, Score
 from generator.types import Clip, RenderError, RenderSpec
@@ -284,6 +284,15 @@ async def test_a_full_disk_ends_the_run(tmp_path: Path) -> None:
         await controller.refine(make_run(tmp_path))
     assert [c.seed for c in controller.run.candidates] == [10]
     assert controller.run.stop_reason == "failed"
+
+
+async def test_a_server_that_is_gone_for_good_ends_the_run(tmp_path: Path) -> None:
+    generator = ScriptedGenerator(fails={11: ServingError("the generator has ended")}, delays={11: 0.01})
+    controller = Controller(reasoner=ScriptedReasoner(), generator=generator, critic=by_caption(0.5), emit=Recorder())
+    with pytest.raises(ServingError, match="has ended"):
+        await controller.refine(make_run(tmp_path))
+    assert controller.run.ending is not None
+    assert (controller.run.stop_reason, controller.run.ending.detail) == ("failed", "the generator has ended")
 
 
 async def test_judging_overlaps_rendering(tmp_path: Path) -> None:
