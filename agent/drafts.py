@@ -65,9 +65,11 @@ def tiered(config: RunConfig, request: Request) -> Request:
     gain = ratio(plan, request.spec, spec)
     what = f"{spec.width}x{spec.height}, {spec.num_frames} frames, {spec.num_inference_steps} steps"
     found = correlation(plan.engine, draft_tier, target, steps, frames)
-    if auto and (gain <= 1 or found is None or found.value < wish.min_correlation):
+    bill, whole = known_price(config.generator, spec), known_price(config.generator, request.spec)
+    costly = gain <= 1 or (bill is not None and whole is not None and bill >= whole)
+    if auto and (costly or found is None or found.value < wish.min_correlation):
         return request
-    if gain <= 1:
+    if costly:
         why = f"No drafts are made: one of {what} would cost as much as the render that is asked for."
         return request.model_copy(update={"notes": (*request.notes, why)})
     if found is not None and found.value < wish.min_correlation:
@@ -88,7 +90,7 @@ def tiered(config: RunConfig, request: Request) -> Request:
         promote=wish.promote,
         seeds=wish.seeds,
         ratio=round(gain, 3),
-        price_usd=known_price(config.generator, spec),
+        price_usd=bill,
         assumes=assumes,
     )
     return request.model_copy(update={"draft": draft})

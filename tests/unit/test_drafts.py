@@ -288,6 +288,14 @@ def test_drafts_that_save_nothing_are_not_made() -> None:
     assert "would cost as much" in request.notes[-1]
 
 
+@pytest.mark.parametrize(("frames", "made_at"), [(None, None), (25, 0.1)])
+def test_drafts_that_are_billed_as_much_are_not_made(frames: int | None, made_at: float | None) -> None:
+    """fal bills the seconds of a clip, whatever its size."""
+    request = made({**settings(frames=frames), "generator": {"backend": "fal"}})
+    assert (request.draft and request.draft.price_usd) == made_at
+    assert any("would cost as much" in note for note in request.notes) is (made_at is None)
+
+
 @pytest.mark.parametrize(
     ("search", "words"),
     [
@@ -315,11 +323,11 @@ async def test_money_for_the_promotion_alone_is_refused_before_anything_is_writt
     Image.new("RGB", (832, 480)).save(tmp_path / "first.png")
     data = {
         "request": {"prompt": "a boat", "image": str(tmp_path / "first.png")},
-        "generator": {"backend": "fal", "price_usd": 0.25},
-        "budget": {"max_price_usd": 0.3},
-        "search": {"draft": {}},
+        "generator": {"backend": "fal"},
+        "budget": {"max_price_usd": 0.45},
+        "search": {"draft": {"frames": 25}},
     }
-    with pytest.raises(ConfigError, match=r"max_price_usd pays for no draft \(\$0\.\d\d\) .*\(\$0\.25\)"):
+    with pytest.raises(ConfigError, match=r"max_price_usd pays for no draft \(\$0\.10\) .*\(\$0\.40\)"):
         await refine_and_generate_async(config=data, out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
