@@ -53,8 +53,11 @@ def tiered(config: RunConfig, request: Request) -> Request:
     able = capabilities(config.generator)
     wish, auto = config.search.draft, config.search.draft == "auto"
     if wish == "auto":
+        most = config.budget.max_renders
         free = not {*AUTO_BUDGET} & config.budget.model_fields_set
-        wish = _auto(request.spec) if free and any(f"{size.tier}p" == AUTO.tier for size in able.sizes) else None
+        room = most is None or most >= AUTO.seeds + 2  # a draft alone has nothing to be compared with
+        able_to = any(f"{size.tier}p" == AUTO.tier for size in able.sizes)
+        wish = _auto(request.spec) if free and room and able_to else None
     if wish is None:
         return request
     spec = draft_spec(wish, request.spec, able)

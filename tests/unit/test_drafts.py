@@ -356,6 +356,7 @@ def test_drafts_are_made_where_they_are_measured_to_pay(monkeypatch: pytest.Monk
     config = auto({"max_seconds": 60.0})
     assert config.search.draft == AUTO
     assert (config.budget.max_iterations, config.budget.samples_per_iteration, config.budget.max_seconds) == (5, 1, 60)
+    assert auto({"max_renders": 6}).search.draft == AUTO
 
 
 @pytest.mark.parametrize(
@@ -365,9 +366,10 @@ def test_drafts_are_made_where_they_are_measured_to_pay(monkeypatch: pytest.Monk
         ((MEASURED.model_copy(update={"steps": 0.34}),), {}, "832x480"),  # 0.3 is below the least
         ((MEASURED.model_copy(update={"value": 0.7, "steps": 0.34}),), {"max_iterations": 2}, "832x480"),
         ((MEASURED.model_copy(update={"value": 0.7, "steps": 0.34}),), {"samples_per_iteration": 3}, "832x480"),
+        ((MEASURED.model_copy(update={"value": 0.7, "steps": 0.34}),), {"max_renders": 5}, "832x480"),
         ((MEASURED.model_copy(update={"value": 0.7, "steps": 0.34}),), {}, "320x192"),
     ],
-    ids=["never measured", "measured to rank badly", "captions named", "candidates named", "a draft already"],
+    ids=["never measured", "measured to rank badly", "captions named", "candidates named", "no room", "a draft"],
 )
 def test_and_nowhere_else_and_nothing_is_said_of_it(
     monkeypatch: pytest.MonkeyPatch, measured: tuple[Measured, ...], budget: dict[str, object], size: str
