@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from agent.config import DraftConfig, RunConfig
 from agent.controller import Lost
-from agent.course import affordable
+from agent.course import affordable, finals_affordable
 from agent.drafts import draft_spec
 from agent.request import plain
 from agent.run import Run
@@ -94,16 +94,17 @@ def within(run: Run, budget: Budget, accept_at: float | None) -> Run:
     run = run.model_copy(update={"budget": budget, "accept_at": accept_at, "forecast": forecast})
     if not run.iterations or run.settled:
         return run
-    left, iterations = affordable(run), []
-    for iteration in run.iterations:
-        back = int(min(left, len(iteration.given_up)))
-        iterations.append(iteration.model_copy(update={"given_up": iteration.given_up[back:]}))
-        left -= back
+    iterations = list(run.iterations)
+    for index, iteration in enumerate(iterations):
+        paid = finals_affordable(run) if iteration.tier == "target" else affordable(run)
+        back = int(min(paid, len(iteration.given_up)))
+        iterations[index] = iteration.model_copy(update={"given_up": iteration.given_up[back:]})
+        run = run.model_copy(update={"iterations": tuple(iterations)})  # what comes back is under way
     while len(iterations) > 1 and len(iterations[-1].given_up) == len(iterations[-1].seeds):
         iterations.pop()
     last = iterations[-1]
     if not same and last.promoted is None:  # of one that is promoted as many as were asked for, whatever the budget
-        more = int(min(budget.samples_per_iteration - len(last.seeds), left))
+        more = int(min(budget.samples_per_iteration - len(last.seeds), affordable(run)))
         seeds = (*last.seeds, *(last.seeds[-1] + 1 + n for n in range(more)))
         iterations[-1] = last.model_copy(update={"seeds": seeds})
     return run.model_copy(update={"iterations": tuple(iterations)})

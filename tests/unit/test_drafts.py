@@ -17,14 +17,23 @@ from agent.forecasting import correlation
 from agent.forecasting.correlation import Measured
 from agent.reading import check
 from agent.request import plain
-from agent.resuming import changed, finished, reopened, under
+from agent.resuming import changed, finished, reopened, under, within
 from agent.run import Run
 from agent.stopping import promotion, stop_reason
-from agent.types import Draft, Request
+from agent.types import Candidate, Draft, GivenUp, Request
 from generator.capabilities import capabilities
 from generator.types import Clip, RenderError, RenderSpec
 from reasoner.types import Caption
-from tests.parts import SPEC, Recorder, ScriptedCritic, ScriptedGenerator, ScriptedReasoner, make_clip, make_run
+from tests.parts import (
+    SPEC,
+    Recorder,
+    ScriptedCritic,
+    ScriptedGenerator,
+    ScriptedReasoner,
+    make_clip,
+    make_critique,
+    make_run,
+)
 
 CHEAP = SPEC.model_copy(update={"width": 160, "height": 96})
 
@@ -204,6 +213,19 @@ async def test_a_resumed_run_promotes_as_many_as_its_config_now_says(
     run, _ = await refine(kept, scores)
     assert [i.promoted for i in run.iterations if i.tier == "target"] == finals
     assert run.stop_reason == "iterations"
+
+
+def test_renders_as_asked_that_were_given_up_come_back_from_what_was_kept_for_them(tmp_path: Path) -> None:
+    run = drafting(make_run(tmp_path, max_iterations=1, max_renders=5, accept_at=0.5), seeds=2)
+    run = run.with_caption(Caption.raw("a boat"), (10, 11, 12), "draft")
+    for seed in run.iterations[0].seeds:
+        clip = make_clip(run.clip_path(0, seed), seed, CHEAP)
+        run = run.with_candidate(Candidate(clip=clip, critique=make_critique(0.6)))
+    run = run.with_caption(run.iterations[0].caption.once_more(), (10, 11), "target", 0)
+    run = run.with_candidate(Candidate(clip=make_clip(run.clip_path(1, 10), 10), critique=make_critique(0.6)))
+    run = run.with_given_up(GivenUp(seed=11, stage="queued"))
+    assert within(run, run.budget, 0.5).pending == 0
+    assert within(run, run.budget, 0.9).pending == 1
 
 
 def test_nothing_is_promoted_where_there_are_no_drafts(tmp_path: Path) -> None:
