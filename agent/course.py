@@ -80,12 +80,12 @@ def ranked(run: Run) -> list[int]:
     return sorted((n for n in run.explored if run.iterations[n].candidates), key=order, reverse=True)
 
 
-def draft_accepted(run: Run) -> bool:
-    """Whether a draft of the leader reached the threshold: there is no need to look for better words first."""
+def draft_accepted(run: Run, index: int) -> bool:
+    """Whether a draft of an iteration reached the threshold: there is no need to look for better words first."""
     if run.accept_at is None or not run.budget.early_stop or not run.trusted:
         return False
-    leading = run.iterations[run.leader].candidates
-    return any(c.score >= run.accept_at and c.critique.floors_hold for c in leading)
+    drafts = run.iterations[index].candidates
+    return any(c.score >= run.accept_at and c.critique.floors_hold for c in drafts)
 
 
 class Past(NamedTuple):

@@ -191,8 +191,8 @@ def stop_reason(run: Run) -> StopReason | None:
 def promotion(run: Run) -> int | None:
     """Index of the drafts whose caption is to be rendered as asked next; None: of none, or there are no drafts.
 
-    The best ones, as soon as a draft is accepted, or a rule says that no more drafts shall be made. None once a
-    promotion failed as a whole: what fails once fails for the next best, too.
+    The best ones, each as soon as a draft of it is accepted, or a rule says that no more drafts shall be made. None
+    once a promotion failed as a whole: what fails once fails for the next best, too.
     """
     draft = run.request.draft
     if draft is None or not run.explored or finals_affordable(run) < 1:
@@ -202,7 +202,7 @@ def promotion(run: Run) -> int | None:
     done = {i.promoted for i in run.iterations}
     waiting = [n for n in ranked(run)[: draft.promote] if n not in done]
     over = [verdict for name in OVER if (verdict := RULES[name](run)) is not None and verdict.holds]
-    return waiting[0] if waiting and (over or draft_accepted(run)) else None
+    return waiting[0] if waiting and (over or draft_accepted(run, waiting[0])) else None
 
 
 def ended(run: Run, reason: StopReason, detail: str = "") -> Ending:

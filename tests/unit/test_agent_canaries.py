@@ -238,8 +238,8 @@ def test_an_accepted_draft_is_not_promoted_at_once_on_the_word_of_a_failed_criti
     run = run.model_copy(update={"request": run.request.model_copy(update={"draft": draft})})
     run = run.with_caption(Caption(prompt="caption", source="upsample", reasoner="r"), (10,), "draft")
     run = run.with_candidate(Candidate(clip=make_clip(run.clip_path(0, 10), 10), critique=make_critique(0.9)))
-    assert draft_accepted(run.with_test(a_test(SEEING), FIRST))
-    assert not draft_accepted(run.with_test(a_test(BLIND), FIRST))
+    assert draft_accepted(run.with_test(a_test(SEEING), FIRST), 0)
+    assert not draft_accepted(run.with_test(a_test(BLIND), FIRST), 0)
     assert (promotion(run.with_test(a_test(SEEING), FIRST)), promotion(run.with_test(a_test(BLIND), FIRST))) == (
         0,
         None,

@@ -116,6 +116,14 @@ async def test_a_final_that_falls_short_is_what_the_next_caption_is_written_from
     assert run.stop_reason == "accepted"
 
 
+async def test_an_accepted_draft_promotes_no_other_caption_before_the_drafts_are_done(tmp_path: Path) -> None:
+    scores = {"draft 0": 0.9, "final 0": 0.5, "draft 1": 0.3, "draft 2": 0.4, "final 2": 0.6}
+    run, generator = await refine(drafting(make_run(tmp_path, max_iterations=3, accept_at=0.8), promote=2), scores)
+    started = dict.fromkeys(name for name, _ in generator.started)
+    assert list(started) == ["draft 0", "final 0", "draft 1", "draft 2", "final 2"]
+    assert [i.promoted for i in run.iterations if i.tier == "target"] == [0, 3]
+
+
 async def test_a_promoted_caption_stays_the_champion_by_its_drafts(tmp_path: Path) -> None:
     run = drafting(make_run(tmp_path, max_iterations=4, accept_at=0.8))
     run, _ = await refine(run, {"draft 0": 0.85, "final 0": 0.4, "draft 1": 0.3, "draft 2": 0.2, "draft 3": 0.1})

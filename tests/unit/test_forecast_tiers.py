@@ -151,13 +151,15 @@ def test_gpu_seconds_pay_for_more_where_renders_are_quick() -> None:
 
 def test_money_by_tier() -> None:
     more: dict[str, Any] = {
-        "generator": {"backend": "fal", "price_usd": 0.5},
+        "generator": {"backend": "fal"},  # $0.05 a begun second of a clip
         "request__size": "1280x720",
+        "search": {"draft": {"frames": 25}, "pairwise": None},
         "critic__accept_at": 0.9,
     }
     price = made(None, **more).price_usd
-    assert price == Bounds(expected=(8 + 1) * 0.5, worst=(8 + 4) * 0.5)
-    assert made(None, **more, budget__max_price_usd=4.0).price_usd == Bounds.sure(4.0)
+    assert price is not None
+    assert (price.expected, price.worst) == pytest.approx((8 * 0.1 + 0.4, 8 * 0.1 + 4 * 0.4))
+    assert made(None, **more, budget__max_price_usd=1.0).price_usd == Bounds.sure(1.0)
 
 
 @pytest.mark.parametrize(
