@@ -21,8 +21,6 @@ from agent.events import (
     CandidateReady,
     CaptionReady,
     CaptionStarted,
-    CriticTested,
-    CriticTestFailed,
     Emit,
     Event,
     ForecastMade,
@@ -77,8 +75,7 @@ class Controller:
             lost: iteration and seed of clips that were there once; they are made again whatever the time.
 
         Raises:
-            StorageError: the disk failed.
-            ServingError: a part told that its server is gone for good.
+            StorageError, ServingError: the disk failed, or a server is gone for good.
             asyncio.CancelledError: the caller cancelled.
         """
         self.run = run = tested_by(run, self.critic)
@@ -152,7 +149,7 @@ class Controller:
         tier, drafts, seeds = place_of(self.run, caption, promoted)
         return CaptionReady(iteration=index, caption=caption, seeds=seeds, tier=tier, promoted=drafts, parent=parent)
 
-    def heed(self, test: CriticTested | CriticTestFailed, group: asyncio.TaskGroup) -> None:
+    def heed(self, test: Event, group: asyncio.TaskGroup) -> None:
         """Tell the critic's test, and render what was given up on its word if it is not to be trusted."""
         before = self.run
         self.tell(test)
