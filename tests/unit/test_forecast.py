@@ -49,7 +49,7 @@ def finished(
     endpoint: str = HERE,
     reason: str = "iterations",
     judge: str = "signals/1",
-    accept_at: float | None = 0.95,
+    accept_at: float | None = 0.96,
 ) -> Path:
     """A run that lies finished in `folder`: one iteration of two renders."""
     run = make_run(folder / name, accept_at=accept_at)
@@ -308,7 +308,8 @@ def test_the_clock_never_goes_beyond_the_time_limit() -> None:
 def test_what_captions_begun_ahead_save_is_not_foretold() -> None:
     plain, ahead = made(settings()), made(settings(budget__speculate=True))
     assert (plain.places, plain.steps) == (ahead.places, ahead.steps)
-    assert ahead.assumes[-1].startswith("Not counted: the time that budget.speculate saves, and the renders")
+    assert ahead.assumes[-1].startswith("Not counted: ")
+    assert "the time that budget.speculate saves, and the renders that it may lose" in ahead.assumes[-1]
     assert "speculate" not in " ".join(plain.assumes)
 
 
