@@ -84,7 +84,7 @@ class Image(_Part):
 
 
 class Video(_Part):
-    """A clip in the form that the server takes: see `reasoner.chat.media`."""
+    """A clip in the form that the server takes. Whoever shows it finds out which."""
 
     url: str = Field(repr=False)
     """`data:video/jpeg;base64,F1,F2,…` or `data:video/mp4;base64,…`."""
