@@ -18,6 +18,12 @@ CAPTION_TOKENS = 2000
 """Of a caption: NVIDIA's own samples have 6,600 to 9,500 characters, and a token is taken for four."""
 FEEDBACK_TOKENS = 1500
 """The longest critique in words that is asked for."""
+REPAIRED = 2
+"""Questions for one reply, its repair included."""
+TURNS = 3
+"""Times that a rewrite is asked for at most (`reasoner.openai.insisting`, which loads the client)."""
+CHECKED = 1
+"""Questions whether an edited caption still is what was asked for."""
 USUAL_QUESTIONS = 8
 """That a model writes for a request, where 6 to 10 are asked for."""
 
@@ -47,10 +53,13 @@ def _spread(values: Sequence[int]) -> Bounds:
 
 
 def caption_requests(config: RunConfig, *, first: bool, expand: bool) -> Bounds:
-    """Questions that one caption takes: one, or with the check of an edit two; each reply may need one repair."""
+    """Questions that one caption takes: one, or with the check of an edit two.
+
+    Each reply may need one repair, and a rewrite that repeats the run is asked for again.
+    """
     if isinstance(config.reasoner, RulesConfig) or (first and not expand):
         return Bounds.sure(0)
-    return Bounds(expected=1, worst=2) if first else Bounds(expected=2, worst=3)
+    return Bounds(expected=1, worst=REPAIRED) if first else Bounds(expected=2, worst=TURNS * REPAIRED + CHECKED)
 
 
 def critique_requests(config: RunConfig, *, first_frame: bool) -> tuple[Bounds, Bounds]:
@@ -87,13 +96,17 @@ def _asked(criteria: Sequence[Criterion]) -> int:
     return sum(2 if criterion.negation else 1 for criterion in criteria)
 
 
-def caption_seconds(model: str, hardware: str) -> Bounds | None:
-    """Seconds of one caption by the published rate of tokens; at worst it is written twice. None: not published."""
+def caption_seconds(model: str, hardware: str) -> tuple[Bounds, Bounds] | None:
+    """Seconds of the first caption and of a rewrite, by the published rate of tokens. None: not published.
+
+    At worst each reply is repaired, and a rewrite is asked for as often as it may be and checked.
+    """
     rows = _replies(model, hardware)
     if rows is None:
         return None
     once = rows[0].seconds + CAPTION_TOKENS * _token(rows)
-    return Bounds(expected=once, worst=2 * once)
+    again = TURNS * REPAIRED * once + CHECKED * rows[0].seconds
+    return Bounds(expected=once, worst=REPAIRED * once), Bounds(expected=once, worst=again)
 
 
 def critique_seconds(model: str, hardware: str, requests: Bounds, *, feedback: bool) -> Bounds | None:

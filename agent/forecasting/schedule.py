@@ -13,12 +13,15 @@ class Pace:
     """Seconds of one of each but a render, and how many run at once."""
 
     caption: float
+    """The first that is written."""
     judge: Each
     """By tier; empty: not known."""
     renderers: int
     """Renders at once."""
     judges: int
     """Critiques at once."""
+    rewrite: float | None = None
+    """A later caption. None: as the first."""
     test: float = 0.0
     """The critic's test by the clock."""
 
@@ -36,11 +39,13 @@ def side_by_side(count: int, caption: float, render: float, judge: float, render
 
 def wall_seconds(rounds: Sequence[Round], pace: Pace) -> float:
     """Wall seconds of a whole run, each round as much of them as it is likely."""
-    return sum(one.likely * (_round(one, pace) + pace.test * one.tested) for one in rounds)
+    first = next((n for n, one in enumerate(rounds) if one.asks), 0)
+    return sum(one.likely * (_round(one, pace, n > first) + pace.test * one.tested) for n, one in enumerate(rounds))
 
 
-def _round(one: Round, pace: Pace) -> float:
-    caption = pace.caption if one.asks else 0.0
+def _round(one: Round, pace: Pace, later: bool) -> float:
+    caption = pace.rewrite if later and pace.rewrite is not None else pace.caption
+    caption = caption if one.asks else 0.0
     judge = pace.judge.get(one.tier, 0.0)
     return _cached(one.count, caption, one.seconds, judge, pace.renderers, pace.judges)
 

@@ -40,7 +40,8 @@ def place(
 ) -> Place:
     """What a run takes where its renders take as long as `found`, by tier."""
     target, draft = found["target"], found.get("draft")
-    written = taking.caption.seconds
+    lived = taking.caption.seconds
+    written = None if lived is None else (lived, lived)
     if written is None and (model := chat_model(config, "reasoner")):
         written = asking.caption_seconds(model, target.name)
     specs: dict[Tier, RenderSpec] = {"target": request.spec}
@@ -53,8 +54,9 @@ def place(
         "render": ahead.bounds(lambda rounds, _: sum(one.likely * one.count * one.seconds for one in rounds))
     }
     if written is not None:
-        caption = written
-        seconds = {"caption": ahead.bounds(lambda rounds, end: sum(reached(rounds)) * at(caption, end)), **seconds}
+        caption, rewrite = written
+        writing = ahead.bounds(lambda rounds, end: _writing(rounds, at(caption, end), at(rewrite, end)))
+        seconds = {"caption": writing, **seconds}
     if len(known) == len(specs):
         seconds["judge"] = ahead.bounds(
             lambda rounds, end: sum(one.likely * one.count * at(known[one.tier], end) for one in rounds)
@@ -70,7 +72,8 @@ def place(
 
     def wall(rounds: Sequence[Round], end: End) -> float:
         pace = Pace(
-            caption=at(written, end) if written else 0.0,
+            caption=at(written[0], end) if written else 0.0,
+            rewrite=at(written[1], end) if written else 0.0,
             judge={tier: at(one, end) for tier, one in known.items()},
             renderers=plan.renderers,
             judges=judges(config),
@@ -92,6 +95,11 @@ def place(
         wall=ahead.bounds(wall),
         basis=target.basis,
     )
+
+
+def _writing(rounds: Sequence[Round], first: float, later: float) -> float:
+    """Seconds of all captions that are asked for."""
+    return sum(likely * (later if n else first) for n, likely in enumerate(reached(rounds)))
 
 
 def _judged(config: RunConfig, spec: RenderSpec, hardware: str, critique: Each) -> Bounds | None:

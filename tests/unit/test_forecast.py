@@ -9,8 +9,8 @@ import pytest
 from agent.cli import main
 from agent.config import RunConfig
 from agent.errors import ConfigError
-from agent.forecast import Forecast
-from agent.forecasting import History, forecast, history, own, wanted
+from agent.forecast import Bounds, Forecast
+from agent.forecasting import History, asking, forecast, history, own, wanted
 from agent.plan import plan
 from agent.reading import check, load_config
 from agent.request import plain
@@ -18,6 +18,7 @@ from agent.types import Candidate, Ending, Failure
 from generator.capabilities import capabilities
 from generator.types import Rendering, RenderSpec
 from reasoner.chat.types import Usage
+from reasoner.openai import insisting
 from reasoner.types import Caption
 from tests.parts import make_clip, make_critique, make_run
 
@@ -242,7 +243,7 @@ def test_the_embedded_renderer_is_known_by_its_own_runs(tmp_path: Path) -> None:
 
 
 def test_early_stopping_counts_once_enough_runs_tell_how_often(tmp_path: Path) -> None:
-    config = load_config(CONFIGS / "quickstart.yaml")
+    config = settings("quickstart", critic__accept_at=0.95)
     spec = RenderSpec(width=320, height=192, num_frames=61, fps=24)
     for n in range(5):
         assert made(config, seen(tmp_path, config)).steps["render"].count.expected == 4
@@ -356,3 +357,15 @@ def test_a_plan_fetches_no_image(tmp_path: Path) -> None:
     request, found = plan(config)
     assert request.spec.mode == "image2video"
     assert found.assumes[0].startswith("The image is not fetched")
+
+
+def test_a_rewrite_that_repeats_the_run_is_asked_for_again() -> None:
+    config = settings()
+    assert asking.TURNS == insisting.TURNS
+    assert asking.caption_requests(config, first=True, expand=True) == Bounds(expected=1, worst=2)
+    assert asking.caption_requests(config, first=False, expand=True) == Bounds(expected=2, worst=3 * 2 + 1)
+    found = asking.caption_seconds("Cosmos3-Nano", "H100 80GB")
+    assert found is not None
+    first, rewrite = found
+    assert (first.expected, first.worst) == (rewrite.expected, 2 * first.expected)
+    assert 6 * first.expected < rewrite.worst < 6.5 * first.expected  # and one short reply, the check

@@ -34,3 +34,8 @@ def test_a_promotion_writes_no_caption_and_each_tier_has_its_pace() -> None:
     rounds = [Round("draft", 2, 3.0), Round("draft", 2, 3.0, tested=True), Round("target", 1, 50.0, asks=False)]
     pace = Pace(caption=4, judge={"draft": 1.0, "target": 5.0}, renderers=1, judges=1, test=20)
     assert wall_seconds(rounds, pace) == 2 * (4 + 6 + 1) + 20 + 50 + 5
+
+
+def test_rewrites_may_take_longer_than_the_first_caption() -> None:
+    rounds = [Round("target", 1, 50.0, asks=False), *[Round("target", 1, 50.0)] * 3]  # the raw prompt is not written
+    assert wall_seconds(rounds, Pace(4, {}, 1, 1, rewrite=25)) == 4 * 50 + 4 + 2 * 25
