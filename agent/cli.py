@@ -152,6 +152,11 @@ def summary(run: "Run | None", error: str = "", folder: Path | None = None) -> d
         "renders": run.renders,
         "seed": None if run.best is None else run.best.seed,
         "prompt": run.prompt,
+        "tier": None if run.best is None else "draft" if run.is_draft(run.best) else "target",
+        "drafts": sum(i.renders for i in run.iterations if i.tier == "draft"),
+        "choice": None if run.choice is None else run.choice.by,
+        "critic_auc": None if run.self_test is None else run.self_test.auc,
+        "critic_trusted": run.trusted,
     }
     return {**facts, "error": error} if error else facts
 
