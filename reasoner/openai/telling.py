@@ -34,7 +34,8 @@ def scores(revision: Revision) -> str:
     for name in sorted(revision.latest, key=lambda name: urgency(revision, name)):
         value, floor = revision.latest[name], revision.floors.get(name, 0.0)
         bound = f" (floor {floor:.2f}{', broken' if value < floor else ''})" if floor else ""
-        lines.append(f"{name} {value:.2f}{bound}{_spread(revision.criteria_spread.get(name))}")
+        spread = None if name in revision.final else revision.criteria_spread.get(name)  # of drafts
+        lines.append(f"{name} {value:.2f}{bound}{_spread(spread)}")
     return "\n".join(lines)
 
 
@@ -115,5 +116,6 @@ def _other(history: Sequence[Revision], best: Revision, index: int, texts: dict[
     better = ", ".join(
         f"{name} {revision.criteria[name]:.2f} (yours {best.criteria[name]:.2f})" for name in ahead(revision, best)
     )
+    better += ", all as drafts" if best.final else ""
     head = f"- Caption {index + 1}, overall {revision.score:.2f}, is better at {better}. There:"
     return "\n".join([head, *(f"  {field}: {words}" for field, words in texts.items())])

@@ -213,6 +213,19 @@ async def test_the_model_is_shown_the_spread_and_may_blame_the_seeds() -> None:
     assert "The seeds, not the prompt: The camera stands still." in caption.diagnosis
 
 
+async def test_what_the_full_render_lacks_is_told_beside_its_drafts() -> None:
+    async with Wire() as server:
+        history = await mixed(server)
+        spreads = {"criteria_spread": {"camera": 0.4, "noise": 0.1}, "spread": 0.2}
+        history[0] = history[0].model_copy(update={"final": {"camera": 0.6, "noise": 0.5}, **spreads})
+        server.reply = answering(edit(CAMERA, FRESH))
+        async with reasoner(server) as writer:
+            await writer.rewrite(ASKED, history, 0)
+    question = said(server.chats[0])
+    assert "of the full render\nnoise 0.50\ncamera 0.60\n" in question, "the drafts' spread is not that of the render"
+    assert "is better at camera 0.80 (yours 0.20), all as drafts. There:" in question
+
+
 async def test_nobody_is_asked_what_the_dice_have_answered() -> None:
     async with Wire() as server:
         history = await lost(server)

@@ -412,3 +412,15 @@ def test_every_reason_names_one_step() -> None:
 def test_every_criterion_of_the_signals_critic_has_a_ladder() -> None:
     names = "camera first_frame motion frozen duplicates cuts black flicker shake warping blur noise"
     assert " ".join(LADDERS) == f"{names} blockiness banding exposure saturation"
+
+
+async def test_what_the_full_render_lacks_is_answered_though_the_drafts_had_it() -> None:
+    first = revision(await RULES.upsample(request()), {"camera": 0.6})
+    told = first.model_copy(update={"final": dict.fromkeys(CRITERIA, 1.0) | {"noise": 0.3}})
+    caption = await RULES.rewrite(request(), [told], 0)
+    assert {edit.criterion for edit in caption.edits} == {"noise"}
+    assert "noise 0.30" in caption.diagnosis
+    # drafts cannot show whether it helped: as long as it leads by them, other words are tried and none twice
+    second = revision(caption, {"camera": 0.6}, parent=0, gain=0.0)
+    third = await RULES.rewrite(request(), [told, second], 0)
+    assert {edit.reason for edit in third.edits}.isdisjoint({edit.reason for edit in caption.edits})
