@@ -50,13 +50,13 @@ class Choosing:
         outcomes = await together([self._compared(run, one, other) for one, other in pairs])
         duels = [found for found in outcomes if isinstance(found, Duel)]
         failures = [found for found in outcomes if isinstance(found, CriticError)]
+        for duel in duels:  # of which some may be in vain: they were paid for
+            tell(ClipsCompared(duel=duel))
         if failures:
             near = f"{len(among)} candidates are within {self.rules.margin:g} of the best score"
             words = f"{near}, and the score decided: {failures[0]}"
             tell(ChoiceMade(choice=Choice(chosen=among[0], among=tuple(among), by="score", words=words)))
             return
-        for duel in duels:
-            tell(ClipsCompared(duel=duel))
         tell(ChoiceMade(choice=await self._decided(run, among, duels)))
 
     async def _compared(self, run: Run, one: Entrant, other: Entrant) -> Duel | CriticError:

@@ -44,6 +44,8 @@ class Final:
     words: str
     finalists: tuple[Finalist, ...]
     outcomes: tuple[Outcome, ...]
+    scored: bool
+    """The score decided, whatever comparisons were made."""
     below: float
     """How much lower than the highest of them the chosen one scores; 0 before the choice."""
     notes: tuple[str, ...]
@@ -79,6 +81,7 @@ def final(run: Run) -> Final | None:
         words=choice.words if choice else "The comparisons are made; the choice is not.",
         finalists=finalists,
         outcomes=tuple(_outcome(d, letters[d.first], letters[d.second]) for d in duels),
+        scored=choice is not None and choice.by == "score",
         below=max(scores) - own[0] if own else 0.0,
         notes=tuple(dict.fromkeys(note for d in duels for note in d.comparison.notes)),
     )

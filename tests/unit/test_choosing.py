@@ -249,8 +249,9 @@ async def test_a_model_that_fails_costs_the_comparisons_and_not_the_run(tmp_path
     run = scored(make_run(tmp_path), (0.88, 0.9, 0.89))
     fails: Callable[[str, str], Outcome] = lambda first, second: JudgeError("no answer") if "0 12" in second else 0.9  # noqa: E731
     run, recorder = await chosen(run, ScriptedComparer(fails))
-    assert recorder.types() == ["choice_made"]
-    assert (made(run).chosen, made(run).by, run.duels) == (entrant(0, 11), "score", ())
+    assert recorder.types() == ["clips_compared", "choice_made"]  # what was asked in vain is counted all the same
+    assert (made(run).chosen, made(run).by) == (entrant(0, 11), "score")
+    assert [(d.first, d.second) for d in run.duels] == [(entrant(0, 10), entrant(0, 11))]
     assert made(run).words == (
         "3 candidates are within 0.05 of the best score, and the score decided: comparing the clips of seeds 10 and "
         "12: no answer"

@@ -52,6 +52,18 @@ def test_a_choice_without_comparisons_says_why(chosen: Run) -> None:
     assert "Won" not in said
 
 
+def test_comparisons_made_beside_one_that_failed_are_told_and_decide_nothing(chosen: Run) -> None:
+    assert chosen.choice is not None
+    among = chosen.choice.among
+    words = "3 candidates are within 0.05 of the best score, and the score decided: the model did not answer"
+    choice = Choice(chosen=among[0], among=among, by="score", words=words)
+    run = chosen.model_copy(update={"duels": chosen.duels[:1], "choice": choice})
+    said = page(run).said
+    assert "3 candidates are near-equal; the score decided." in said
+    assert "A and B 0.22 0.31 B" in said
+    assert ledger(run).steps["compare"].usage == chosen.duels[0].comparison.usage
+
+
 def test_a_run_ended_between_its_comparisons_and_its_choice(chosen: Run) -> None:
     run = chosen.model_copy(update={"choice": None})
     found = final(run)
