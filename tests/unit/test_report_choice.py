@@ -128,3 +128,29 @@ def test_the_ledger_has_rows_and_colours_for_both_steps(chosen: Run, told: Page)
         assert f".ledger .{step} {{ fill: var(--{step}); }}" in told.html
         assert f".swatch.{step} {{ background: var(--{step}); }}" in told.html
         assert told.html.count(f"--{step}: #") == 2, "light and dark"
+
+
+def test_hostile_words_stay_words(chosen: Run) -> None:
+    bad = "</script><img src=x onerror=alert(1)> {{7*7}}"
+    assert chosen.choice is not None
+    assert chosen.self_test is not None
+    assert chosen.request.draft is not None
+    test = chosen.self_test.model_copy(update={"notes": (bad,), "critic": bad, "unjudged": {"prompt_swapped": bad}})
+    duel = chosen.duels[0].model_copy(
+        update={"comparison": chosen.duels[0].comparison.model_copy(update={"notes": (bad,), "judge": bad})}
+    )
+    draft = chosen.request.draft.model_copy(update={"assumes": bad})
+    run = chosen.model_copy(
+        update={
+            "choice": chosen.choice.model_copy(update={"words": bad}),
+            "self_test": test,
+            "duels": (duel,),
+            "request": chosen.request.model_copy(update={"draft": draft}),
+        }
+    )
+    for each in (run, run.model_copy(update={"self_test": None, "self_test_failure": bad})):
+        shown = page(each)
+        assert [name for name, _ in shown.elements].count("script") == 1
+        assert not shown.all("img")
+        assert not [key for _, given in shown.elements for key in given if key.startswith("on")]
+        assert shown.said.count(bad) > 3
