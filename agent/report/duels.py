@@ -8,6 +8,9 @@ from agent.run import Run
 from agent.types import Candidate, Duel, Entrant
 from critic.types import Comparison
 
+LONG = 15
+"""Comparisons from which on they are folded away: `Pairwise.most` makes up to 120."""
+
 
 @dataclass(frozen=True)
 class Finalist:
@@ -50,6 +53,11 @@ class Final:
     """How much lower than the highest of them the chosen one scores; 0 before the choice."""
     notes: tuple[str, ...]
     """What the model was shown, each note once."""
+
+    @property
+    def long(self) -> bool:
+        """Whether the comparisons are too many to show unasked."""
+        return len(self.outcomes) >= LONG
 
     @property
     def chosen(self) -> Finalist | None:

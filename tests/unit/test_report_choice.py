@@ -52,6 +52,13 @@ def test_a_choice_without_comparisons_says_why(chosen: Run) -> None:
     assert "Won" not in said
 
 
+def test_many_comparisons_are_folded_away(chosen: Run, told: Page) -> None:
+    assert "comparisons" not in {given.get("id") for given in told.all("details")}
+    many = page(chosen.model_copy(update={"duels": chosen.duels * 5}))
+    assert "comparisons" in {given.get("id") for given in many.all("details")}
+    assert "15 comparisons Probability that the first of a pair is the better one" in many.said
+
+
 def test_comparisons_made_beside_one_that_failed_are_told_and_decide_nothing(chosen: Run) -> None:
     assert chosen.choice is not None
     among = chosen.choice.among
