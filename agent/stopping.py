@@ -277,6 +277,8 @@ def _against(run: Run) -> str:
         return f"{start}; no threshold was set."
     if run.accepted:
         return f"{start}, at or above the threshold of {run.accept_at:.2f}."
+    if run.is_draft(run.best):
+        return f"{start} as a draft, and a draft is not accepted."
     if run.best.score >= run.accept_at:
         return f"{start}, but a criterion is below its floor, so it is not accepted."
     return f"{start}, below the threshold of {run.accept_at:.2f}."

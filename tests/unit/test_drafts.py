@@ -19,7 +19,7 @@ from agent.reading import check
 from agent.request import plain
 from agent.resuming import changed, finished, reopened, under, within
 from agent.run import Run
-from agent.stopping import promotion, stop_reason
+from agent.stopping import ended, promotion, sentence, stop_reason, verdicts
 from agent.types import Candidate, Draft, GivenUp, Request
 from generator.capabilities import capabilities
 from generator.types import Clip, RenderError, RenderSpec
@@ -204,6 +204,17 @@ async def test_a_second_promotion_is_not_tried_once_one_failed_as_a_whole(tmp_pa
     run, generator = await refine(drafting(make_run(tmp_path, max_iterations=2), promote=2), scores, fails=(10,))
     assert [name for name, _ in generator.started if name.startswith("final")] == ["final 0"]
     assert (run.stop_reason, promotion(run)) == ("failed", None)
+
+
+async def test_a_draft_over_the_threshold_is_not_said_to_be_below_a_floor(tmp_path: Path) -> None:
+    run = drafting(make_run(tmp_path, max_iterations=1, max_price_usd=1.0)).model_copy(update={"accept_at": 0.5})
+    run, _ = await refine(run, {"draft 0": 0.6}, fails=(10,))
+    assert run.best is not None
+    assert run.best.critique.floors_hold
+    words = {rule.rule: rule.words for rule in verdicts(run)}["accepted"]
+    assert words.startswith("The best clip scores 0.61 as a draft, and a draft is not accepted.")
+    without = run.model_copy(update={"ending": None})
+    assert sentence(without.stopped(ended(without, "price"))).endswith("as a draft, and a draft is not accepted.")
 
 
 @pytest.mark.parametrize(("promote", "finals"), [(1, [1]), (2, [1, 2])])
