@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from agent.course import draft_accepted, finals_affordable, ranked, tried
 from agent.gain import ENOUGH, compared, expected_gain, spread
 from agent.run import Run
+from agent.spending import Cost
 from agent.types import Candidate, Ending, Iteration, StopReason, Verdict
 
 Rule = Callable[[Run], Verdict | None]
@@ -67,7 +68,7 @@ def gpu_seconds(run: Run) -> Verdict | None:
         return None
     spent, each, *_ = run.gpu
     words = f"{spent:,.1f} of {limit:,.1f} s of the generator's time are used"
-    words += "." if each is None else f"; a render takes {each:,.1f} s."
+    words += "." if each is None else f"; {_compared(run)} takes {each:,.1f} s{_kept(run.gpu, limit)}."
     return Verdict(rule="gpu_seconds", holds=run.gpu.pays_for(limit) < 1, words=words, value=spent, limit=limit)
 
 
@@ -78,7 +79,8 @@ def price(run: Run) -> Verdict | None:
         return None
     spent, each, *_ = run.price
     words = f"${spent:,.2f} of ${limit:,.2f} {_are(spent)} spent"
-    words += "; no price of a render is known." if each is None else f"; a render costs ${each:,.2f}."
+    more = "; no price of a render is known."
+    words += more if each is None else f"; {_compared(run)} costs ${each:,.2f}{_kept(run.price, limit)}."
     return Verdict(rule="price", holds=run.price.pays_for(limit) < 1, words=words, value=spent, limit=limit)
 
 
@@ -232,6 +234,17 @@ def _nothing_came(iteration: Iteration) -> bool:
 def _best(run: Run, among: Sequence[Iteration]) -> Candidate | None:
     """The chosen candidate of the first iterations."""
     return max((c for i in among for c in i.candidates), key=lambda c: (run.accepts(c), c.score), default=None)
+
+
+def _compared(run: Run) -> str:
+    """A render that captions are compared by."""
+    return "a render" if run.request.draft is None else "a draft"
+
+
+def _kept(cost: Cost, limit: float) -> str:
+    """Why no more are made though there is something left; "" where nothing is kept back."""
+    kept = cost.pays_for(limit) < 1 <= cost._replace(held=0.0).pays_for(limit)
+    return ", and the rest would go into a promotion" if kept else ""
 
 
 def _are(count: float) -> str:

@@ -164,6 +164,11 @@ async def test_gpu_seconds_count_each_tier_at_its_own_pace(tmp_path: Path) -> No
     run, _ = await refine(drafting(make_run(tmp_path, max_iterations=9, max_gpu_seconds=13)), scores)
     assert [(i.tier, len(i.seeds)) for i in run.iterations] == [("draft", 2), ("draft", 2), ("draft", 1), ("target", 1)]
     assert (run.gpu.spent, run.stop_reason) == (13.0, "gpu_seconds")
+    kept = run.model_copy(update={"ending": None, "iterations": run.iterations[:-1]})
+    words = {rule.rule: rule.words for rule in verdicts(kept)}["gpu_seconds"]
+    assert words == (
+        "5.0 of 13.0 s of the generator's time are used; a draft takes 1.0 s, and the rest would go into a promotion."
+    )
 
 
 async def test_patience_ends_the_drafts_and_not_the_run(tmp_path: Path) -> None:

@@ -243,7 +243,7 @@ def test_the_embedded_renderer_is_known_by_its_own_runs(tmp_path: Path) -> None:
 
 
 def test_early_stopping_counts_once_enough_runs_tell_how_often(tmp_path: Path) -> None:
-    config = settings("quickstart", critic__accept_at=0.95)
+    config = settings("quickstart")
     spec = RenderSpec(width=320, height=192, num_frames=61, fps=24)
     for n in range(5):
         assert made(config, seen(tmp_path, config)).steps["render"].count.expected == 4
