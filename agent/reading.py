@@ -4,7 +4,7 @@ import difflib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -69,6 +69,8 @@ def check(data: Mapping[str, Any], source: str = "config", overridden: Sequence[
     except ValidationError as error:
         lines = []
         for fault in error.errors(include_url=False):
+            if _beside(fault):
+                continue
             path = _plain(fault["loc"])
             if fault["type"].startswith("union_tag"):
                 path.append("backend")
@@ -184,10 +186,33 @@ def _value(text: str, override: str) -> object:
 
 
 def _plain(loc: Sequence[Any]) -> list[str]:
-    """A fault's place without the tag that names the backend of a union: nobody wrote it as a key."""
+    """A fault's place without the tag that names the backend or the member of a union: nobody wrote it as a key."""
     section = RunConfig.model_fields.get(str(loc[0])) if loc else None
-    tagged = section is not None and len(loc) > 1 and len(_models(section)) > 1
-    return [str(part) for index, part in enumerate(loc) if not (tagged and index == 1)]
+    if section is None or len(loc) < 2:
+        return [str(part) for part in loc]
+    tag = 1 if len(_models(section)) > 1 else 2 if len(loc) > 2 and str(loc[2]) in _members(loc) else None
+    return [str(part) for index, part in enumerate(loc) if index != tag]
+
+
+def _members(loc: Sequence[Any]) -> list[str]:
+    """What the library calls the members of a key that takes a section or words: `search.draft` does."""
+    key = _models(RunConfig.model_fields[str(loc[0])])[0].model_fields.get(str(loc[1]))
+    words = [] if key is None else _words(key)
+    return (
+        [*(kind.__name__ for kind in _models(key)), f"literal[{','.join(map(repr, words))}]"] if key and words else []
+    )
+
+
+def _words(field: FieldInfo) -> list[str]:
+    """The words that a key may hold instead of a section."""
+    kinds = get_args(field.annotation) if _models(field) else ()
+    return [word for kind in kinds if get_origin(kind) is Literal for word in get_args(kind)]
+
+
+def _beside(error: Any) -> bool:
+    """Whether a fault says no more than the one of another member of the same union does."""
+    loc = error["loc"]
+    return error["type"] == "literal_error" and len(loc) > 2 and len(_plain(loc)) == 2 and str(loc[2]) in _members(loc)
 
 
 def _fault(error: Any, data: Mapping[str, Any]) -> str:
@@ -204,6 +229,8 @@ def _fault(error: Any, data: Mapping[str, Any]) -> str:
     if kind == "literal_error" and error["loc"][-1] == "backend":
         said = f"this version has {error['ctx']['expected']}"
     said = said.removeprefix("value error, ")
+    if kind == "model_type":
+        said = f"must be {_instead(_plain(error['loc']), data)}"
     if kind == "tuple_type":
         said = f"must be a list, such as [{given}]" if isinstance(given, str) else "must be a list, such as [a, b]"
     if error["loc"] and {error["loc"][-1], error["loc"][-2:-1] and error["loc"][-2]} & {"base_url", "endpoints"}:
@@ -211,6 +238,17 @@ def _fault(error: Any, data: Mapping[str, Any]) -> str:
     shown = f"(got a {_kind(given)})" if isinstance(given, dict | list) else f"(got {given!r:.60})"
     cure = "; put it in quotes" if kind == "string_type" and isinstance(given, int | float) else ""
     return f"{said} {shown}{cure}"
+
+
+def _instead(path: Sequence[str], data: Mapping[str, Any]) -> str:
+    """What a key takes that was given something else than its section."""
+    section = f"a section such as {{{_keys(path, data)[0]}: …}}"
+    field = _models(RunConfig.model_fields[path[0]])[0].model_fields.get(path[1]) if len(path) == 2 else None
+    if field is None:
+        return section
+    nothing = ["null"] if type(None) in get_args(field.annotation) else []
+    others = ", ".join([*_words(field), *nothing])
+    return f"{others} or {section}" if others else section
 
 
 def _nearest(path: Sequence[str], data: Mapping[str, Any]) -> str:

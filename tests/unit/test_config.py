@@ -81,7 +81,7 @@ def test_each_key_is_described_in_the_schema() -> None:
         ("request: {num_frames: true}", "request.num_frames"),
         ("request: {prompt: [a, b]}", "request.prompt: input should be a valid string (got a list)"),
         ("request: {fps: 0}", "request.fps"),
-        ("request: 3", "request: input should be"),
+        ("request: 3", "request: must be a section such as {prompt: …}"),
         ("critic: {accept_at: 1.5}", "critic.accept_at: input should be less than or equal to 1"),
         (
             "generator: {backend: sora}",
@@ -193,6 +193,24 @@ def test_backends_are_told_apart_in_words() -> None:
     assert fault("reasoner.backend=openai", "reasoner.bas_url=x").endswith("did you mean base_url?")
     assert fault("reasoner.base_url=http://h").endswith("it belongs to reasoner.backend: openai")
     assert fault("reasoner.backend=openai", "reasoner.serve.modl=1").startswith("-s reasoner.serve.modl: unknown key")
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("search.draft=true", "search.draft: must be auto, null or a section such as {tier: …} (got True)"),
+        ("search.draft.steps=0", "search.draft.steps: input should be greater than or equal to 1 (got 0)"),
+        ("search.draft.tier=9p", "search.draft.tier: input should be '256p', '480p' or '720p' (got '9p')"),
+        ("search.draft.stepz=3", "search.draft.stepz: unknown key; did you mean steps?"),
+        (
+            "search.canaries=true",
+            "search.canaries: must be null or a section such as {beyond_gpu_seconds: …} (got True)",
+        ),
+        ("budget=3", "budget: must be a section such as {max_iterations: …} (got 3)"),
+    ],
+)
+def test_a_wrong_section_is_told_in_the_words_of_the_config(override: str, said: str) -> None:
+    assert fault(override) == f"-s {said}"
 
 
 def test_one_server_is_a_list_too() -> None:
