@@ -178,6 +178,8 @@ class Plain(Witness):
             case _:
                 self._say_beside(run, event)
         self._say_notes(run)
+        if isinstance(event, RunStarted) and run.iterations:  # resumed: the seeds that come next are under this caption
+            self._say_caption(run, len(run.iterations) - 1)
 
     def _say_caption(self, run: Run, index: int) -> None:
         iteration = run.iterations[index]

@@ -80,6 +80,15 @@ def test_plain_lines(tmp_path: Path) -> None:
     ]
 
 
+def test_a_run_that_goes_on_says_under_which_caption(tmp_path: Path) -> None:
+    witness, out = Witness(), io.StringIO()
+    for event in events(make_run(tmp_path)):
+        witness(event)
+    assert witness.run is not None
+    Plain(out)(RunStarted(run=witness.run, at=AT))
+    assert out.getvalue().splitlines() == [f"Run {tmp_path}", "Iteration 2 of 2  1 edit for exposure"]
+
+
 def test_the_live_view_shows_what_is_going_on(tmp_path: Path) -> None:
     console = Console(file=io.StringIO(), force_terminal=True, width=120, color_system=None)
     view = Lively(console)
@@ -380,7 +389,7 @@ def test_the_progress_of_a_render_is_shown_and_in_a_log_every_ten_seconds(tmp_pa
         live.console.print(live)
     assert "seed 10          step 21 of 35, 21.0 s" in capture.get()
     plain(RenderProgressed(at=begun + timedelta(seconds=22), progress=gone))
-    lines = out.getvalue().splitlines()[1:]
+    lines = out.getvalue().splitlines()[2:]  # the run, and where it goes on
     assert [line.split("step ")[1].split()[0] for line in lines[:-1]] == ["1", "11", "21"]
     assert lines[-1].endswith("abandoned after 21.0 s at http://a:1: it goes on over there")
 
