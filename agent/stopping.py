@@ -42,7 +42,9 @@ def iterations(run: Run) -> Verdict | None:
     holds = count >= limit
     words = f"{count} of {limit} iterations {_are(count)} used."
     if holds:
-        words = f"All {count} iterations are used." if count != 1 else "The one iteration is used."
+        words = f"All {count} iterations are used" if count != 1 else "The one iteration is used"
+        finals = any(i.promoted is not None for i in run.iterations)
+        words += "; rendering a caption as asked is not counted." if finals else "."
     return Verdict(rule="iterations", holds=holds, words=words, value=count, limit=limit)
 
 

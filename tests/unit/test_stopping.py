@@ -18,6 +18,7 @@ from agent.stopping import RULES, ended, sentence, stop_reason, verdicts
 from agent.types import Candidate, Ending, Failure, GivenUp, StopReason, Verdict
 from generator.types import Rendering
 from reasoner.types import Caption
+from tests import runs
 from tests.parts import make_clip, make_critique, make_run
 
 Scores = Sequence[Sequence[float]]
@@ -310,3 +311,11 @@ def test_a_rule_answers_alike_however_often_it_is_asked_and_looks_at_the_run_alo
         assert stop_reason(run) == next((v.rule for v in found if v.holds), None)
         if stop_reason(run) is None:
             assert place_of(run, Caption.raw("x")).seeds, "a run that goes on renders something"
+
+
+def test_a_caption_rendered_as_asked_is_no_iteration_and_says_so(tmp_path: Path) -> None:
+    run = runs.compared(tmp_path)
+    assert said(run, "iterations").words == "All 2 iterations are used."
+    promoted = run.with_caption(run.iterations[1].caption, (4100, 4101), "target", promoted=1)
+    words = "All 2 iterations are used; rendering a caption as asked is not counted."
+    assert said(promoted, "iterations").words == words
