@@ -211,8 +211,8 @@ class RunConfig(_Section):
         held = value.draft.seeds if isinstance(value.draft, DraftConfig) else 0  # auto makes none without room
         if budget.max_renders is not None and budget.max_renders <= held:
             raise ValueError(
-                f"draft would make none: budget.max_renders keeps {held} of {budget.max_renders} for a promotion; "
-                f"raise it, or give search.draft: null"
+                f"draft would make none: budget.max_renders is {budget.max_renders}, and a promotion alone takes "
+                f"{held}; raise it, or give search.draft: null"
             )
         if value.include_raw_prompt and budget.max_iterations < 2:
             raise ValueError(

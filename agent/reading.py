@@ -235,6 +235,8 @@ def _fault(error: Any, data: Mapping[str, Any]) -> str:
         said = f"must be a list, such as [{given}]" if isinstance(given, str) else "must be a list, such as [a, b]"
     if error["loc"] and {error["loc"][-1], error["loc"][-2:-1] and error["loc"][-2]} & {"base_url", "endpoints"}:
         return said  # what was given may hold a password
+    if kind == "value_error" and isinstance(given, dict):
+        return said  # of several keys, which it names
     shown = f"(got a {_kind(given)})" if isinstance(given, dict | list) else f"(got {given!r:.60})"
     cure = "; put it in quotes" if kind == "string_type" and isinstance(given, int | float) else ""
     return f"{said} {shown}{cure}"

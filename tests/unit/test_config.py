@@ -213,6 +213,10 @@ def test_a_wrong_section_is_told_in_the_words_of_the_config(override: str, said:
     assert fault(override) == f"-s {said}"
 
 
+def test_a_section_whose_keys_do_not_go_together_shows_no_value() -> None:
+    assert fault("search.draft.seeds=4", "budget.max_renders=3").endswith("raise it, or give search.draft: null")
+
+
 def test_one_server_is_a_list_too() -> None:
     said = fault("generator.backend=vllm_omni", "generator.endpoints=http://127.0.0.1:8000")
     assert said == "-s generator.endpoints: must be a list, such as [http://127.0.0.1:8000]"

@@ -357,7 +357,8 @@ def test_drafts_that_cannot_be_are_refused_by_their_key(search: dict[str, object
 @pytest.mark.parametrize(("most", "seeds"), [(1, 1), (2, 2)])
 def test_a_budget_without_room_for_a_draft_is_refused(most: int, seeds: int) -> None:
     data = {"budget": {"max_renders": most}, "search": {"draft": {"seeds": seeds}}}
-    with pytest.raises(ConfigError, match=f"draft would make none: budget.max_renders keeps {seeds} of {most}"):
+    words = f"draft would make none: budget.max_renders is {most}, and a promotion alone takes {seeds}"
+    with pytest.raises(ConfigError, match=words):
         check(data)
     assert check({**data, "budget": {"max_renders": seeds + 1}}).search.draft is not None
 
