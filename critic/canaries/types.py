@@ -128,4 +128,4 @@ class SelfTest(BaseModel):
 
 
 def _listed(words: Sequence[str]) -> str:
-    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+    return " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))

@@ -219,7 +219,7 @@ async def test_a_critic_that_sees_nothing_fails(
     assert not test.passed(LEAST_AUC)
     assert test.sentence(LEAST_AUC) == (
         "The critic scripted/1 failed its self-test (AUC 0.50, 0.80 is asked): it told 0 of 4 doctored versions from "
-        "the clip itself; it did not tell a standstill, a clip played backwards, frames in random order and a prompt "
+        "the clip itself; it did not tell a standstill, a clip played backwards, frames in random order or a prompt "
         "of something else."
     )
 
