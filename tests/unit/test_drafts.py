@@ -433,3 +433,11 @@ async def test_a_prompt_from_outside_names_no_budget() -> None:
     config = with_request(check({"request": {"seed": 3}}), prompt="a boat")
     assert (config.request.prompt, config.request.seed) == ("a boat", 3)
     assert config.budget.model_fields_set == set()
+
+
+def test_a_run_names_the_correlation_that_the_page_names() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "search-benchmark.md").read_text(encoding="utf-8")
+    rows = correlation.measured()
+    assert rows
+    for row in rows:  # to two digits, rounded once
+        assert f"| {row.prompts} | {row.value:.2f} ({row.low:.2f} to {row.high:.2f}) |" in page
