@@ -43,8 +43,8 @@ def iterations(run: Run) -> Verdict | None:
     words = f"{count} of {limit} iterations {_are(count)} used."
     if holds:
         words = f"All {count} iterations are used" if count != 1 else "The one iteration is used"
-        finals = any(i.promoted is not None for i in run.iterations)
-        words += "; rendering a caption as asked is not counted." if finals else "."
+        more = len(run.iterations) - count
+        words += f"; {more} more rendered a caption as asked and {_are(more)} not counted." if more else "."
     return Verdict(rule="iterations", holds=holds, words=words, value=count, limit=limit)
 
 

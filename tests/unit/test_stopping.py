@@ -317,5 +317,5 @@ def test_a_caption_rendered_as_asked_is_no_iteration_and_says_so(tmp_path: Path)
     run = runs.compared(tmp_path)
     assert said(run, "iterations").words == "All 2 iterations are used."
     promoted = run.with_caption(run.iterations[1].caption, (4100, 4101), "target", promoted=1)
-    words = "All 2 iterations are used; rendering a caption as asked is not counted."
+    words = "All 2 iterations are used; 1 more rendered a caption as asked and is not counted."
     assert said(promoted, "iterations").words == words
