@@ -99,6 +99,19 @@ def tiered(config: RunConfig, request: Request) -> Request:
     return request.model_copy(update={"draft": draft})
 
 
+def unasked(config: RunConfig, request: Request) -> str:
+    """Why `search.draft: auto` comes to no drafts, in a sentence; "" where it does, or is not what the config says."""
+    if config.search.draft != "auto" or request.draft is not None:
+        return ""
+    able, given = capabilities(config.generator), sorted({*AUTO_BUDGET} & config.budget.model_fields_set)
+    if given:
+        why = f"{' and '.join(f'budget.{key}' for key in given)} {'is' if len(given) == 1 else 'are'} given"
+    else:
+        size = f"{request.spec.width}x{request.spec.height}"
+        why = f"they are not known to pay with this budget for {able.name} at {size}"
+    return f"No drafts are made by themselves (search.draft: auto): {why}."
+
+
 def _auto(spec: RenderSpec) -> DraftConfig:
     fewer = AUTO.steps is not None and AUTO.steps < spec.num_inference_steps
     return AUTO if fewer else AUTO.model_copy(update={"steps": None})

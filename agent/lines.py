@@ -125,6 +125,9 @@ def trust_line(run: Run) -> str:
     if run.canaries is None:
         return ""
     told = "" if run.self_test is None else run.self_test.sentence(run.canaries.least_auc)
+    if run.self_test is None and run.ending is not None:
+        amount = f"{run.canaries.beyond_gpu_seconds:,.0f} s of rendering or ${run.canaries.beyond_price_usd:,.2f}"
+        told = f"The critic was not tested: a test was to come before more than {amount}."
     if run.self_test_failure:
         told = f"The critic could not be tested: {run.self_test_failure.rstrip('.')}."
     return f"{told} It may not end the run early." if told and not run.trusted else told

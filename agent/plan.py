@@ -7,7 +7,7 @@ from typing import Any
 
 from agent import forecasting, intake
 from agent.config import RunConfig
-from agent.drafts import settled, tiered
+from agent.drafts import settled, tiered, unasked
 from agent.forecast import Bounds, Forecast, Place, StepForecast
 from agent.lines import NAMES, amount, span
 from agent.reading import is_remote
@@ -33,6 +33,7 @@ def plan(config: RunConfig, hardware: str | None = None) -> tuple[Request, Forec
     wish, notes = _request(config)
     request = tiered(config, wish)
     notes += request.notes[len(wish.notes) :]
+    notes += [why] if (why := unasked(config, request)) else []
     config = settled(config, request)
     seen = forecasting.history(config.output.folder, forecasting.wanted(config))
     made = forecasting.forecast(config, request, seen, machine)

@@ -118,7 +118,9 @@ def verdict(run: Run) -> list[str]:
     ]
     lines.append(f"rules    {standing(run)}")
     if run.best is not None and run.video is not None:
-        mark = "accepted" if run.accepted else "not accepted"
+        mark = "not accepted"
+        if run.accepted:
+            mark = "accepted" if run.trusted else "accepted by a critic that is not to be trusted"
         if run.is_draft(run.best):
             mark = f"a draft of {size(run.best.clip.spec)}, not {size(run.request.spec)} as asked"
         threshold = "no threshold" if run.accept_at is None else f"threshold {run.accept_at:.2f}, uncalibrated"

@@ -14,6 +14,8 @@ from benchmarks.search.prices import FRAMES, HARDWARE, MODEL
 from benchmarks.search.resampling import Estimate
 from benchmarks.search.strategies import DEFAULT, REFERENCE, ablations
 from benchmarks.search.texts import TEXT
+from reasoner.config import RulesConfig
+from reasoner.rules import Rules
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -48,6 +50,7 @@ def page(found: Findings) -> str:
         seeds=SEEDS,
         orders=len(made.asked) * SEEDS,
         parts=", ".join(made.parts),
+        rules=Rules(RulesConfig()).id,
         library=", ".join(f"{k} {v}" for k, v in made.versions.items() if k != "machine"),
         frames=target.frames,
         fps=made.fps,

@@ -98,7 +98,7 @@ second. The figures are regret: the score lost against the best of the four.
   is another. The strategy with drafts on other seeds shows what is left when a draft tests the words alone.
 * **The chain of captions is fixed.** A replay hands out the recorded rewrites in their order, whatever its own clips
   were. What pairing is worth for the rewriter (to start from the right caption) is not in its ablation. The rules
-  named at the top wrote them; later rules write others.
+  named at the top wrote them; those that ship as this page is made, {rules}, may write others.
 * **Prices are published, not measured here**, and for fewer steps computed in proportion to them: what does not hang on
   the steps, about an eighth by the one published breakdown, is not counted. Judging and writing captions cost nothing.
 * **Short clips.** {frames} frames at {fps} a second; from text, no first frame.

@@ -11,7 +11,7 @@ from agent.api import with_request
 from agent.config import RunConfig
 from agent.controller import Controller
 from agent.course import history, ranked, tried
-from agent.drafts import AUTO, settled, tiered
+from agent.drafts import AUTO, settled, tiered, unasked
 from agent.errors import ConfigError
 from agent.forecasting import correlation
 from agent.forecasting.correlation import Measured
@@ -441,3 +441,19 @@ def test_a_run_names_the_correlation_that_the_page_names() -> None:
     assert rows
     for row in rows:  # to two digits, rounded once
         assert f"| {row.prompts} | {row.value:.2f} ({row.low:.2f} to {row.high:.2f}) |" in page
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        ({"budget": {"max_iterations": 2}}, "auto): budget.max_iterations is given."),
+        ({"budget": {"max_iterations": 2, "samples_per_iteration": 2}}, "and budget.samples_per_iteration are given."),
+        ({"request": {"prompt": "a boat", "size": "320x192"}}, "pay with this budget for animatic at 320x192."),
+        ({"search": {"draft": None}}, ""),
+    ],
+)
+def test_a_plan_says_why_no_drafts_are_made_by_themselves(data: dict[str, object], why: str) -> None:
+    config = check({"request": {"prompt": "a boat"}, **data})
+    request = tiered(config, plain(config.request, capabilities(config.generator)))
+    assert unasked(config, request).endswith(why)
+    assert bool(why) == bool(unasked(config, request))

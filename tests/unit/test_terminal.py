@@ -31,7 +31,7 @@ from agent.remaining import remaining
 from agent.report.page import doing
 from agent.run import Run
 from agent.terminal import Lively, Plain, Witness, printable, resume_line, verdict
-from agent.types import Candidate, Ending, Failure
+from agent.types import Canaries, Candidate, Ending, Failure
 from generator.types import Clip, Effective, Progress
 from reasoner.types import Caption, Edit
 from tests import runs
@@ -351,6 +351,9 @@ def test_a_critic_that_failed_its_test_may_not_end_the_run(tmp_path: Path) -> No
     plain(CriticTestFailed(message="its server went away."))
     assert out.getvalue().splitlines()[-1] == told
     assert trust_line(runs.good(tmp_path / "good")) == ""
+    never = run.model_copy(update={"self_test": None, "canaries": Canaries()})
+    words = "The critic was not tested: a test was to come before more than 300 s of rendering or $1.00."
+    assert trust_line(never) == words
 
 
 def test_fresh_seeds_of_a_caption_with_drafts_are_named(tmp_path: Path) -> None:
