@@ -88,7 +88,7 @@ def test_the_written_page_is_of_all_settings_and_names_no_path() -> None:
     assert "the median of\n128 settings" in text
     assert "/tmp" not in text
     assert (DOCS / "schedule-benchmark.svg").exists()
-    assert "`python -m benchmarks.schedule --ahead --write" in text
+    assert "## Captions begun ahead\n\nMade by `python -m benchmarks.schedule --" in text
     assert f"| {AHEAD[0].endpoints} endpoints, 1 candidate | 1.000, " in text
 
 
