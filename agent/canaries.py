@@ -41,10 +41,10 @@ def due(run: Run) -> bool:
 
 def subject(run: Run) -> Entrant:
     """The candidate that the critic is tested on: the first, or the best where that one told nothing."""
-    found = [(Entrant(iteration=n, seed=c.seed), c) for n, i in enumerate(run.iterations) for c in i.candidates]
+    found = run.entrants
     if run.self_test is None or run.self_test.conclusive:
-        return found[0][0]
-    return max(found, key=lambda one: one[1].score)[0]
+        return next(iter(found))
+    return max(found, key=lambda entrant: found[entrant].score)
 
 
 async def tested(run: Run, critic: Critic) -> CriticTested | CriticTestFailed:
@@ -56,10 +56,7 @@ async def tested(run: Run, critic: Critic) -> CriticTested | CriticTestFailed:
     from critic.canaries.self_test import self_test  # noqa: PLC0415 - loads PyAV: only where a test is made
 
     entrant = subject(run)
-    candidate = run.candidate(entrant)
-    if candidate is None:
-        raise ValueError(f"the run has no candidate of {entrant}")
-    clip = candidate.clip
+    clip = run.entrants[entrant].clip
     try:
         with boundary(CriticError, "testing the critic"):
             test = await self_test(critic, clip.path, run.request.prompt, clip.spec.first_frame, run.folder / FOLDER)

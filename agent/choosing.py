@@ -7,7 +7,7 @@ from itertools import combinations
 from agent.errors import CriticError, boundary
 from agent.events import ChoiceMade, ClipsCompared, Emit
 from agent.run import Run
-from agent.types import Candidate, Choice, Duel, Entrant, Pairwise
+from agent.types import Choice, Duel, Entrant, Pairwise
 from critic.together import together
 from critic.types import Comparer, Critic
 
@@ -17,14 +17,14 @@ def finalists(run: Run, rules: Pairwise) -> list[Entrant]:
 
     Only such as the best one is: no draft beside a render as asked, none that is not accepted beside one that is.
     """
-    found = [(Entrant(iteration=n, seed=c.seed), c) for n, i in enumerate(run.iterations) for c in i.candidates]
+    found = run.entrants
     if not found:
         return []
-    *kind, best = max(run.rank(c) for _, c in found)
-    near = [one for one in found if [*run.rank(one[1])][:2] == kind and _within(rules, best - one[1].score)]
-    near.sort(key=lambda one: one[1].score, reverse=True)
-    distinct = {c.clip.path: entrant for entrant, c in reversed(near)}  # the same words share their clips
-    chosen = [entrant for entrant, _ in near if entrant in distinct.values()][: rules.most]
+    *kind, best = max(map(run.rank, found.values()))
+    near = [e for e, c in found.items() if [*run.rank(c)][:2] == kind and _within(rules, best - c.score)]
+    near.sort(key=lambda entrant: found[entrant].score, reverse=True)
+    distinct = {found[entrant].clip.path: entrant for entrant in reversed(near)}  # the same words share their clips
+    chosen = [entrant for entrant in near if entrant in distinct.values()][: rules.most]
     return chosen if len(chosen) > 1 else []
 
 
@@ -60,7 +60,7 @@ class Choosing:
         tell(ChoiceMade(choice=await self._decided(run, among, duels)))
 
     async def _compared(self, run: Run, one: Entrant, other: Entrant) -> Duel | CriticError:
-        first, second = _there(run, one), _there(run, other)
+        first, second = run.entrants[one], run.entrants[other]
         try:
             with boundary(CriticError, f"comparing the clips of seeds {one.seed} and {other.seed}"):
                 found = await self.comparer.compare(
@@ -98,7 +98,7 @@ class Choosing:
 
     async def _measured(self, run: Run, entrant: Entrant) -> float | None:
         """The overall score of the measured signals alone; None where they cannot be had."""
-        candidate = _there(run, entrant)
+        candidate = run.entrants[entrant]
         critique = candidate.critique
         if critique.measured is None and self.measuring is not None:
             try:
@@ -118,10 +118,3 @@ def _within(rules: Pairwise, less: float) -> bool:
 
 def _choice(chosen: Entrant, among: Sequence[Entrant], by: str, words: str) -> Choice:
     return Choice.model_validate({"chosen": chosen, "among": tuple(among), "by": by, "words": words})
-
-
-def _there(run: Run, entrant: Entrant) -> Candidate:
-    found = run.candidate(entrant)
-    if found is None:
-        raise ValueError(f"the run has no candidate of {entrant}")
-    return found

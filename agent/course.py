@@ -1,11 +1,11 @@
 """Where a run goes next: what it still pays for, what the next caption is made of, and where it is rendered."""
 
-import math
 from collections.abc import Mapping, Sequence
 from statistics import fmean, stdev
 from typing import NamedTuple
 
 from agent.run import Run
+from agent.spending import affords
 from agent.types import Candidate, Tier
 from reasoner.types import Caption, Revision
 
@@ -46,18 +46,13 @@ def affordable(run: Run) -> float:
 
     What is under way is counted as spent. Drafts leave what one promotion takes, or they would be for nothing.
     """
-    budget, used = run.budget, run.renders + run.pending
     held = 0 if run.request.draft is None else run.request.draft.seeds
-    renders = math.inf if budget.max_renders is None else max(0, budget.max_renders - used - held)
-    return min(renders, run.price.pays_for(budget.max_price_usd), run.gpu.pays_for(budget.max_gpu_seconds))
+    return affords(run.budget, run.renders + run.pending, run.price, run.gpu, held)
 
 
 def finals_affordable(run: Run) -> float:
     """Renders at the target tier that the budget still pays for: a whole number from 0, or infinity."""
-    budget, used = run.budget, run.renders + run.pending
-    renders = math.inf if budget.max_renders is None else max(0, budget.max_renders - used)
-    price, gpu = run.price.of_target(), run.gpu.of_target()
-    return min(renders, price.pays_for(budget.max_price_usd), gpu.pays_for(budget.max_gpu_seconds))
+    return affords(run.budget, run.renders + run.pending, run.price.of_target(), run.gpu.of_target())
 
 
 def tried(run: Run) -> int:
@@ -82,10 +77,9 @@ def ranked(run: Run) -> list[int]:
 
 def draft_accepted(run: Run, index: int) -> bool:
     """Whether a draft of an iteration reached the threshold: there is no need to look for better words first."""
-    if run.accept_at is None or not run.budget.early_stop or not run.trusted:
+    if not run.budget.early_stop or not run.trusted:
         return False
-    drafts = run.iterations[index].candidates
-    return any(c.score >= run.accept_at and c.critique.floors_hold for c in drafts)
+    return any(map(run.reaches, run.iterations[index].candidates))
 
 
 class Past(NamedTuple):

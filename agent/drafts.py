@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable
 from pathlib import Path
 
 from agent import intake
@@ -15,7 +14,7 @@ from agent.types import Draft, Request
 from generator import sizes
 from generator.capabilities import Capabilities, capabilities
 from generator.sizes import Size
-from generator.types import Control, RenderSpec
+from generator.types import RenderSpec
 
 PREFIX = "draft-"
 """Of the names of the files that drafts are made from: those of the request, at the drafts' size."""
@@ -51,13 +50,8 @@ def tiered(config: RunConfig, request: Request) -> Request:
         ConfigError: the backend makes no such drafts.
     """
     able = capabilities(config.generator)
-    wish, auto = config.search.draft, config.search.draft == "auto"
-    if wish == "auto":
-        most = config.budget.max_renders
-        free = not {*AUTO_BUDGET} & config.budget.model_fields_set
-        room = most is None or most >= AUTO.seeds + 2  # a draft alone has nothing to be compared with
-        able_to = any(f"{size.tier}p" == AUTO.tier for size in able.sizes)
-        wish = _auto(request.spec) if free and room and able_to else None
+    auto = config.search.draft == "auto"
+    wish = _wish(config, request.spec, able)
     if wish is None:
         return request
     spec = draft_spec(wish, request.spec, able)
@@ -70,17 +64,18 @@ def tiered(config: RunConfig, request: Request) -> Request:
     found = correlation(plan.engine, draft_tier, target, steps, frames)
     bill, whole = known_price(config.generator, spec), known_price(config.generator, request.spec)
     costly = gain <= 1 or (bill is not None and whole is not None and bill >= whole)
-    if auto and (costly or found is None or found.value < wish.min_correlation):
-        return request
+    why = ""
     if costly:
         why = f"No drafts are made: one of {what} would cost as much as the render that is asked for."
-        return request.model_copy(update={"notes": (*request.notes, why)})
-    if found is not None and found.value < wish.min_correlation:
+    elif found is not None and found.value < wish.min_correlation:
         why = (
             f"No drafts are made: their scores rank captions with a correlation of {found.value:.2f} to the final ones "
             f"({found.low:.2f} to {found.high:.2f}, {found.source}), below search.draft.min_correlation "
             f"({wish.min_correlation:g})."
         )
+    if auto and (why or found is None):
+        return request  # nobody asked for them
+    if why:
         return request.model_copy(update={"notes": (*request.notes, why)})
     assumes = f"Captions are compared by drafts of {what}, each taken to cost 1/{gain:.1f} of a render as asked. " + (
         f"That drafts rank captions as renders of {target}p do is assumed: it was never measured for {able.name}."
@@ -97,6 +92,17 @@ def tiered(config: RunConfig, request: Request) -> Request:
         assumes=assumes,
     )
     return request.model_copy(update={"draft": draft})
+
+
+def _wish(config: RunConfig, spec: RenderSpec, able: Capabilities) -> DraftConfig | None:
+    """The drafts that a config comes to as far as itself, its budget and the backend's sizes say; None: none."""
+    wish, most = config.search.draft, config.budget.max_renders
+    if wish != "auto":
+        return wish
+    free = not {*AUTO_BUDGET} & config.budget.model_fields_set
+    room = most is None or most >= AUTO.seeds + 2  # a draft alone has nothing to be compared with
+    able_to = any(f"{size.tier}p" == AUTO.tier for size in able.sizes)
+    return _auto(spec) if free and room and able_to else None
 
 
 def unasked(config: RunConfig, request: Request) -> str:
@@ -135,16 +141,15 @@ def draft_spec(wish: DraftConfig, spec: RenderSpec, able: Capabilities) -> Rende
         ConfigError: the backend makes no such drafts.
     """
     size = _size(spec, wish, able)
-    return _named(
-        spec.model_copy(
-            update={
-                "width": size.width,
-                "height": size.height,
-                "num_frames": _frames(spec, wish, size, able),
-                "num_inference_steps": _steps(spec, wish, able),
-            }
-        )
+    made = spec.model_copy(
+        update={
+            "width": size.width,
+            "height": size.height,
+            "num_frames": _frames(spec, wish, size, able),
+            "num_inference_steps": _steps(spec, wish, able),
+        }
     )
+    return made.with_files(lambda path: Path(f"{PREFIX}{path.name}"))
 
 
 async def _files(config: RunConfig, request: Request, given: dict[str, bytes]) -> dict[str, bytes]:
@@ -163,19 +168,6 @@ async def _files(config: RunConfig, request: Request, given: dict[str, bytes]) -
     for control, wanted in zip(spec.controls, config.request.controls, strict=True):
         made[control.path.name], _ = await asyncio.to_thread(intake.to_control, wanted.path, control.kind, spec)
     return made
-
-
-def _named(spec: RenderSpec) -> RenderSpec:
-    """The spec with its files by the names that they have for drafts."""
-    name: Callable[[Path | None], Path | None] = lambda path: path and Path(f"{PREFIX}{path.name}")  # noqa: E731
-    controls = tuple(Control(kind=c.kind, path=Path(f"{PREFIX}{c.path.name}"), weight=c.weight) for c in spec.controls)
-    return spec.model_copy(
-        update={
-            "first_frame": name(spec.first_frame),
-            "source_video": name(spec.source_video),
-            "controls": controls,
-        }
-    )
 
 
 def _tier(spec: RenderSpec, able: Capabilities) -> int:

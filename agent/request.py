@@ -100,18 +100,8 @@ def placed(request: Request, folder: Path) -> Request:
     draft = request.draft
     return request.model_copy(
         update={
-            "spec": _in(request.spec, folder),
-            "draft": draft and draft.model_copy(update={"spec": _in(draft.spec, folder)}),
-        }
-    )
-
-
-def _in(spec: RenderSpec, folder: Path) -> RenderSpec:
-    return spec.model_copy(
-        update={
-            "first_frame": folder / spec.first_frame if spec.first_frame else None,
-            "source_video": folder / spec.source_video if spec.source_video else None,
-            "controls": tuple(c.model_copy(update={"path": folder / c.path}) for c in spec.controls),
+            "spec": request.spec.with_files(folder.joinpath),
+            "draft": draft and draft.model_copy(update={"spec": draft.spec.with_files(folder.joinpath)}),
         }
     )
 

@@ -90,11 +90,14 @@ class Run(BaseModel):
         """What it is chosen by, as far as scores go: no draft if there is another, an accepted one first, the score."""
         return not self.is_draft(candidate), self.accepts(candidate), candidate.score
 
+    @property
+    def entrants(self) -> dict[Entrant, Candidate]:
+        """All candidates by their places, in order."""
+        return {Entrant(iteration=n, seed=c.seed): c for n, i in enumerate(self.iterations) for c in i.candidates}
+
     def candidate(self, entrant: Entrant) -> Candidate | None:
         """The candidate at a place of the run; None if there is none."""
-        if entrant.iteration >= len(self.iterations):
-            return None
-        return next((c for c in self.iterations[entrant.iteration].candidates if c.seed == entrant.seed), None)
+        return self.entrants.get(entrant)
 
     @property
     def best_iteration(self) -> int | None:
@@ -220,9 +223,11 @@ class Run(BaseModel):
 
     def accepts(self, candidate: Candidate) -> bool:
         """Whether a candidate reaches `accept_at` with every floor held. A draft is none to accept."""
-        if self.accept_at is None or self.is_draft(candidate):
-            return False
-        return candidate.score >= self.accept_at and candidate.critique.floors_hold
+        return self.reaches(candidate) and not self.is_draft(candidate)
+
+    def reaches(self, candidate: Candidate) -> bool:
+        """Whether a candidate, or a draft, reaches `accept_at` with every floor held."""
+        return self.accept_at is not None and candidate.score >= self.accept_at and candidate.critique.floors_hold
 
     def is_draft(self, candidate: Candidate) -> bool:
         """Whether a candidate is cheaper than what was asked for."""

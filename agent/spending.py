@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import NamedTuple, Self
 
-from agent.types import Draft, Failure, Iteration, Tier
+from agent.types import Budget, Draft, Failure, Iteration, Tier
 from generator.types import Clip
 
 ROUNDING = 1e-9
@@ -62,13 +62,18 @@ class Cost(NamedTuple):
         drafts = known([i for i in iterations if i.tier == "draft"])
         finals = known([i for i in iterations if i.tier == "target"])
         each, target = fmean(drafts) if drafts else expected[0], fmean(finals) if finals else expected[1]
+        found = cls.drafting(round(sum(drafts) + sum(finals) + lost, 4), each, target, draft)
+        pending = under_way["draft"] * (found.each or 0.0) + under_way["target"] * (found.target or 0.0)
+        return found._replace(pending=pending)
+
+    @classmethod
+    def drafting(cls, spent: float, each: float | None, target: float | None, draft: Draft) -> Self:
+        """Where there are drafts: what is not known of one tier follows from the other, and a promotion is held."""
         if each is None and target is not None:
             each = target / draft.ratio
         if target is None and each is not None:
             target = each * draft.ratio
-        spent = round(sum(drafts) + sum(finals) + lost, 4)
-        pending = under_way["draft"] * (each or 0.0) + under_way["target"] * (target or 0.0)
-        return cls(spent, each, target=target, held=draft.seeds * (target or 0.0), pending=pending)
+        return cls(spent, each, target=target, held=draft.seeds * (target or 0.0))
 
     def pays_for(self, limit: float | None) -> float:
         """How many more fit under `limit`, beside what is under way and held: a whole number from 0, or infinity."""
@@ -82,6 +87,20 @@ class Cost(NamedTuple):
     def of_target(self) -> Self:
         """Of one more at the target tier, with nothing held: it is what was held for."""
         return self._replace(each=self.each if self.target is None else self.target, held=0.0)
+
+
+def affords(budget: Budget, renders: int, price: Cost, gpu: Cost, held: int = 0) -> float:
+    """How many more renders a budget pays for: a whole number from 0, or infinity.
+
+    Args:
+        budget: of the run.
+        renders: made or under way.
+        price: in US dollars.
+        gpu: in seconds of the generator.
+        held: renders kept for a promotion.
+    """
+    left = math.inf if budget.max_renders is None else max(0, budget.max_renders - renders - held)
+    return min(left, price.pays_for(budget.max_price_usd), gpu.pays_for(budget.max_gpu_seconds))
 
 
 def prices(iterations: Sequence[Iteration]) -> list[float]:

@@ -163,7 +163,8 @@ RULES: dict[StopReason, Rule] = {
     "cancelled": cancelled,
 }
 """The reason of a stop is the first that holds."""
-EXPLORING: tuple[StopReason, ...] = (
+OVER: tuple[StopReason, ...] = (
+    "failed",
     "iterations",
     "renders",
     "gpu_seconds",
@@ -172,9 +173,7 @@ EXPLORING: tuple[StopReason, ...] = (
     "plateau",
     "expected_gain",
 )
-"""The rules that say when no further caption shall be tried."""
-OVER: tuple[StopReason, ...] = ("failed", *EXPLORING)
-"""Those that end the drafts, and not the run while there is one to promote."""
+"""The rules that end the drafts, and not the run while there is one to promote."""
 
 
 def verdicts(run: Run) -> tuple[Verdict, ...]:

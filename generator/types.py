@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Literal, Protocol, Self
 
 from pydantic import (
     AfterValidator,
@@ -84,6 +84,16 @@ class RenderSpec(BaseModel):
     """Whether the model shall make sound as well."""
     guardrails: bool = True
     """Whether the backend's safety checks shall act, where it has them. Off only because a person asked for it."""
+
+    def with_files(self, place: Callable[[Path], Path]) -> Self:
+        """The same render, made from the files that `place` gives for its own."""
+        return self.model_copy(
+            update={
+                "first_frame": None if self.first_frame is None else place(self.first_frame),
+                "source_video": None if self.source_video is None else place(self.source_video),
+                "controls": tuple(c.model_copy(update={"path": place(c.path)}) for c in self.controls),
+            }
+        )
 
     @property
     def mode(self) -> Mode:

@@ -23,7 +23,7 @@ earlier, or render the same again.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from agent.spending import Cost
+from agent.spending import Cost, affords
 from agent.types import Budget, Canaries, Draft, Tier
 
 MANY = 40
@@ -112,16 +112,10 @@ class _Count:
         draft, one, target = self.terms.draft, known.get("draft"), known.get("target")
         if draft is None:
             return Cost(spent, target)
-        if one is None and target is not None:
-            one = target / draft.ratio
-        if target is None and one is not None:
-            target = one * draft.ratio
-        return Cost(spent, one, target=target, held=draft.seeds * (target or 0.0))
+        return Cost.drafting(spent, one, target, draft)
 
     def _paid(self, price: Cost, gpu: Cost, held: int) -> float:
-        budget, renders = self.terms.budget, sum(self.made.values())
-        left = float("inf") if budget.max_renders is None else max(0, budget.max_renders - renders - held)
-        return min(left, price.pays_for(budget.max_price_usd), gpu.pays_for(budget.max_gpu_seconds))
+        return affords(self.terms.budget, sum(self.made.values()), price, gpu, held)
 
     def _due(self, *, promoted: bool) -> bool:
         """Whether the critic is tested before the next round, a promotion or not, as `agent.canaries.due` says."""
