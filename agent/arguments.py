@@ -3,6 +3,9 @@
 import argparse
 from typing import Any
 
+from agent.bench.arguments import add_bench
+from agent.marking import command as marking
+
 EXIT_CODES = """exit codes:
   0    a clip was chosen
   1    the machine failed (a full disk, say); what was done is kept
@@ -133,6 +136,9 @@ def parser() -> argparse.ArgumentParser:
     )
     doctor.add_argument("config", nargs="?", metavar="CONFIG", help="a YAML file; without one, the embedded defaults")
     _override(doctor)
+
+    add_bench(commands)
+    marking.add(commands)
     return top
 
 

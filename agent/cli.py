@@ -37,6 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         "schema": _schema,
         "doctor": _doctor,
         "backends": _backends,
+        "bench": _bench,
+        "mark": _own,
     }
     try:
         if args.version:
@@ -208,6 +210,19 @@ def _backends(args: argparse.Namespace) -> int:
     del args
     print(table(), end="")
     return CHOSEN
+
+
+def _bench(args: argparse.Namespace) -> int:
+    if args.bench_command is None:
+        args.help_of.print_help()
+        return WRONG
+    return _own(args)
+
+
+def _own(args: argparse.Namespace) -> int:
+    """A command that lives in a package of its own."""
+    code: int = args.main(args)
+    return code
 
 
 def _doctor(args: argparse.Namespace) -> int:

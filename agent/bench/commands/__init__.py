@@ -1,0 +1,1 @@
+"""`retake bench …`: one module a command, with `add` (its arguments) and `main` (its work)."""

@@ -1,0 +1,18 @@
+"""`retake bench drafts`."""
+
+import argparse
+from typing import Any
+
+from agent.bench.arguments import command
+from agent.errors import ConfigError
+
+
+def add(commands: Any) -> None:
+    """Its arguments."""
+    command(commands, "drafts", "(to come)", "(to come)", main=main)
+
+
+def main(args: argparse.Namespace) -> int:
+    """Its work."""
+    del args
+    raise ConfigError("retake bench drafts: to come")

@@ -1,0 +1,1 @@
+"""Datasets with people's labels, each format by a reader of its own."""

@@ -1,0 +1,1 @@
+"""`retake mark`: a loopback page on which people rate the candidates of runs."""

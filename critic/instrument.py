@@ -1,0 +1,46 @@
+"""What scores were measured with, and whether two critics measure the same."""
+
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from critic.types import Critic
+
+
+class Instrument(BaseModel):
+    """Everything about a critic that decides what its scores mean. A threshold holds for the same one alone."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    critic: str
+    """`Critic.id`: method or model, and version."""
+    model: str = ""
+    """Id of the model that is asked, as its server names it. "": none is."""
+    rubric: str = ""
+    """What is asked or measured: a rubric's id and version, or the writer's of a checklist for each request."""
+    templates: str = ""
+    """Version and hash of the instruction texts. "": none are sent."""
+    fps: float | None = Field(default=None, gt=0)
+    """Frames shown of each second. None: every frame is read."""
+    max_frames: int | None = Field(default=None, ge=1)
+    """Most frames shown. None: every frame is read."""
+    long_side: int | None = Field(default=None, ge=1)
+    """Pixels on the long side of the frames shown. None: as they are."""
+
+    @classmethod
+    def of(cls, critic: Critic) -> Self:
+        """A critic's own account of itself; of one that gives none, its id, which says all of it or should."""
+        own = getattr(critic, "instrument", None)
+        return own if isinstance(own, cls) else cls(critic=critic.id)
+
+    def differences(self, other: "Instrument") -> tuple[str, ...]:
+        """How another one differs, in words: "model: A there, B here" (`self` is there, `other` here)."""
+        return tuple(
+            f"{name}: {_told(getattr(self, name))} there, {_told(getattr(other, name))} here"
+            for name in type(self).model_fields
+            if getattr(self, name) != getattr(other, name)
+        )
+
+
+def _told(value: object) -> str:
+    return "none" if value in {None, ""} else f"{value:g}" if isinstance(value, float) else str(value)

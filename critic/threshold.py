@@ -1,0 +1,116 @@
+"""The threshold file: a score to accept at, what stands behind it, and the critic that it holds for."""
+
+from datetime import date
+from pathlib import Path
+from typing import Any, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from critic.instrument import Instrument
+
+_MAX_BYTES = 64 * 1024
+
+
+class ThresholdFileError(ValueError):
+    """A threshold file that cannot be used: names the file, the key and the cure."""
+
+
+class _Noun(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Bound(_Noun):
+    """A share of clips that people would take (or, for a rejection, would not), and what is known of it.
+
+    `lower_bound` is the one-sided Clopper-Pearson bound (Biometrika 26, 1934) of `right` of `n`, both divided by the
+    design effect where clips of one group are alike (Korn and Graubard, Survey Methodology 24, 1998).
+    """
+
+    target: float = Field(gt=0, lt=1)
+    """The share that was asked for."""
+    lower_bound: float = Field(ge=0, le=1)
+    """The share is at least this, with `confidence`."""
+    confidence: float = Field(gt=0, lt=1)
+    """Of the bound."""
+    n: int = Field(ge=1)
+    """Held-out clips beyond the threshold: those that it was not chosen on."""
+    right: int = Field(ge=0)
+    """Of these, the clips that people took (for a rejection: did not take)."""
+    design_effect: float = Field(ge=1)
+    """By how much clips of one prompt that are alike lower the effective number; 1: they are independent."""
+
+
+class Threshold(_Noun):
+    """A threshold with what stands behind it, as `retake bench calibrate` writes it."""
+
+    threshold: float = Field(ge=0, le=1)
+    """Overall score at which a clip is accepted."""
+    accept: Bound
+    """Of the clips at or above it, the share that people take: precision."""
+    reject_below: float | None = Field(default=None, ge=0, le=1)
+    """Overall score below which a clip is surely not to be taken. Between the two the critic abstains. None: no score
+    is, and it abstains on everything below the threshold."""
+    reject: Bound | None = None
+    """Of the clips below it, the share that people do not take."""
+    n: int = Field(ge=1)
+    """Labelled clips in all."""
+    groups: int = Field(ge=1)
+    """Prompts that they come from."""
+    pass_at: str = ""
+    """What counts as taken, in words, e.g. "label >= 4 of 1-5"."""
+    dataset: str = ""
+    """Name of what the labels came from."""
+    dataset_sha256: str = ""
+    """Of the labels' bytes."""
+    instrument: Instrument | None = None
+    """The critic that gave the scores. None: not known, since the scores came as a table."""
+    canaries_auc: float | None = Field(default=None, ge=0, le=1)
+    """What the critic reached on doctored clips, where that was measured."""
+    made: date
+    retake: str = ""
+    """Version that wrote it."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if (self.reject_below is None) != (self.reject is None):
+            raise ValueError("reject_below and reject stand or fall together")
+        if self.reject_below is not None and self.reject_below > self.threshold:
+            raise ValueError("reject_below must not be above threshold")
+        return self
+
+    def sentence(self) -> str:
+        """What it is worth, for people."""
+        bound = self.accept
+        return (
+            f"Of clips at or above {self.threshold:.2f}, people take at least {bound.lower_bound:.0%} "
+            f"({bound.confidence:.0%} confidence; {bound.right} of {bound.n} held-out clips, {self.n} labelled in all)."
+        )
+
+    def to_yaml(self) -> str:
+        """As a file."""
+        data = self.model_dump(mode="json")
+        return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=120)
+
+
+def read(path: Path) -> Threshold:
+    """A threshold file.
+
+    Raises:
+        ThresholdFileError: it cannot be used as it stands.
+        OSError: it cannot be read.
+    """
+    data = path.read_bytes()
+    if len(data) > _MAX_BYTES:
+        raise ThresholdFileError(f"{path}: is over {_MAX_BYTES:,} bytes, and so no threshold file")
+    try:
+        content: Any = yaml.safe_load(data.decode("utf-8"))
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ThresholdFileError(f"{path}: is not YAML in UTF-8: {error}") from error
+    if not isinstance(content, dict):
+        raise ThresholdFileError(f"{path}: must be what `retake bench calibrate` writes, a mapping with threshold")
+    try:
+        return Threshold.model_validate(content)
+    except ValidationError as error:
+        faults = [f"{path}: {'.'.join(map(str, f['loc'])) or 'as a whole'}: {f['msg']}" for f in error.errors()]
+        raise ThresholdFileError("\n".join(faults)) from error
