@@ -28,7 +28,7 @@ class Mark(BaseModel):
     """pair: the other one."""
     second_sha256: str | None = None
     label: float | None
-    """rating: 1 to 5. verdict: 1 pass, 0 fail. pair: 1 the first is better, 0 the second, .5 a tie. None: taken back."""
+    """rating: 1 to 5. verdict: 1 pass, 0 fail. pair: 1 the first is better, 0 the second, .5 a tie. None: undone."""
     rater: str = Field(default="", max_length=80)
     """Who, in their own words, so that several people's marks are told apart."""
     at: datetime

@@ -1,5 +1,6 @@
 """The threshold file: a score to accept at, what stands behind it, and the critic that it holds for."""
 
+import math
 from datetime import date
 from pathlib import Path
 from typing import Any, Self
@@ -12,6 +13,11 @@ from critic.instrument import Instrument
 _MAX_BYTES = 64 * 1024
 
 
+def told(share: float) -> str:
+    """A share in per cent, never rounded up: a promise of 89.97 % is none of 90 %."""
+    return f"{math.floor(share * 1000 + 1e-9) / 10:g}%"
+
+
 class ThresholdFileError(ValueError):
     """A threshold file that cannot be used: names the file, the key and the cure."""
 
@@ -21,20 +27,24 @@ class _Noun(BaseModel):
 
 
 class Bound(_Noun):
-    """A share of clips that people would take (or, for a rejection, would not), and what is known of it.
+    """A share of clips that people would take (or, for a rejection, would not), and what stands behind it.
 
-    `lower_bound` is the one-sided Clopper-Pearson bound (Biometrika 26, 1934) of `right` of `n`, both divided by the
-    design effect where clips of one group are alike (Korn and Graubard, Survey Methodology 24, 1998).
+    The promise is `target`: that the share is lower has a chance of at most 1 - `confidence`, the choice of the
+    threshold included. `lower_bound` is the one-sided Clopper-Pearson bound (Biometrika 26, 1934) of `right` of `n`,
+    both divided by the design effect where clips of one group are alike (as Korn and Graubard do, Survey Methodology
+    24, 1998).
     """
 
     target: float = Field(gt=0, lt=1)
-    """The share that was asked for."""
+    """The share that is promised."""
     lower_bound: float = Field(ge=0, le=1)
-    """The share is at least this, with `confidence`."""
+    """Of the share, at `level`: never below `target` where a promise is made."""
     confidence: float = Field(gt=0, lt=1)
-    """Of the bound."""
+    """Of the promise."""
+    level: float = Field(gt=0, lt=1)
+    """Confidence of the bound alone: higher, since the threshold was searched for from several places."""
     n: int = Field(ge=1)
-    """Held-out clips beyond the threshold: those that it was not chosen on."""
+    """Labelled clips beyond the threshold."""
     right: int = Field(ge=0)
     """Of these, the clips that people took (for a rejection: did not take)."""
     design_effect: float = Field(ge=1)
@@ -65,8 +75,6 @@ class Threshold(_Noun):
     """Of the labels' bytes."""
     instrument: Instrument | None = None
     """The critic that gave the scores. None: not known, since the scores came as a table."""
-    canaries_auc: float | None = Field(default=None, ge=0, le=1)
-    """What the critic reached on doctored clips, where that was measured."""
     made: date
     retake: str = ""
     """Version that wrote it."""
@@ -83,8 +91,8 @@ class Threshold(_Noun):
         """What it is worth, for people."""
         bound = self.accept
         return (
-            f"Of clips at or above {self.threshold:.2f}, people take at least {bound.lower_bound:.0%} "
-            f"({bound.confidence:.0%} confidence; {bound.right} of {bound.n} held-out clips, {self.n} labelled in all)."
+            f"Of clips at or above {self.threshold:.2f} people take at least {told(bound.target)} "
+            f"({told(bound.confidence)} confidence: {bound.right} of {bound.n} such clips of {self.n} labelled)."
         )
 
     def to_yaml(self) -> str:
