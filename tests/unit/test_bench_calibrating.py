@@ -1,0 +1,188 @@
+"""A threshold: the bound by its definition, the search step by step, and that the promise is kept."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy.optimize import brentq
+from scipy.stats import binom
+
+from agent.bench import calibrating
+from agent.bench.calibrating import Found, Sample, alikeness, cross_validated, design_effects, find, least_labels
+from critic.threshold import Bound
+
+DICE = np.random.default_rng(11)
+
+
+def sample(
+    scores: list[float], passed: list[int], groups: list[int] | None = None, *, below: tuple[int, ...] = ()
+) -> Sample:
+    """`below`: places of clips that are below a floor."""
+    score = np.array(scores, float)
+    accepts = ~np.isnan(score)
+    accepts[list(below)] = False
+    return Sample(score, accepts, np.array(passed, bool), np.array(groups or range(len(scores)), np.int64))
+
+
+def drawn(n: int, groups: int, *, sharp: float = 12.0, middle: float = 0.4, alike: float = 0.0) -> Sample:
+    """Clips whose chance to pass rises with the score, prompts easier or harder by `alike`."""
+    group = DICE.integers(0, groups, n)
+    score = DICE.uniform(0, 1, n).round(4)
+    chance = 1 / (1 + np.exp(-(sharp * (score - middle) + DICE.normal(0, alike, groups)[group])))
+    return Sample(score, np.ones(n, bool), DICE.random(n) < chance, group)
+
+
+@pytest.mark.parametrize(("right", "n", "confidence"), [(1, 1, 0.95), (23, 23, 0.95), (46, 48, 0.9), (3, 40, 0.99)])
+def test_the_bound_is_clopper_and_pearsons(right: int, n: int, confidence: float) -> None:
+    """By its definition: the share under which so many or more are seen with a chance of 1 - confidence."""
+    by_definition = brentq(lambda p: binom.sf(right - 1, n, p) - (1 - confidence), 0, 1, xtol=1e-14)
+    assert calibrating.lower_bound(right, n, confidence) == pytest.approx(by_definition, abs=1e-9)
+
+
+def test_nothing_right_bounds_nothing() -> None:
+    assert calibrating.lower_bound(0, 20, 0.95) == 0
+
+
+@pytest.mark.parametrize(("target", "confidence", "least"), [(0.9, 0.95, 29), (0.8, 0.95, 14), (0.5, 0.75, 2)])
+def test_least_labels(target: float, confidence: float, least: int) -> None:
+    assert least_labels(target, confidence) == least
+    assert calibrating.lower_bound(least, least, confidence) >= target - 1e-12
+    assert calibrating.lower_bound(least - 1, least - 1, confidence) < target
+
+
+def test_alikeness_by_its_definition() -> None:
+    """Against analysis of variance written out, with groups of several sizes."""
+    passed, group = np.array([1, 1, 1, 0, 0, 1, 0, 0, 0, 1], bool), np.array([0, 0, 0, 1, 1, 1, 2, 2, 3, 3])
+    values = [[float(p) for p, g in zip(passed, group, strict=True) if g == one] for one in range(4)]
+    n, k, mean = 10, 4, 0.5
+    between = sum(len(v) * (sum(v) / len(v) - mean) ** 2 for v in values) / (k - 1)
+    within = sum(sum((x - sum(v) / len(v)) ** 2 for x in v) for v in values) / (n - k)
+    typical = (n - sum(len(v) ** 2 for v in values) / n) / (k - 1)
+    expected = (between - within) / (between + (typical - 1) * within)
+    assert alikeness(passed, group) == pytest.approx(max(expected, 0), abs=1e-12)
+
+
+def test_prompts_that_pass_or_fail_as_one_count_once() -> None:
+    passed, group = np.repeat([True, False], 10), np.repeat(np.arange(4), 5)
+    assert alikeness(passed, group) == 1
+    assert design_effects(group[:5], 1.0).tolist() == [1, 2, 3, 4, 5]
+    assert alikeness(passed, np.arange(20)) == 0
+
+
+def by_hand(of: Sample, target: float, confidence: float) -> float | None:
+    """The search, one threshold after the other, on clips of which no two score alike or share a prompt."""
+    order = sorted(range(len(of)), key=lambda i: -of.score[i])
+    (starts,) = {calibrating._starts(len(of), target, confidence)}
+    level = 1 - (1 - confidence) / len(starts)
+    lowest = None
+    for start in starts:
+        for count in range(start, len(of) + 1):
+            right = sum(of.passed[i] for i in order[:count])
+            if calibrating.lower_bound(right, count, level) < target:
+                break
+            lowest = min(lowest if lowest is not None else 2.0, of.score[order[count - 1]])
+    return lowest
+
+
+def test_the_search_is_that_of_a_fixed_sequence() -> None:
+    outcomes = []
+    for _ in range(60):
+        of = drawn(90, 90)
+        of = Sample(np.arange(90) / 90, of.accepts, of.passed[np.argsort(of.score)], np.arange(90))
+        found = find(of, target=0.8, confidence=0.9)
+        assert found is not None
+        expected = by_hand(of, 0.8, 0.9)
+        assert (found.at if found.holds else None) == expected
+        outcomes.append(expected)
+    assert len(set(outcomes)) > 10
+
+
+def test_the_bound_is_of_the_clips_that_the_threshold_accepts() -> None:
+    of = drawn(300, 300)
+    found = find(of, target=0.8, confidence=0.95)
+    assert found is not None
+    assert found.holds
+    beyond = of.score >= found.at
+    assert (found.bound.n, found.bound.right) == (beyond.sum(), (beyond & of.passed).sum())
+    assert found.bound.level == pytest.approx(1 - 0.05 / 3)
+    effect = found.bound.design_effect
+    expected = calibrating.lower_bound(found.bound.right / effect, found.bound.n / effect, found.bound.level)
+    assert found.bound.lower_bound == pytest.approx(expected, abs=1e-12)
+    assert found.bound.lower_bound >= 0.8
+
+
+def test_a_saturated_judge_is_accepted_or_refused_as_one() -> None:
+    """A threshold cannot split clips of one score, though the first of them all passed."""
+    of = sample([0.8] * 60, [1] * 40 + [0] * 20)
+    found = find(of, target=0.9, confidence=0.95)
+    assert found is not None
+    assert not found.holds
+    assert found.bound.n == 60
+
+
+def test_a_clip_below_a_floor_is_not_accepted_and_not_counted_among_the_accepted() -> None:
+    scores, passed = [0.9] * 40 + [0.1] * 20, [1] * 30 + [0] * 30
+    found = find(sample(scores, passed, below=tuple(range(30, 40))), target=0.8, confidence=0.95)
+    assert found is not None
+    assert found.holds
+    assert (found.bound.n, found.bound.right) == (30, 30)
+    none = find(sample([math.nan] * 20, [1] * 20), target=0.8, confidence=0.95)
+    assert none is None
+
+
+def test_alike_clips_take_more_labels() -> None:
+    """40 clips of 40 prompts bear out what 40 of 4 prompts do not."""
+    scores = [0.9] * 40 + [0.1] * 40
+    passed = [1] * 40 + [0] * 40
+    apart = find(sample(scores, passed), target=0.9, confidence=0.95)
+    alike = find(sample(scores, passed, [i // 10 for i in range(80)]), target=0.9, confidence=0.95)
+    assert apart is not None
+    assert alike is not None
+    assert (apart.holds, alike.holds) == (True, False)
+    assert alike.bound.design_effect == 10
+
+
+def test_a_rejection_is_of_the_clips_below() -> None:
+    of = drawn(400, 400, sharp=20, middle=0.5)
+    low = find(of.mirrored(), target=0.9, confidence=0.95)
+    assert low is not None
+    assert low.holds
+    below = of.score < -low.at
+    assert (low.bound.n, low.bound.right) == (below.sum(), (below & ~of.passed).sum())
+
+
+def test_how_many_more_are_needed() -> None:
+    """As many as make the bound reach the target at the share seen."""
+    bound = Bound(target=0.9, lower_bound=0.85, confidence=0.95, level=0.95, n=40, right=38, design_effect=1.0)
+    more = calibrating.needed(Found(0.7, bound, holds=False), of=100)
+    assert more is not None
+    accepted = round((100 + more) * 40 / 100)
+    assert calibrating.lower_bound(math.floor(0.95 * accepted), accepted, 0.95) >= 0.9
+    assert calibrating.lower_bound(0.95 * accepted * 0.9, accepted * 0.9, 0.95) < 0.9
+    worse = bound.model_copy(update={"right": 36})
+    assert calibrating.needed(Found(0.7, worse, holds=False), of=100) is None
+
+
+def test_cross_validation_counts_clips_of_prompts_that_were_not_chosen_on() -> None:
+    of = drawn(400, 80)
+    n, right = cross_validated(of, target=0.8, confidence=0.95)
+    assert 0 < right <= n < len(of)
+    assert right / n > 0.75
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize(("n", "groups", "alike"), [(60, 60, 0.0), (200, 50, 1.0), (200, 20, 1.5)])
+@pytest.mark.parametrize(("sharp", "middle"), [(6.0, 0.5), (12.0, 0.4), (3.0, 0.3)])
+def test_promises_are_kept(n: int, groups: int, alike: float, sharp: float, middle: float) -> None:
+    """Of 400 drawn sets of labels no more give a threshold whose true share is lower than the confidence allows."""
+    target, confidence, sets = 0.8, 0.95, 400
+    broken = 0
+    at = np.linspace(0, 1, 2001)
+    hard = np.linspace(-4, 4, 81) * alike if alike else np.zeros(1)
+    weight = np.exp(-(np.linspace(-4, 4, 81) ** 2) / 2) if alike else np.ones(1)
+    chance = ((1 / (1 + np.exp(-(sharp * (at[:, None] - middle) + hard)))) * weight).sum(1) / weight.sum()
+    for _ in range(sets):
+        found = find(drawn(n, groups, sharp=sharp, middle=middle, alike=alike), target=target, confidence=confidence)
+        if found is not None and found.holds:
+            broken += bool(chance[at >= found.at].mean() < target)
+    assert binom.sf(broken - 1, sets, 1 - confidence) > 0.001
