@@ -1,9 +1,9 @@
 """Datasets with human labels, one module a format: each has `read` and `recognises`.
 
-A reader's `read(path)` yields a `Row` for each label and a `BadRow` for each line that cannot be used, and keeps nothing
-of them; it raises ConfigError where the file as a whole is none of its format. `recognises(path, head)` says whether a
-file (`head`: its first bytes) or a folder (`head` is empty) is of its format, and never raises. A reader whose labels are
-not the bytes of one file has `digest(path)` as well: their SHA-256 as hex.
+A reader's `read(path)` yields a `Row` for each label and a `BadRow` for each line that cannot be used, and keeps
+nothing of them; it raises ConfigError where the file as a whole is none of its format. `recognises(path, head)` says
+whether a file (`head`: its first bytes) or a folder (`head` is empty) is of its format, and never raises. A reader
+whose labels are not the bytes of one file has `digest(path)` as well: their SHA-256 as hex.
 """
 
 from collections.abc import Iterator
