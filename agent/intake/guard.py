@@ -8,12 +8,10 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 import httpcore
 
 from agent.errors import IntakeError
+from agent.intake.rules import IMAGE, PRIVATE, Wanted
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """Host and port to addresses as text. Raises OSError or UnicodeError if there are none."""
-
-PRIVATE = "request.image_fetch.allow_private_addresses"
-"""The config key that errors name."""
 
 MAX_ADDRESSES = 4
 """Addresses of one host that are tried in turn."""
@@ -68,10 +66,17 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
     """
 
     def __init__(
-        self, name: str, *, allow_private: bool, resolve: Resolve, dial: httpcore.AsyncNetworkBackend | None = None
+        self,
+        name: str,
+        *,
+        allow_private: bool,
+        resolve: Resolve,
+        dial: httpcore.AsyncNetworkBackend | None = None,
+        wanted: Wanted = IMAGE,
     ) -> None:
-        """Guard `dial` (the system's sockets if None); `name` is what errors call the image."""
+        """Guard `dial` (the system's sockets if None); `name` is what errors call the file."""
         self._name = name
+        self._wanted = wanted
         self._allow_private = allow_private
         self._resolve = resolve
         self._dial = dial or httpcore.AnyIOBackend()
@@ -93,11 +98,11 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         try:
             addresses = await self._resolve(host, port)
         except (OSError, UnicodeError) as error:
-            raise IntakeError(f"request.image: the host of {self._name} is unknown; check the link") from error
+            raise IntakeError(f"{self._wanted.field}: the host of {self._name} is unknown; check the link") from error
         if not self._allow_private and not all(is_public(address) for address in addresses):
             raise IntakeError(
-                f"request.image: {self._name} leads to a private or reserved address; download the image and give its "
-                f"path, or set {PRIVATE} if you trust the link"
+                f"{self._wanted.field}: {self._name} leads to a private or reserved address; {self._wanted.by_hand}, "
+                f"or set {PRIVATE} if you trust the link"
             )
         failure: Exception = httpcore.ConnectError("the host has no address")
         for address in addresses[:MAX_ADDRESSES]:

@@ -1,6 +1,12 @@
-"""How much of an image is taken, from where, and for how long."""
+"""How much of an image or video is taken, from where, and for how long."""
+
+from dataclasses import dataclass
+from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field
+
+PRIVATE: Final = "request.image_fetch.allow_private_addresses"
+"""The config key that errors name."""
 
 
 class FetchRules(BaseModel):
@@ -19,3 +25,39 @@ class FetchRules(BaseModel):
     """One deadline for the whole fetch: names, redirects, headers and body together."""
     max_redirects: int = Field(default=3, ge=0, le=20)
     """Redirects followed; the same rules hold at each."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is fetched, as requests and errors call it."""
+
+    field: str
+    """What errors begin with."""
+    noun: str
+    accept: str
+    """The request's `Accept`."""
+    smaller: str
+    """What to do where it is too large."""
+    slower: str
+    """What to do where it takes too long, beside fetching it by hand."""
+
+    @property
+    def by_hand(self) -> str:
+        """The cure that always helps."""
+        return f"download the {self.noun} and give its path"
+
+
+IMAGE: Final = Wanted(
+    field="request.image",
+    noun="image",
+    accept="image/*",
+    smaller="give a smaller file or raise request.image_fetch.max_bytes",
+    slower="raise request.image_fetch.timeout_seconds",
+)
+VIDEO: Final = Wanted(
+    field="video",
+    noun="video",
+    accept="video/*",
+    smaller="give a shorter one",
+    slower="give the same command again: it goes on where it was",
+)

@@ -11,7 +11,7 @@ from urllib.parse import unquote_to_bytes
 
 from agent.errors import IntakeError
 from agent.intake.formats import FORMATS, HEAD, check_format
-from agent.intake.rules import FetchRules
+from agent.intake.rules import IMAGE, FetchRules, Wanted
 
 _SCHEME = re.compile(r"\s*(?:(data|https?):|([a-z][a-z0-9+.-]*)://)", re.IGNORECASE)
 _ASCII_WHITESPACE = b" \t\n\f\r"
@@ -49,12 +49,10 @@ def shorten(text: str, longest: int = 80) -> str:
     return repr(text if len(text) <= longest else f"{text[:half]}…{text[-half:]}")
 
 
-def too_large(name: str, max_bytes: int) -> IntakeError:
-    """The error for an image over the byte limit."""
+def too_large(name: str, max_bytes: int, wanted: Wanted = IMAGE) -> IntakeError:
+    """The error for a file over the byte limit."""
     limit = f"{max_bytes / 2**20:.3g} MiB" if max_bytes >= 2**20 else f"{max_bytes} bytes"
-    return IntakeError(
-        f"request.image: {name} is larger than {limit}; give a smaller file or raise request.image_fetch.max_bytes"
-    )
+    return IntakeError(f"{wanted.field}: {name} is larger than {limit}; {wanted.smaller}")
 
 
 def _read_file(path: Path, base: Path | None, max_bytes: int) -> bytes:
