@@ -4,6 +4,7 @@ import asyncio
 import fcntl
 import os
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -96,8 +97,13 @@ class _Part:
         return self.into.with_name(f"{self.into.name}.tag")
 
     async def alone(self) -> IO[bytes]:
-        """The file, open for appending, once no other process has it."""
-        while True:
+        """The file, open for appending, once no other process has it.
+
+        Raises:
+            IntakeError: another has it for longer than a fetch may take.
+        """
+        until = time.monotonic() + self.rules.timeout_seconds
+        while time.monotonic() < until:
             file = self.path.open("ab")
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -110,6 +116,9 @@ class _Part:
                 file.close()
                 raise
             file.close()
+        raise IntakeError(
+            f"video: another process has been fetching it for {self.rules.timeout_seconds:g} s; wait for it"
+        )
 
     def asking(self) -> dict[str, str]:
         """What a request says to get the rest alone; nothing where there is none, or it cannot be known the same."""

@@ -1,73 +1,28 @@
 """The files behind a dataset's rows: paths, and URLs on servers that are up to no good, on loopback only."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from functools import partial
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from agent.bench.fetching import Clips, no_video
+from agent.bench.fetching import Clips
 from agent.errors import IntakeError, StorageError
-from agent.intake import FetchRules
-from agent.intake.download import download
-from generator.types import RenderSpec
-from tests.clips import write_clip
-from tests.hostile import Answer, HostileServer, Wire, endless, redirect, reply, serve, slow
-
-PUBLIC = "93.184.216.34"
-SPEC = RenderSpec(width=64, height=48, num_frames=9, fps=24)
-RULES = FetchRules(timeout_seconds=5)
-
-
-async def resolve(host: str, port: int) -> Sequence[str]:
-    if host == "pub.test":
-        return [PUBLIC]
-    if host.replace(".", "").isdigit():
-        return [host]
-    raise OSError("no such host")
-
-
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_clip(tmp_path_factory.mktemp("clip") / "a.mp4", SPEC).path
-
-
-def asked_from(server: HostileServer) -> list[str]:
-    """The Range of each request; "" where it asked for all."""
-    heads = (request.lower().split("\r\n") for request in server.requests)
-    return [next((line[len("range: ") :] for line in head if line.startswith("range: ")), "") for head in heads]
-
-
-def rest(data: bytes, start: int, **headers: str) -> Answer:
-    return reply(206, data[start:], Content_Range=f"bytes {start}-{len(data) - 1}/{len(data)}", **headers)
+from tests.fetching import Fetching, fetching_from, kept
+from tests.hostile import Answer, endless, redirect, reply, slow
 
 
 @pytest.fixture
-async def fetching(clip: Path) -> AsyncIterator[tuple[HostileServer, dict[str, Answer], Callable[[Path], Clips]]]:
-    answers: dict[str, Answer] = {"/ok": reply(200, clip.read_bytes(), ETag='"1"')}
-    async with serve(answers) as server:
-        wire = Wire(server.port)
-
-        def clips(folder: Path, **options: int) -> Clips:
-            return Clips(folder, folder / "cache", RULES, resolve=resolve, dial=wire, **options)
-
-        yield server, answers, clips
+async def fetching(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Fetching]:
+    async with fetching_from(tmp_path_factory.mktemp("clip")) as running:
+        yield running
 
 
-Fetching = tuple[HostileServer, dict[str, Answer], Callable[..., Clips]]
-
-
-def kept(folder: Path) -> list[str]:
-    """What lies in the cache, but for the names' hashes."""
-    return sorted(path.name[64:] or "whole" for path in (folder / "cache" / "clips").iterdir())
-
-
-async def test_paths_start_from_the_datasets_folder_and_may_lead_out_of_it(tmp_path: Path, clip: Path) -> None:
+async def test_paths_start_from_the_datasets_folder_and_may_lead_out_of_it(tmp_path: Path, fetching: Fetching) -> None:
     (tmp_path / "data" / "in").mkdir(parents=True)
     for place in ("data/in/a.mp4", "b.mp4"):
-        (tmp_path / place).write_bytes(clip.read_bytes())
+        (tmp_path / place).write_bytes(fetching.data)
     clips = Clips(tmp_path / "data", tmp_path / "cache")
     for place in ("in/a.mp4", "../b.mp4", str(tmp_path / "b.mp4")):
         assert (await clips.video(place)).samefile(tmp_path / "data" / place)
@@ -93,23 +48,23 @@ async def test_paths_start_from_the_datasets_folder_and_may_lead_out_of_it(tmp_p
         ("x" * 5000, "cannot be read"),
     ],
 )
-async def test_what_is_no_video_is_a_sentence(tmp_path: Path, clip: Path, place: str, says: str) -> None:
+async def test_what_is_no_video_is_a_sentence(tmp_path: Path, fetching: Fetching, place: str, says: str) -> None:
     (tmp_path / "text.mp4").write_text("no video")
-    (tmp_path / "a.mp4").write_bytes(clip.read_bytes())
+    (tmp_path / "a.mp4").write_bytes(fetching.data)
     (tmp_path / "list.m3u8").write_text("#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\na.mp4\n#EXT-X-ENDLIST\n")
     (tmp_path / "list.ffconcat").write_text("ffconcat version 1.0\nfile a.mp4\n")
-    (tmp_path / "cut.mp4").write_bytes(clip.read_bytes()[:200])
+    (tmp_path / "cut.mp4").write_bytes(fetching.data[:200])
     with pytest.raises(IntakeError, match=says) as caught:
         await Clips(tmp_path, tmp_path / "cache").video(place)
     assert str(caught.value).startswith("video: ")
     assert "\n" not in str(caught.value)
 
 
-async def test_a_url_is_fetched_once_for_all_rows_and_all_runs(tmp_path: Path, clip: Path, fetching: Fetching) -> None:
-    server, _, make = fetching
+async def test_a_url_is_fetched_once_for_all_rows_and_all_runs(tmp_path: Path, fetching: Fetching) -> None:
+    server, make = fetching.server, fetching.clips
     clips = make(tmp_path)
     found = await asyncio.gather(*(clips.video("http://pub.test/ok") for _ in range(3)))
-    assert {path.read_bytes() for path in found} == {clip.read_bytes()}
+    assert {path.read_bytes() for path in found} == {fetching.data}
     assert await make(tmp_path).video(" http://pub.test/ok") == found[0]
     assert len(server.requests) == 1
     assert "accept: video/*" in server.requests[0].lower()
@@ -149,7 +104,7 @@ async def test_a_url_is_fetched_once_for_all_rows_and_all_runs(tmp_path: Path, c
 async def test_a_bad_link_is_a_sentence_and_leaves_nothing(
     tmp_path: Path, fetching: Fetching, url: str, answer: Answer, says: str
 ) -> None:
-    server, answers, make = fetching
+    server, answers, make = fetching.server, fetching.answers, fetching.clips
     answers["/x"] = answers["/x?k=s3cret"] = answer
     clips = make(tmp_path, max_bytes=2**20)
     for _ in range(2):  # the second time out of memory: a dead link is asked once for all its rows
@@ -162,115 +117,25 @@ async def test_a_bad_link_is_a_sentence_and_leaves_nothing(
     assert kept(tmp_path) == []
 
 
-async def test_an_endless_video_is_cut_at_the_limit(tmp_path: Path, fetching: Fetching, clip: Path) -> None:
-    server, answers, make = fetching
-    answers["/x"] = endless(lambda: server, clip.read_bytes())
+async def test_an_endless_video_is_cut_at_the_limit(tmp_path: Path, fetching: Fetching) -> None:
+    server, answers, make = fetching.server, fetching.answers, fetching.clips
+    answers["/x"] = endless(lambda: server, fetching.data)
     with pytest.raises(IntakeError, match="larger than 1 MiB"):
         await make(tmp_path, max_bytes=2**20).video("http://pub.test/x")
     assert kept(tmp_path) == []
 
 
-async def test_a_truncated_download_goes_on_where_it_broke_off(tmp_path: Path, fetching: Fetching, clip: Path) -> None:
-    server, answers, make = fetching
-    data = clip.read_bytes()
-    answers["/x"] = reply(200, data[:1000], Content_Length=str(len(data)), ETag='"1"')
-    with pytest.raises(IntakeError, match="could not be fetched"):
-        await make(tmp_path).video("http://pub.test/x")
-    assert kept(tmp_path) == [".part", ".tag"], "no half file is taken for whole"
-    answers["/x"] = rest(data, 1000)
-    found = await make(tmp_path).video("http://pub.test/x")
-    assert found.read_bytes() == data
-    assert asked_from(server) == ["", "bytes=1000-"]
-    assert 'if-range: "1"' in server.requests[1].lower()
-    assert kept(tmp_path) == ["whole"]
-
-
-@pytest.mark.parametrize("etag", ['W/"1"', ""])
-async def test_without_proof_of_sameness_it_begins_anew(
-    tmp_path: Path, fetching: Fetching, clip: Path, etag: str
-) -> None:
-    server, answers, make = fetching
-    data = clip.read_bytes()
-    answers["/x"] = reply(200, data[:1000], Content_Length=str(len(data)), **({"ETag": etag} if etag else {}))
-    with pytest.raises(IntakeError):
-        await make(tmp_path).video("http://pub.test/x")
-    answers["/x"] = reply(200, data)
-    assert (await make(tmp_path).video("http://pub.test/x")).read_bytes() == data
-    assert asked_from(server) == ["", ""]
-
-
-async def test_a_file_that_changed_meanwhile_is_taken_whole(tmp_path: Path, fetching: Fetching, clip: Path) -> None:
-    server, answers, make = fetching
-    data = clip.read_bytes()
-    answers["/x"] = reply(200, bytes(1000), Content_Length="5000", Last_Modified="Sat, 21 Nov 2026 10:00:00 GMT")
-    with pytest.raises(IntakeError):
-        await make(tmp_path).video("http://pub.test/x")
-    answers["/x"] = reply(200, data, Last_Modified="Sat, 21 Nov 2026 11:00:00 GMT")
-    assert (await make(tmp_path).video("http://pub.test/x")).read_bytes() == data
-    assert asked_from(server) == ["", "bytes=1000-"]
-    assert "if-range: sat, 21 nov 2026 10:00:00 gmt" in server.requests[1].lower()
-
-
-@pytest.mark.parametrize("wrong", [reply(416), reply(206, b"x", Content_Range="bytes 7-7/8"), reply(206, b"x")])
-async def test_a_part_that_does_not_fit_is_asked_for_from_its_start(
-    tmp_path: Path, fetching: Fetching, clip: Path, wrong: Answer
-) -> None:
-    server, answers, make = fetching
-    data = clip.read_bytes()
-    answers["/x"] = reply(200, data[:1000], Content_Length=str(len(data)), ETag='"1"')
-    with pytest.raises(IntakeError):
-        await make(tmp_path).video("http://pub.test/x")
-
-    async def turns(writer: asyncio.StreamWriter) -> None:
-        await (wrong if len(server.requests) == 2 else reply(200, data))(writer)
-
-    answers["/x"] = turns
-    assert (await make(tmp_path).video("http://pub.test/x")).read_bytes() == data
-    assert asked_from(server) == ["", "bytes=1000-", ""]
-
-
-async def test_a_cancelled_download_leaves_its_part_alone(tmp_path: Path, fetching: Fetching, clip: Path) -> None:
-    _, answers, make = fetching
-    answers["/x"] = slow(clip.read_bytes()[:1000])
-    task = asyncio.create_task(make(tmp_path).video("http://pub.test/x"))
-    clips = tmp_path / "cache" / "clips"
-    while not (clips.is_dir() and any(path.suffix == ".tag" for path in clips.iterdir())):
-        await asyncio.sleep(0.01)
-    await asyncio.sleep(0.05)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert "whole" not in kept(tmp_path)
-
-
-async def test_one_deadline_holds_however_the_server_drips(tmp_path: Path, fetching: Fetching, clip: Path) -> None:
-    _, answers, make = fetching
-    answers["/x"] = slow(clip.read_bytes()[:1000])
+async def test_one_deadline_holds_however_the_server_drips(tmp_path: Path, fetching: Fetching) -> None:
+    answers, make = fetching.answers, fetching.clips
+    answers["/x"] = slow(fetching.data[:1000])
     clips = make(tmp_path)
     clips.timeout_seconds = 0.2
     with pytest.raises(IntakeError, match=r"took longer than 0\.2 s.*give the same command again"):
         await clips.video("http://pub.test/x")
 
 
-async def test_two_processes_do_not_write_into_one_another(tmp_path: Path, fetching: Fetching, clip: Path) -> None:
-    server, answers, _ = fetching
-    data = clip.read_bytes()
-
-    async def late(writer: asyncio.StreamWriter) -> None:
-        await asyncio.sleep(0.05)
-        await reply(200, data)(writer)
-
-    answers["/x"] = late
-    into = tmp_path / "clip"
-    one = partial(download, "http://pub.test/x", into, RULES, check=no_video, resolve=resolve, dial=Wire(server.port))
-    await asyncio.gather(one(), one(), one())  # each with its own lock, as processes have
-    assert into.read_bytes() == data
-    assert len(server.requests) == 1
-    assert [path.name for path in tmp_path.iterdir()] == ["clip"]
-
-
-async def test_no_more_are_fetched_at_once_than_allowed(tmp_path: Path, fetching: Fetching, clip: Path) -> None:
-    _, answers, make = fetching
+async def test_no_more_are_fetched_at_once_than_allowed(tmp_path: Path, fetching: Fetching) -> None:
+    answers, make = fetching.answers, fetching.clips
     under_way = most = 0
 
     async def counted(writer: asyncio.StreamWriter) -> None:
@@ -279,7 +144,7 @@ async def test_no_more_are_fetched_at_once_than_allowed(tmp_path: Path, fetching
         most = max(most, under_way)
         await asyncio.sleep(0.02)
         under_way -= 1
-        await reply(200, clip.read_bytes())(writer)
+        await reply(200, fetching.data)(writer)
 
     answers.update({f"/{n}": counted for n in range(8)})
     clips = make(tmp_path, at_once=3)
@@ -288,21 +153,21 @@ async def test_no_more_are_fetched_at_once_than_allowed(tmp_path: Path, fetching
 
 
 async def test_a_disk_that_cannot_be_written_ends_it(tmp_path: Path, fetching: Fetching) -> None:
-    _, _, make = fetching
+    make = fetching.clips
     (tmp_path / "cache").write_text("in the way")
     with pytest.raises((StorageError, IntakeError), match="cannot be had"):
         await make(tmp_path).video("http://pub.test/ok")
 
 
-async def test_a_first_frame_is_made_as_a_run_makes_it(tmp_path: Path, fetching: Fetching, clip: Path) -> None:
-    server, answers, make = fetching
+async def test_a_first_frame_is_made_as_a_run_makes_it(tmp_path: Path, fetching: Fetching) -> None:
+    server, answers, make = fetching.server, fetching.answers, fetching.clips
     Image.new("RGB", (200, 100), (10, 200, 30)).save(tmp_path / "wide.png")
     answers["/image"] = reply(200, (tmp_path / "wide.png").read_bytes())
     clips = make(tmp_path)
     for place in ("wide.png", "http://pub.test/image", "http://pub.test/image"):
-        with Image.open(await clips.first_frame(place, clip)) as image:
+        with Image.open(await clips.first_frame(place, fetching.clip)) as image:
             assert (image.format, image.size, image.getpixel((5, 5))) == ("PNG", (64, 48), (10, 200, 30))
-    await make(tmp_path).first_frame("http://pub.test/image", clip)
+    await make(tmp_path).first_frame("http://pub.test/image", fetching.clip)
     assert len(server.requests) == 1
 
 
@@ -316,10 +181,8 @@ async def test_a_first_frame_is_made_as_a_run_makes_it(tmp_path: Path, fetching:
         ("http://10.0.0.7/x.png", "private or reserved address"),
     ],
 )
-async def test_what_is_no_image_is_a_sentence(
-    tmp_path: Path, fetching: Fetching, clip: Path, place: str, says: str
-) -> None:
+async def test_what_is_no_image_is_a_sentence(tmp_path: Path, fetching: Fetching, place: str, says: str) -> None:
     (tmp_path / "text.png").write_text("no image")
     with pytest.raises(IntakeError, match=says) as caught:
-        await fetching[2](tmp_path).first_frame(place, clip)
+        await fetching.clips(tmp_path).first_frame(place, fetching.clip)
     assert str(caught.value).startswith("first_frame: ")
