@@ -375,3 +375,15 @@ def test_a_folder_without_marks_is_none_of_theirs(tmp_path: Path) -> None:
     marked(tmp_path)
     assert not runs.recognises(tmp_path, b"")
     assert not runs.recognises(tmp_path / "nothing", b"")
+
+
+def test_a_run_that_is_linked_into_the_folder_is_read_by_the_links_name(tmp_path: Path) -> None:
+    run = marked(tmp_path / "elsewhere")
+    say(run, "rating", 3, (0, 4100))
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "linked").symlink_to(run.folder, target_is_directory=True)
+    data = open_dataset(tmp_path / "runs")
+    (row,), bad = parted(data.rows())
+    assert not bad
+    assert row.sample_id == "linked/target/0-4100"
+    assert (data.folder / row.video).read_bytes() == b"clip 0 4100"
