@@ -40,12 +40,18 @@ class Sample:
 
     @classmethod
     def of(cls, rows: Sequence[Scored], pass_at: float | None = None) -> "Sample":
-        """Of the rows whose label says whether people take the clip; others (pairs, unknown scales) are left out."""
+        """Of the rows whose label says whether people take the clip; others (pairs, unknown scales) are left out.
+
+        Whatever axis people labelled, the score is that of the clip as a whole: it is what a run accepts by.
+        """
         kept = [(row, passes) for row in rows if (passes := row.passes(pass_at)) is not None]
+        whole = [row.score if row.overall is None and row.axis == "overall" else row.overall for row, _ in kept]
         numbers = {name: number for number, name in enumerate(dict.fromkeys(row.group for row, _ in kept))}
         return cls(
-            score=np.array([math.nan if row.score is None else row.score for row, _ in kept]),
-            accepts=np.array([row.score is not None and row.floors_hold for row, _ in kept], bool),
+            score=np.array([math.nan if score is None else score for score in whole]),
+            accepts=np.array(
+                [score is not None and row.floors_hold for score, (row, _) in zip(whole, kept, strict=True)], bool
+            ),
             passed=np.array([passes for _, passes in kept], bool),
             group=np.array([numbers[row.group] for row, _ in kept], np.int64),
         )

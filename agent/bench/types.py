@@ -100,6 +100,9 @@ class Scored(Labelled):
 
     score: float | None = None
     """The critic's on this axis, higher is better; of ours in [0, 1]. None: failed, or no question asks for it."""
+    overall: float | None = None
+    """The critic's score of the clip as a whole, which a run's threshold is held against. None: as `score` on the axis
+    overall, else not known."""
     failure: str = ""
     """Why there is no score. Counted as the failure that it is, never as a zero."""
     floors_hold: bool = True

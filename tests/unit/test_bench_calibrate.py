@@ -116,6 +116,16 @@ def test_a_promise_is_never_rounded_up(share: float, words: str) -> None:
     assert told(share) == words
 
 
+def test_labels_of_an_axis_are_held_against_the_score_of_the_whole() -> None:
+    """A run accepts by the whole, so that an axis's own score would be a threshold of something else."""
+    of = [row.model_copy(update={"axis": "physics", "overall": row.score, "score": 0.5}) for row in GOOD]
+    made, plain = outcome(of).threshold, outcome(GOOD).threshold
+    assert made is not None
+    assert plain is not None
+    assert made.threshold == plain.threshold
+    assert outcome([row.model_copy(update={"overall": None}) for row in of]).withheld == "no clip has a score"
+
+
 def table(path: Path, of: list[Scored]) -> Path:
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
@@ -178,6 +188,9 @@ def test_scores_from_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     told = json.loads(capsys.readouterr().out)
     assert told["accept"]["n"] == read(out).accept.n
     assert told["withheld"] == ""
+    lines = [line + ",physics" if n else line + ",axis" for n, line in enumerate(path.read_text().splitlines())]
+    path.write_text("\n".join(lines))
+    assert main([*args, "--json"]) == 0  # whatever the score is of: the table has no other
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,9 @@ def _given(args: argparse.Namespace) -> "tuple[list[Scored], Origin, list[str]]"
     if args.scores is not None:
         path = Path(args.scores)
         rows, bad = table.from_csv(path)
+        rows = [
+            row.model_copy(update={"overall": row.score}) for row in rows
+        ]  # a table has one score, whatever it is of
         for row in bad[:10]:
             print(f"retake: {path}: line {row.line}: {row.why}", file=sys.stderr)
         if bad:
@@ -123,8 +126,10 @@ def _given(args: argparse.Namespace) -> "tuple[list[Scored], Origin, list[str]]"
     axis = args.axis or ("overall" if "overall" in axes or not axes else _most(rows))
     if axis not in axes:
         raise ConfigError(f"--axis: no row is about {axis!r} (there are: {', '.join(axes) or 'no rows'})")
-    if axis != "overall":
-        words.append(f"The labels are about {axis}; a run's threshold is held against the overall score.")
+    if axis != "overall" and args.scores is None:
+        words.append(
+            f"The labels are about {axis}, and the scores are those of the clips as a whole: a run accepts by them."
+        )
     return [row for row in rows if row.axis == axis], origin, words
 
 

@@ -8,7 +8,6 @@ whose labels are not the bytes of one file has `digest(path)` as well: their SHA
 
 from collections.abc import Iterator
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Protocol, cast
 
@@ -22,7 +21,7 @@ FORMATS: Final = {
     "rewardbench": "CSV with the columns path_A, path_B and prompt",
     "uve": "JSON with video_a, video_b, aspect and preference",
     "t2vqa": "text of lines `name|prompt|mean opinion score`",
-    "videofeedback": "parquet, or JSON, of VideoFeedback's conversations or annotations",
+    "videofeedback": "parquet with `video link` and the five graded columns",
     "vbench": "JSON with prompt_en, videos and human_anno",
     "runs": "a run's folder, or a folder of such, with marks.jsonl",
     "plain": "CSV or JSONL with video, prompt and label",
@@ -84,8 +83,6 @@ def _recognised(path: Path) -> str:
         except OSError as error:
             raise ConfigError(f"{path}: cannot be read ({error.strerror or error})") from error
     for name in FORMATS:
-        if find_spec(f"agent.bench.readers.{name}") is None:  # until all eight are merged
-            continue
         if _reader(name).recognises(path, head):
             return name
     known = "".join(f"\n  {name}: {words}" for name, words in FORMATS.items())
