@@ -81,6 +81,19 @@ def test_what_is_wrong_is_told_by_line_and_column_and_the_rest_is_read() -> None
     }
 
 
+def test_the_documented_examples_are_read(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "bench-data.md").read_text()
+    small, full, objects = (
+        of(tmp_path, text, f"a.{kind}") for kind, text in re.findall(r"```(csv|jsonl)\n(.*?)```", page, re.DOTALL)
+    )
+    assert [row.label_type for row in small[0]] == ["binary"] * 3
+    assert [row.label_type for row in full[0]] == ["likert", "mos", "pair"]
+    assert [(row.label_type, row.label) for row in objects[0]] == [("likert", 4), ("likert", 2)]
+    assert not small[1]
+    assert not full[1]
+    assert not objects[1]
+
+
 @pytest.mark.parametrize(
     ("header", "cells", "kind", "says"),
     [
@@ -90,7 +103,7 @@ def test_what_is_wrong_is_told_by_line_and_column_and_the_rest_is_read() -> None
         ("label,video_b", ["1,b.mp4", "0.5,b.mp4"], "pair", "comparisons"),
         ("label,scale", ["4,1-5", "1,1-5"], "likert", "grades"),
         ("label,scale", ["1,1-5", "0,0-5"], "likert", "grades"),
-        ("label", ["4", "5", "1"], "mos", r"without a scale.*add a column scale with 1-5, or --scale 1-5"),
+        ("label", ["4", "5", "1"], "mos", r"without a scale.*add a column scale with 1-5"),
         ("label", ["4.2", "5"], "mos", r"mean opinion scores: .*\(line 2: '4.2'\)"),
         ("label", ["1", "0", "11"], "mos", r"not all are pass or fail.*\(line 4: '11'\)"),
         ("label,scale", ["62.5,0-100", "70,0-100"], "mos", "mean opinion scores"),
