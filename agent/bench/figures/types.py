@@ -21,7 +21,10 @@ class Figure(_Noun):
     high: float | None = None
     n: int = Field(default=0, ge=0)
     """Rows (pairs: pairs) that it was computed from."""
+    left_out: int = Field(default=0, ge=0)
+    """Resamples that say nothing of it (all of one class, all scores equal) and are not behind its interval."""
     why: str = ""
+    """Why there is no value, or no interval."""
 
     @classmethod
     def none(cls, why: str) -> Self:
@@ -70,8 +73,12 @@ class AxisFigures(_Noun):
     n: int
     """Rows with a score and a label, pairs aside."""
     n_pairs: int
+    """With scores and without."""
     n_failed: int
-    """Rows without a score. Where a figure counts them, it counts them as not accepted."""
+    """Rows without a score, pairs among them. Where a figure counts them, it counts them as not accepted, and an
+    accuracy as wrong: never as a zero."""
+    n_pairs_failed: int = 0
+    """Pairs among these."""
     failures: dict[str, int] = {}
     """By reason, the commonest first, at most 10."""
     groups: int
@@ -93,25 +100,34 @@ class AxisFigures(_Noun):
     ece: Figure
     """Expected calibration error of the score taken for a probability of passing: 10 bins of equal width."""
     ece_isotonic: Figure
-    """The same after isotonic regression, fitted on other groups (5 folds)."""
+    """The same after isotonic regression, fitted on other groups (5 folds). Its interval is that of the error, given
+    these fits."""
     brier: Figure
     pairwise_accuracy: Figure
-    """Share of pairs whose better clip scores higher, people's ties left out; the critic's ties count a half."""
+    """Share of pairs whose better clip scores higher, people's ties left out; the critic's ties count a half. A
+    pair without a score counts as wrong."""
     pairwise_accuracy_ties: Figure
-    """Three-way agreement: a tie of the critic is right for a tie of people alone."""
+    """Three-way agreement: a tie of the critic is right for a tie of people alone. Scores within a margin of each other
+    are a tie; the margin is the one that agrees most on these pairs (tie calibration: Deutsch, Foster and Freitag,
+    "Ties Matter", EMNLP 2023), and is chosen anew in each resample. Failed pairs count as wrong, as above."""
+    tie_margin: float | None = None
+    """That margin. 0: equal scores alone are a tie."""
     swap_consistency: Figure
     """Share of compared pairs that are judged the same in both orders."""
     retest: Figure
     """Mean absolute difference of two judgements of the same clip."""
     aurc: Figure
-    """Area under the coverage-risk curve: mean share of not taken clips among the best-scored ones. Lower is better."""
+    """Area under the coverage-risk curve: mean over k of the share of not taken clips among the k best-scored (equal
+    scores in no order: its expectation), of the clips that some threshold could accept. Lower is better."""
     leaning: Leaning
     roc: Curve | None = None
     """x: false positive rate, y: true positive rate."""
     precision_recall: Curve | None = None
-    """x: recall, y: precision."""
+    """x: recall, y: precision. Rows without a score or with a broken floor are never accepted, so that recall need not
+    reach 1."""
     coverage_risk: Curve | None = None
-    """x: share accepted, the best scores first; y: share of these that people do not take."""
+    """x: share accepted, the best scores first, of all rows with a label, failed ones and those with a broken floor
+    included: it need not reach 1; y: share of these that people do not take."""
     isotonic: Curve | None = None
     """x: score, y: P(people take it)."""
     reliability: tuple[Bin, ...] = ()
