@@ -111,8 +111,8 @@ def _kappa(columns: Columns) -> Found:
         return dict.fromkeys(names, "the likert labels are on several scales")
     if steps is None:
         return dict.fromkeys(names, "scores lie neither in [0, 1] nor on the label's scale")
-    if np.any(label - low != np.floor(label - low)) or high - low > 1000:
-        return dict.fromkeys(names, "a label lies between the scale's whole steps")
+    if np.any(np.mod([*(label - low), high - low], 1)) or high - low > 1000:
+        return dict.fromkeys(names, "the labels are not on whole steps of their scale, or on over 1,000")
     label = label - low
     right = (steps == label).astype(float)
     everyone = numbers([*rows.tolist(), *(n for n in every if not np.isfinite(columns.score[n]))])
