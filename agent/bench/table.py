@@ -11,11 +11,11 @@ from pydantic import ValidationError
 from agent.bench import table_cells as cells
 from agent.bench.folder import SCORED
 from agent.bench.table_records import did_you_mean, records
-from agent.bench.types import BadRow, LabelType, Scored
+from agent.bench.types import BadRow, LabelType, RowAxis, Scored
 from agent.errors import ConfigError
 from critic.types import Axis
 
-AXES: Final = ("overall", *get_args(Axis))
+AXES: Final[tuple[RowAxis, ...]] = ("overall", *get_args(Axis))
 _log = logging.getLogger(__name__)
 
 

@@ -1,0 +1,114 @@
+"""The permutation test of two critics: how much they would differ if they were swapped in some groups.
+
+If two critics are equally good, which of them gave which of the two scores that a group's rows have is as good as
+tossed: swapping them in any of the groups gives differences that were as likely as the one seen (the permutation test
+of a paired design; for areas under ROC curves Venkatraman and Begg, Biometrika 83, 1996, and Bandos, Rockette and Gur,
+Statistics in Medicine 24, 2005). Rows of one group are swapped together, since they are not independent.
+
+Scores can be swapped only where they mean the same: of statistics that know ranks alone each critic's scores are first
+brought to ranks, of Pearson's correlation, which no linear scale changes, to [0, 1] by their ends; the Brier score's
+are probabilities already, and an accuracy's are right or wrong. Each statistic of the unswapped ranks is that of the
+scores. The area and Spearman's correlation are then taken of the swapped ranks as they are (the difference of mean
+ranks, Pearson's correlation); average precision and Kendall's correlation, of the swapped ranks in their new order.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import kendalltau, rankdata
+
+from agent.bench.figures.weighted import Floats, Ints, average_precision_of, scaled, share
+
+Swapped = Callable[[NDArray[np.bool_]], Floats]
+"""From which groups are swapped, shape (groups, permutations), to A's statistic less B's, one a permutation."""
+_CELLS = 2_000_000
+
+
+def tosses(groups: int, permutations: int, seed: list[int]) -> Iterator[NDArray[np.bool_]]:
+    """Which groups are swapped, shape (groups, some of the permutations)."""
+    random = np.random.default_rng(seed)
+    step = max(1, _CELLS // max(1, groups))
+    for done in range(0, permutations, step):
+        yield random.random((min(step, permutations - done), groups)).T < 0.5
+
+
+def p_value(swapped: Swapped, seen: float, groups: int, permutations: int, seed: list[int]) -> float:
+    """Share of differences at least as large either way, the one seen among them (Phipson and Smyth, 2010).
+
+    A permutation of which nothing can be said counts as one of them.
+    """
+    found = np.concatenate([swapped(toss) for toss in tosses(groups, permutations, seed)])
+    as_large = ~(np.abs(found) < abs(seen) - 1e-12)
+    return float((1 + as_large.sum()) / (1 + permutations))
+
+
+def means(a: Floats, b: Floats, group: Ints) -> Swapped:
+    """Of the mean of a value."""
+    off = np.bincount(group, weights=(a - b) / len(a))
+
+    def swapped(toss: NDArray[np.bool_]) -> Floats:
+        return np.asarray(off @ np.where(toss, -1.0, 1.0))
+
+    return swapped
+
+
+def areas(a: Floats, b: Floats, passed: NDArray[np.bool_], group: Ints) -> Swapped:
+    """Of the area under the ROC curve: the difference of the classes' mean ranks, over the rows."""
+    side = np.where(passed, 1 / passed.sum(), -1 / (~passed).sum())
+    return means(side * rankdata(a), side * rankdata(b), group)
+
+
+def pearsons(a: Floats, b: Floats, label: Floats, group: Ints) -> Swapped:
+    """Of Pearson's correlation with the label; of Spearman's, if all three are ranks."""
+    label = scaled(label) - scaled(label).mean()
+    size = np.sqrt(label @ label / len(label))
+    sums = []
+    for side in (scaled(a), scaled(b)):
+        columns = (side, side * side, side * label)
+        sums.append(np.stack([np.bincount(group, weights=column / len(label)) for column in columns]))
+    apart, whole = sums[1] - sums[0], sums[0].sum(axis=1)
+    both = whole + sums[1].sum(axis=1)
+
+    def correlation(moments: Floats) -> Floats:
+        mean, square, product = moments
+        variance = square - mean * mean
+        return share(product, np.where(variance > 1e-15, np.sqrt(np.abs(variance)) * size, 0.0))
+
+    def swapped(toss: NDArray[np.bool_]) -> Floats:
+        first = whole[:, None] + apart @ toss.astype(np.float64)
+        return correlation(first) - correlation(both[:, None] - first)
+
+    return swapped
+
+
+def reordered(a: Floats, b: Floats, group: Ints, statistic: Callable[[Floats], float]) -> Swapped:
+    """Of a statistic of the ranks in their new order."""
+    ranks = rankdata(a), rankdata(b)
+
+    def swapped(toss: NDArray[np.bool_]) -> Floats:
+        found = []
+        for column in toss.T:
+            other = column[group]
+            first, second = np.where(other, ranks[1], ranks[0]), np.where(other, ranks[0], ranks[1])
+            found.append(statistic(first) - statistic(second))
+        return np.array(found)
+
+    return swapped
+
+
+def precision_statistic(passed: NDArray[np.bool_]) -> Callable[[Floats], float]:
+    """Average precision of scores."""
+    once = np.ones((len(passed), 1))
+    return lambda score: float(average_precision_of(score, passed)(once)[0])
+
+
+def kendall_statistic(label: Floats) -> Callable[[Floats], float]:
+    """Kendall's tau-b of scores and labels; nan where all scores are equal."""
+
+    def statistic(score: Floats) -> float:
+        found: Any = kendalltau(score, label, method="asymptotic")
+        return float(found.statistic)
+
+    return statistic
