@@ -180,6 +180,5 @@ def _scored(row: _Read, kind: LabelType) -> Scored:
 
 
 def _fault(error: ValidationError) -> str:
-    return "; ".join(
-        f"{'.'.join(map(str, f['loc'])) or 'row'}: {f['msg'].removeprefix('Value error, ')}" for f in error.errors()
-    )
+    told = ((".".join(map(str, f["loc"])), f["msg"].removeprefix("Value error, ")) for f in error.errors())
+    return "; ".join(f"{where}: {what}" if where else what for where, what in told)

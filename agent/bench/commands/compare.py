@@ -74,7 +74,13 @@ def main(args: argparse.Namespace) -> int:
     else:
         lines = [line for axis in made.axes for line in [*_table(axis, names), ""]]
         for path, bad in ((args.a, bad_a), (args.b, bad_b)):
-            lines += [f"{path}: {len(bad):,} bad rows left out; line {bad[0].line}: {bad[0].why}"] if bad else []
+            lines += (
+                [
+                    f"{path}: {len(bad):,} bad row{'' if len(bad) == 1 else 's'} left out; line {bad[0].line}: {bad[0].why}"
+                ]
+                if bad
+                else []
+            )
         print("\n".join(map(printable, lines)).rstrip())
     said = any(d.difference is not None for axis in made.axes for d in axis.differences)
     return 0 if said else NOTHING

@@ -43,7 +43,7 @@ def _label(row: Scored) -> tuple[object, ...]:
 
 
 def _groups(pairs: Sequence[tuple[str, str]]) -> list[str]:
-    """One name for all rows that are connected by a group of A's or of B's."""
+    """One name for all rows that are connected by a group of A's or of B's, in the order of their first rows."""
     parent: dict[tuple[str, str], tuple[str, str]] = {}
 
     def root(node: tuple[str, str]) -> tuple[str, str]:
@@ -55,4 +55,5 @@ def _groups(pairs: Sequence[tuple[str, str]]) -> list[str]:
     for one, other in pairs:
         ends = sorted((root(("A", one)), root(("B", other))))
         parent[ends[1]] = ends[0]
-    return [" ".join(root(("A", one))) for one, _ in pairs]
+    number: dict[tuple[str, str], int] = {}
+    return [f"{number.setdefault(root(('A', one)), len(number)):07}" for one, _ in pairs]

@@ -26,7 +26,7 @@ def verdict(made: AxisComparison, names: tuple[str, str]) -> tuple[str, ...]:
     told = [
         _first(made, names),
         _left_out(made, names),
-        f"Left out: {made.unequal:,} rows that both have, whose labels differ." if made.unequal else "",
+        f"Left out, of the rows that both have, for labels that differ: {made.unequal:,}." if made.unequal else "",
         _failures(made, names),
         f"With {made.groups} groups these intervals are rough: treat them as too narrow."
         if 2 <= made.groups < _ROUGH_BELOW
