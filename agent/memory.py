@@ -8,12 +8,12 @@ import asyncio
 import hashlib
 import json
 import time
-from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
+from weakref import WeakValueDictionary
 
 from pydantic import BaseModel, ValidationError
 
@@ -43,8 +43,10 @@ class Memory:
     folder: Path
     """The run folder. Records lie in its `memory/`."""
     emit: Emit
-    _turns: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock), init=False)
-    """By key: of two that want the same step at once, one does it and the other recalls it."""
+    shared: bool = False
+    """Serves several critics, each of which is to ask its own questions: rubrics are remembered by their writer too."""
+    _turns: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary, init=False)
+    """By key, while it is wanted: of two that want the same step at once, one does it and the other recalls it."""
 
     def key(self, step: Step, inputs: dict[str, Any]) -> str:
         """The hash that a step with these inputs is remembered under."""
@@ -76,7 +78,7 @@ class Memory:
     async def remember(self, step: Step, inputs: dict[str, Any], kind: type[T], do: Callable[[], Awaitable[T]]) -> T:
         """Recall the step with these inputs, or do it and write down what came of it."""
         key = self.key(step, inputs)
-        async with self._turns[key]:
+        async with self._turns.setdefault(key, asyncio.Lock()):
             return await self._remember(step, key, inputs, kind, do)
 
     async def _remember(
@@ -324,8 +326,8 @@ class RememberedRubric:
             fresh = True
             return await self.inner.write(prompt, first_frame)
 
-        # whoever would write it today: clips that were asked other questions cannot be compared
-        inputs = {"prompt": prompt, "first_frame": frame}
+        # in a run, whoever would write it today: clips that were asked other questions cannot be compared
+        inputs = {"prompt": prompt, "first_frame": frame} | ({"by": self.id} if self.memory.shared else {})
         written = await self.memory.remember("rubric", inputs, WrittenRubric, write)
         if fresh:
             return written

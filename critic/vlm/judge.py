@@ -4,7 +4,10 @@ import asyncio
 import hashlib
 import logging
 import time
+from collections import OrderedDict
 from pathlib import Path
+from typing import Final
+from weakref import WeakValueDictionary
 
 from critic.config import HybridConfig, VLMConfig
 from critic.types import Critique, Defect, Rubric, RubricWriter, Score, WrittenRubric
@@ -17,6 +20,9 @@ from reasoner.chat.client import Chat
 from reasoner.chat.types import Image, Refused, TooLong, Usage
 
 log = logging.getLogger("critic.vlm")
+
+KEPT: Final = 256
+"""Requests whose questions are kept at hand; those of the one that was judged longest ago are dropped first."""
 
 
 class VLM:
@@ -39,8 +45,8 @@ class VLM:
         self._viewer = viewer or Viewer(config, chat)
         self._fit = Fit(config)
         self._questions = Questions(chat)
-        self._written: dict[str, WrittenRubric] = {}
-        self._writing = asyncio.Lock()
+        self._written = OrderedDict[str, WrittenRubric]()
+        self._writing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     @property
     def id(self) -> str:
@@ -105,9 +111,12 @@ class VLM:
         """The request's questions, written once; what it took counts for the clip that came first."""
         picture = "" if first_frame is None else hashlib.sha256(first_frame.read_bytes()).hexdigest()
         key = f"{picture}\n{prompt}"
-        async with self._writing:
+        async with self._writing.setdefault(key, asyncio.Lock()):
             if key in self._written:
+                self._written.move_to_end(key)
                 return self._written[key], Usage()
             written = await self._rubrics.write(prompt, first_frame)
             self._written[key] = written
+            if len(self._written) > KEPT:
+                self._written.popitem(last=False)
             return written, written.usage

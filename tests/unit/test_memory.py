@@ -347,3 +347,23 @@ async def test_a_request_is_asked_the_same_questions_after_a_kill(tmp_path: Path
     frame.write_bytes(b"two")
     await remembered.write("a boat", frame)
     assert later.written == 3
+
+
+async def test_critics_that_share_a_memory_ask_their_own_questions(tmp_path: Path) -> None:
+    memory = Memory(tmp_path, Recorder(), shared=True)
+    one, other = ScriptedRubrics(), ScriptedRubrics(id="another/1")
+    first = await RememberedRubric(one, memory).write("a boat", None)
+    second = await RememberedRubric(other, memory).write("a boat", None)
+    again = await RememberedRubric(one, memory).write("a boat", None)
+    assert (first.by, second.by) == ("scripted/1", "another/1")
+    assert (again.rubric, one.written) == (first.rubric, 1)
+    assert other.written == 1
+
+
+async def test_what_is_done_takes_no_memory(tmp_path: Path) -> None:
+    memory = Memory(tmp_path, Recorder())
+    critic = RememberedCritic(ScriptedCritic(lambda prompt, seed: 0.5), memory)
+    (tmp_path / "clip").write_text("a boat|1")
+    for prompt in "abc":
+        await critic.judge(tmp_path / "clip", prompt, None)
+    assert len(memory._turns) == 0

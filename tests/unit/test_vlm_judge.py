@@ -1,5 +1,6 @@
 """The critic `vlm` as a whole: what it asks once, what it says, and what it does when less fits."""
 
+import asyncio
 import base64
 from io import BytesIO
 from pathlib import Path
@@ -13,7 +14,7 @@ from critic.types import Critique
 from critic.vlm import VLM, Checklist
 from reasoner.chat.types import ServerFailed, TooLong
 from tests.clips import write_clip
-from tests.seeing import CRITIQUE, chat_with, seeing
+from tests.seeing import CRITIQUE, chat_with, last, seeing
 from tests.wire import Answer, Wire, error
 
 PROMPT = "A red ball bounces twice"
@@ -146,3 +147,22 @@ async def test_a_critique_that_does_not_fit_keeps_the_scores(clip: Path) -> None
     assert critique.defects == ()
     assert "shown 8 frames" in critique.notes[0]
     assert any("No critique in words" in note for note in critique.notes)
+
+
+async def test_two_requests_questions_are_written_side_by_side_and_each_ones_once(clip: Path) -> None:
+    writing: list[str] = []
+    both = asyncio.Event()
+    say = seeing()
+
+    async def reply(body: Any) -> Answer:
+        if "questions" in str(body.get("response_format")):
+            writing.append(last(body))
+            if len(writing) == 2:
+                both.set()
+            await asyncio.wait_for(both.wait(), 5)
+        return say(body)
+
+    async with Wire(reply) as server, chat_with(server) as chat:
+        critic = VLM(VLMConfig(concurrency=4), chat, Checklist(chat))
+        await asyncio.gather(*(critic.judge(clip, prompt, None) for prompt in ("A ball", "A kite") * 2))
+    assert sorted("kite" in words for words in writing) == [False, True]
