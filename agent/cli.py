@@ -6,7 +6,6 @@ import io
 import json
 import logging
 import os
-import signal
 import sys
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.arguments import parser
 from agent.errors import ConfigError, NoCandidateError, RetakeError, ServingError, StorageError
+from agent.interrupts import terminable
 
 if TYPE_CHECKING:
     from agent.run import Run
@@ -72,7 +72,7 @@ def _complain(error: Exception, code: int) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from agent import terminal  # noqa: PLC0415 - `retake --help` stays quick
+    from agent import lines, terminal  # noqa: PLC0415 - `retake --help` stays quick
 
     level = logging.INFO if args.verbose else logging.ERROR
     logging.basicConfig(level=level, stream=sys.stderr, format="%(asctime)s %(name)s: %(message)s")
@@ -86,7 +86,7 @@ def _run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(summary(run, error, folder)))
     elif run is not None:
-        print("\n".join(map(terminal.printable, terminal.verdict(run))))
+        print("\n".join(map(lines.printable, terminal.verdict(run))))
     if code in {FAILED, INTERRUPTED, TERMINATED} and folder is not None:
         print(f"What was done is kept. To go on: {terminal.resume_line(folder)}", file=sys.stderr)
     return code
@@ -98,7 +98,7 @@ def _carry(args: argparse.Namespace, witness: "Witness") -> tuple[int, str, Path
     try:
         work = _work(args, witness)
         with witness:
-            witness.run = asyncio.run(_terminable(work))
+            witness.run = asyncio.run(terminable(work))
     except KeyboardInterrupt:
         code, said = INTERRUPTED, "" if witness.run else "interrupted before anything was done"
     except asyncio.CancelledError:
@@ -129,15 +129,6 @@ def _work(args: argparse.Namespace, witness: "Witness") -> Coroutine[Any, Any, "
         its = Path(args.resume) / "config.yaml"
         raise ConfigError(f"--resume takes the run's own config: leave out {', '.join(given)}, or edit {its}")
     return api.resume_async(args.resume, witness, retry_failed=args.retry_failed)
-
-
-async def _terminable(work: Coroutine[Any, Any, "Run"]) -> "Run":
-    """The work, cancelled cleanly by SIGTERM and a closed terminal as it already is by Ctrl-C."""
-    task = asyncio.ensure_future(work)
-    for how in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(how) is not signal.SIG_IGN:  # nohup wants the run to outlive its terminal
-            asyncio.get_running_loop().add_signal_handler(how, task.cancel)
-    return await task
 
 
 def summary(run: "Run | None", error: str = "", folder: Path | None = None) -> dict[str, Any]:

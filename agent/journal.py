@@ -174,8 +174,10 @@ def _dump(run: Run) -> str:
 
 
 @contextmanager
-def only_writer(folder: Path) -> Iterator[None]:
+def only_writer(folder: Path, what: str = "run") -> Iterator[None]:
     """Hold the run's lock, so that two processes cannot both work on it. The system frees it when the process dies.
+
+    `what`: the folder is of, where that is no run.
 
     Raises:
         RunFolderError: another process holds it.
@@ -185,10 +187,10 @@ def only_writer(folder: Path) -> Iterator[None]:
         lock.acquire()
     except Timeout:
         raise RunFolderError(
-            f"{folder}: another process is working on this run; wait for it, or stop it first"
+            f"{folder}: another process is working on this {what}; wait for it, or stop it first"
         ) from None
     except OSError as error:
-        raise storage_error(f"locking the run in {folder}", error) from error
+        raise storage_error(f"locking the {what} in {folder}", error) from error
     try:
         yield
     finally:

@@ -20,6 +20,11 @@ NAMES: dict[Step, str] = {
 """What is counted of each step."""
 
 
+def printable(text: str) -> str:
+    """Text without what a terminal would obey: a prompt or a server's message may hold escape sequences."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
 def span(seconds: float) -> str:
     """Seconds as people read them: 9.4 s, 1:05, 2:03:10."""
     if seconds < 60:

@@ -48,6 +48,7 @@ from agent.lines import (
     given_up_words,
     heading,
     missing_line,
+    printable,
     progress_words,
     rendered,
     server_line,
@@ -101,11 +102,6 @@ class Witness:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stop showing."""
-
-
-def printable(text: str) -> str:
-    """Text without what a terminal would obey: a prompt or a server's message may hold escape sequences."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def verdict(run: Run) -> list[str]:

@@ -26,11 +26,11 @@ from agent.events import (
     ServerWaiting,
     StepRecalled,
 )
-from agent.lines import heading, span, tokens, trust_line
+from agent.lines import heading, printable, span, tokens, trust_line
 from agent.remaining import remaining
 from agent.report.page import doing
 from agent.run import Run
-from agent.terminal import Lively, Plain, Witness, printable, resume_line, verdict
+from agent.terminal import Lively, Plain, Witness, resume_line, verdict
 from agent.types import Canaries, Candidate, Ending, Failure
 from generator.types import Clip, Effective, Progress
 from reasoner.types import Caption, Edit
