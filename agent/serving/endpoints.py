@@ -25,6 +25,34 @@ def endpoints(config: RunConfig) -> dict[str, EndpointConfig]:
         ConfigError: the critic asks one and none is named; a variable that should hold a key, the generator's too, is
             not set; two servers cannot stand beside each other as configured.
     """
+    found = _asked(config)
+    for part, endpoint in found.items():
+        shares = part == "critic" and endpoint == found.get("reasoner")
+        _set("reasoner" if part == "reasoner" or shares else "critic.endpoint", endpoint.api_key_env)
+    _set("generator", getattr(config.generator, "api_key_env", None), needed=isinstance(config.generator, FalConfig))
+    _apart(config, found)
+    return found
+
+
+def critics_endpoint(config: RunConfig) -> tuple[str, EndpointConfig] | None:
+    """The chat server that the critic asks, and the part whose it is; None: it asks none.
+
+    What the other parts need is not looked at: a critic that judges alone needs no generator's key.
+
+    Raises:
+        ConfigError: as `endpoints`, of the critic's server.
+    """
+    found = _asked(config)
+    if "critic" not in found:
+        return None
+    endpoint = found["critic"]
+    part = "reasoner" if endpoint == found.get("reasoner") else "critic"
+    _set("reasoner" if part == "reasoner" else "critic.endpoint", endpoint.api_key_env)
+    return part, endpoint
+
+
+def _asked(config: RunConfig) -> dict[str, EndpointConfig]:
+    """The chat servers by part, with their addresses decided."""
     found: dict[str, EndpointConfig] = {}
     if isinstance(config.reasoner, OpenAIConfig):
         found["reasoner"] = _located(config.reasoner, os.environ.get(BASE_URL))
@@ -38,11 +66,6 @@ def endpoints(config: RunConfig) -> dict[str, EndpointConfig]:
                 f"critic.endpoint: the critic {config.critic.backend} asks a server, and the reasoner rules has none "
                 "to share; name one (base_url or serve), or take reasoner.backend: openai"
             )
-    for part, endpoint in found.items():
-        shares = part == "critic" and endpoint == found.get("reasoner")
-        _set("reasoner" if part == "reasoner" or shares else "critic.endpoint", endpoint.api_key_env)
-    _set("generator", getattr(config.generator, "api_key_env", None), needed=isinstance(config.generator, FalConfig))
-    _apart(config, found)
     return found
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from agent.building import BASE_URL, build, endpoints
+from agent.building import BASE_URL, build, build_judges, endpoints
 from agent.config import RunConfig
 from agent.errors import ConfigError, ServingError
 from agent.events import ServerReady
@@ -229,3 +229,30 @@ async def test_a_generator_that_is_not_there_is_a_serving_error(
             async with build(config(asked), Memory(tmp_path, Recorder()), Recorder()):
                 pass
     assert "a b" not in str(caught.value)
+
+
+@pytest.mark.parametrize("shares", [True, False])
+async def test_a_critic_alone_needs_nothing_of_the_generator(
+    shares: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("FAL_KEY", raising=False)
+    heard = Recorder()
+    async with Wire() as server:
+        settings: dict[str, Any] = {"generator": {"backend": "fal"}, "critic": {"backend": "hybrid"}}
+        if shares:
+            settings["reasoner"] = {"backend": "openai", "base_url": server.url}
+        else:
+            settings["critic"]["endpoint"] = {"base_url": server.url}
+        with pytest.raises(ConfigError, match="FAL_KEY"):
+            endpoints(check(settings))
+        async with build_judges(check(settings), Memory(tmp_path, heard), heard, tmp_path) as judges:
+            assert judges.critic.id.startswith("signals/1+vlm/1 tiny-cosmos3-reasoner")
+            assert judges.comparer is not None
+    (told,) = [e for e in heard.events if isinstance(e, ServerReady)]
+    assert told.part == ("reasoner" if shares else "critic")
+
+
+async def test_an_embedded_critic_alone_asks_nobody(tmp_path: Path) -> None:
+    settings = check({"reasoner": {"backend": "openai", "base_url": "http://127.0.0.1:9"}})
+    async with build_judges(settings, Memory(tmp_path, Recorder()), Recorder(), tmp_path) as judges:
+        assert (judges.critic.id, judges.comparer) == ("signals/1", None)
