@@ -1,12 +1,14 @@
 """A benchmark's folder: which file of it holds what."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 import yaml
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
+from agent.bench.types import RowAxis, Scored
 from agent.errors import ConfigError
 from agent.files import write_atomically
 from critic.instrument import Instrument
@@ -18,6 +20,8 @@ SCORED: Final = "scored.jsonl"
 FIGURES: Final = "figures.json"
 REPORT: Final = "report.html"
 PLOTS: Final = "plots"
+MEMORY: Final = "memory"
+"""Judgements, remembered by `agent.memory`."""
 
 
 class About(BaseModel):
@@ -36,9 +40,26 @@ class About(BaseModel):
     made: datetime
     limit: int | None = None
     """Rows that were asked for. None: all."""
+    axis: RowAxis | None = None
+    """Rows of this axis alone were asked for. None: of all."""
+    retest: float = Field(default=0.0, ge=0, le=1)
+    """Share of the samples that were to be judged a second time."""
     bad_rows: int = 0
     done: bool = False
     """Whether every row has its line in `scored.jsonl`."""
+
+    def differences(self, now: "About") -> tuple[str, ...]:
+        """What is not as it was when the benchmark began, in words; its rows could not stand beside new ones."""
+        same = {
+            "the labels' SHA-256": (self.sha256, now.sha256),
+            "the format": (self.format, now.format),
+            "--axis": (self.axis or "all", now.axis or "all"),
+            "--retest": (f"{self.retest:g}", f"{now.retest:g}"),
+        }
+        return (
+            *(f"{name}: {there} there, {here} here" for name, (there, here) in same.items() if there != here),
+            *self.instrument.differences(now.instrument),
+        )
 
 
 def write(folder: Path, about: About) -> None:
@@ -61,3 +82,22 @@ def read(folder: Path) -> About:
         return About.model_validate(yaml.safe_load((folder / ABOUT).read_text(encoding="utf-8")))
     except (OSError, yaml.YAMLError, ValueError) as error:
         raise ConfigError(f"{folder}: is no benchmark's folder ({error}); `retake bench run` makes one") from error
+
+
+def scored(path: Path) -> Iterator[Scored]:
+    """The lines of a `scored.jsonl`, one after another. A last one that a kill cut off is left out.
+
+    Raises:
+        ConfigError: another line is damaged.
+        OSError: the file cannot be read.
+    """
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            if not line.endswith(b"\n"):
+                return
+            try:
+                yield Scored.model_validate_json(line)
+            except ValueError as error:
+                raise ConfigError(f"{path}: line {number} is damaged; take it out, or choose another --out") from error
