@@ -77,6 +77,22 @@ class CountingCritic:
         return critique(outcome)
 
 
+@dataclass(frozen=True)
+class Files:
+    """Files of a folder, whatever they hold. Implements `agent.bench.judging.Files`."""
+
+    folder: Path
+
+    async def video(self, place: str) -> Path:
+        path = self.folder / place
+        if not path.exists():
+            raise FileNotFoundError(2, "No such file", str(path))
+        return path
+
+    async def first_frame(self, place: str, clip: Path) -> Path:
+        return await self.video(place)
+
+
 def dataset(folder: Path, rows: Callable[[], Iterator[Row | BadRow]]) -> Dataset:
     """A dataset whose labels are `rows`, and whose clips are files of a few bytes."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -104,15 +120,9 @@ def bench(
     out = folder / "bench"
     out.mkdir(exist_ok=True)
 
-    async def find(place: str) -> Path:
-        path = folder / "data" / place
-        if not path.exists():
-            raise FileNotFoundError(2, "No such file", str(path))
-        return path
-
     lines = Lines(out)
     lines.mend()
-    judging = Judging(critic, Memory(out, lambda event: None, shared=True), find, comparer)
+    judging = Judging(critic, Memory(out, lambda event: None, shared=True), Files(asked.dataset.folder), comparer)
     return Bench(asked, lines, judging, Tally(asked.total, asked.bad_rows), tell, retest=retest)
 
 

@@ -2,11 +2,11 @@
 
 import hashlib
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from agent.bench.types import Labelled, Row, RowAxis, Scored
 from agent.errors import CriticError, RetakeError, ServingError, StorageError, boundary
@@ -15,12 +15,22 @@ from critic.hybrid import NOT_ASKED
 from critic.types import Comparer, Comparison, Critic, Critique, JudgeError
 from reasoner.chat.types import ChatError, Refused, ServerFailed, TooLong
 
-Find = Callable[[str], Awaitable[Path]]
-"""The file behind a row's path or URL. Raises a RetakeError or OSError where it cannot be had."""
 NOT_TAKEN: Final = {400, 413, 415, 422}
 """With which servers refuse this clip, and not everything."""
 IN_A_ROW: Final = 5
 """Clips that a server fails at one after another before it is the server that is at fault, and not the clips."""
+
+
+class Files(Protocol):
+    """The files behind rows: `agent.bench.fetching.Clips`. What cannot be had is a RetakeError or an OSError."""
+
+    async def video(self, place: str) -> Path:
+        """The clip at a row's path or URL."""
+        ...
+
+    async def first_frame(self, place: str, clip: Path) -> Path:
+        """The first frame at a row's path or URL, fitted to its clip."""
+        ...
 
 
 class Judged(NamedTuple):
@@ -59,7 +69,7 @@ class Judging:
 
     critic: Critic
     memory: Memory
-    find: Find
+    files: Files
     comparer: Comparer | None = None
     _failed: int = field(default=0, init=False)
     """Clips that the server failed at since it last answered."""
@@ -81,8 +91,10 @@ class Judging:
 
     async def _scored(self, row: Row, label: dict[str, object], work: "_Work", *, again: bool) -> Scored:
         work.fresh = True  # unless all that follows is remembered
-        clips = [await self._found("the clip", video) for video in (row.video, row.video_b) if video is not None]
-        frame = None if row.first_frame is None else await self._found("the first frame", row.first_frame)
+        clips = [await _had("the clip", self.files.video(v)) for v in (row.video, row.video_b) if v is not None]
+        frame = None
+        if row.first_frame is not None:
+            frame = await _had("the first frame", self.files.first_frame(row.first_frame, clips[0]))
         work.fresh = False
         critiques = [await self._critique(self.critic, clip, row.prompt, frame, work) for clip in clips]
         scores = [on_axis(critique, row.axis) for critique in critiques]
@@ -104,17 +116,6 @@ class Judging:
                 "seconds": round(work.seconds, 3),
             }
         )
-
-    async def _found(self, what: str, place: str) -> Path:
-        try:
-            with boundary(CriticError, f"{what} cannot be had"):
-                return await self.find(place)
-        except (StorageError, ServingError):
-            raise
-        except CriticError as error:
-            raise UnjudgedError(str(error)) from error
-        except RetakeError as error:
-            raise UnjudgedError(f"{what} cannot be had: {error}") from error
 
     async def _critique(self, critic: Critic, clip: Path, prompt: str, frame: Path | None, work: "_Work") -> Critique:
         watched = _Watched(critic)
@@ -238,6 +239,18 @@ class _Again:
 
     async def judge(self, clip: Path, prompt: str, first_frame: Path | None) -> Critique:
         return await self.inner.judge(clip, prompt, first_frame)
+
+
+async def _had(what: str, finding: Awaitable[Path]) -> Path:
+    try:
+        with boundary(CriticError, f"{what} cannot be had"):
+            return await finding
+    except (StorageError, ServingError):
+        raise
+    except CriticError as error:
+        raise UnjudgedError(str(error)) from error
+    except RetakeError as error:
+        raise UnjudgedError(f"{what} cannot be had: {error}") from error
 
 
 def _line(text: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any, Final, get_args
 from pydantic import TypeAdapter, ValidationError
 
 from agent.bench import folder as folders
+from agent.bench.fetching import Clips
 from agent.bench.folder import ABOUT, About
 from agent.bench.judging import Judging
 from agent.bench.lines import Lines
@@ -68,7 +69,7 @@ class Session:
     asked: Asked
     folder: Path
     cache: Path | None = None
-    """Where judgements are remembered. None: in `folder`."""
+    """Where judgements are remembered, and clips that were fetched. None: in `folder`."""
     retest: float = 0.0
     retry: bool = False
     tally: Tally = field(init=False)
@@ -112,7 +113,8 @@ class Session:
         if self.retry:
             memory.forget_failures()
             lines.retry()
-        judging = Judging(judges.critic, memory, self._find, judges.comparer)
+        files = Clips(self.asked.dataset.folder, memory.folder, self.config.request.image_fetch)
+        judging = Judging(judges.critic, memory, files, judges.comparer)
         concurrency = self.config.critic.concurrency
         await Bench(self.asked, lines, judging, self.tally, shown, self.retest, concurrency).run()
         self.about = about.model_copy(update={"done": True})
@@ -150,12 +152,6 @@ class Session:
                 f"{self.folder}: holds another benchmark ({'; '.join(differences)}); choose another --out"
             )
         return now
-
-    async def _find(self, place: str) -> Path:
-        path = self.asked.dataset.folder / place
-        if not path.is_file():
-            raise ConfigError(f"{path}: there is no such file")
-        return path
 
     def warnings(self) -> list[str]:
         """What of the dataset cannot be used, and what was guessed."""

@@ -55,7 +55,7 @@ def add(commands: Any) -> None:
         metavar="SHARE",
         help="share of the samples that are judged a second time, e.g. 0.1: how far the critic agrees with itself",
     )
-    run.add_argument("--cache", metavar="DIR", help="where judgements are remembered, for several benchmarks")
+    run.add_argument("--cache", metavar="DIR", help="keeps judgements and fetched clips for several benchmarks")
     run.add_argument("--concurrency", type=_count, metavar="N", help="clips judged at a time (critic.concurrency)")
     run.add_argument("--retry-failed", action="store_true", help="try rows again that failed")
     run.add_argument("--json", action="store_true", help="print nothing but one JSON object at the end")
