@@ -40,6 +40,8 @@ class About(BaseModel):
     made: datetime
     limit: int | None = None
     """Rows that were asked for. None: all."""
+    scale: tuple[float, float] | None = None
+    """Worst and best label, as given for a file that does not say it."""
     axis: RowAxis | None = None
     """Rows of this axis alone were asked for. None: of all."""
     retest: float = Field(default=0.0, ge=0, le=1)
@@ -53,6 +55,7 @@ class About(BaseModel):
         same = {
             "the labels' SHA-256": (self.sha256, now.sha256),
             "the format": (self.format, now.format),
+            "--scale": (_told(self.scale), _told(now.scale)),
             "--axis": (self.axis or "all", now.axis or "all"),
             "--retest": (f"{self.retest:g}", f"{now.retest:g}"),
         }
@@ -60,6 +63,10 @@ class About(BaseModel):
             *(f"{name}: {there} there, {here} here" for name, (there, here) in same.items() if there != here),
             *self.instrument.differences(now.instrument),
         )
+
+
+def _told(scale: tuple[float, float] | None) -> str:
+    return "none" if scale is None else f"{scale[0]:g}-{scale[1]:g}"
 
 
 def write(folder: Path, about: About) -> None:

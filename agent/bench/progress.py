@@ -43,7 +43,7 @@ class Silent:
         """Stop showing."""
 
     def words(self) -> str:
-        """Rows, rate, time left, failures and means in one line."""
+        """Rows, rate, time left and failures in one line."""
         tally, elapsed = self.tally, time.monotonic() - self.begun
         fresh = tally.done - tally.recalled
         facts = [f"{tally.done:,} of {tally.total:,} rows", span(elapsed)]
@@ -54,7 +54,7 @@ class Silent:
                 facts.append(f"about {span((tally.total - tally.done) / rate)} left")
         if tally.failed:
             facts.append(f"{tally.failed:,} failed")
-        return ", ".join([*facts, tally.means] if tally.means else facts)
+        return ", ".join(facts)
 
 
 class Plain(Silent):
@@ -71,7 +71,7 @@ class Plain(Silent):
         now = time.monotonic()
         if now - self.said >= EVERY:
             self.said = now
-            self._say(self.words())
+            self._say("; ".join(filter(None, (self.words(), self.tally.means))))
 
     def event(self, event: Event) -> None:
         """Say what is waited for, and what it came to."""
@@ -121,10 +121,11 @@ class Lively(Silent):
         """The picture, for rich."""
         row = Table.grid(padding=(0, 1))
         row.add_row(ProgressBar(total=self.tally.total, completed=self.tally.done, width=28), Text(self.words()))
-        if self.server is None:
-            return Group(row)
-        style = "cyan" if isinstance(self.server, ServerWaiting) else "dim"
-        return Group(Text(printable(server_line(self.server)), style=style), row)
+        parts: list[Text | Table] = [row, Text(self.tally.means, style="dim")]
+        if self.server is not None:
+            style = "cyan" if isinstance(self.server, ServerWaiting) else "dim"
+            parts.insert(0, Text(printable(server_line(self.server)), style=style))
+        return Group(*parts)
 
 
 def view(tally: Tally, *, as_json: bool, quiet: bool) -> Silent:

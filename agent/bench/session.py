@@ -43,12 +43,13 @@ def prepare(args: argparse.Namespace) -> "Session":
     if args.concurrency is not None:
         critic = config.critic.model_copy(update={"concurrency": args.concurrency})
         config = config.model_copy(update={"critic": critic})
-    dataset = open_dataset(expand(args.data, "DATA"), args.format)
+    scale = _scale(args.scale)
+    dataset = open_dataset(expand(args.data, "DATA"), args.format, scale=scale)
     asked = Asked(dataset, _axis(args.axis), args.limit)
     asked.survey()
     out = expand(args.out, "--out") if args.out else Path(OUT) / f"{dataset.name}-{config.critic.backend}"
     cache = expand(args.cache, "--cache") if args.cache else None
-    return Session(config, asked, out, cache=cache, retest=args.retest, retry=args.retry_failed)
+    return Session(config, asked, out, cache=cache, scale=scale, retest=args.retest, retry=args.retry_failed)
 
 
 def _axis(name: str | None) -> RowAxis | None:
@@ -61,6 +62,17 @@ def _axis(name: str | None) -> RowAxis | None:
         raise ConfigError(f"--axis {name!r}: there is no such axis; known are {known}") from None
 
 
+def _scale(text: str | None) -> tuple[float, float] | None:
+    if text is None:
+        return None
+    from agent.bench.readers.plain import parse_scale  # noqa: PLC0415 - a reader is loaded when it is needed
+
+    scale = parse_scale(text)
+    if scale is None or scale[0] >= scale[1]:
+        raise ConfigError(f"--scale {text!r}: must be the worst and the best label, as 1-5")
+    return scale
+
+
 @dataclass
 class Session:
     """A critic over a dataset, begun or gone on with."""
@@ -70,8 +82,12 @@ class Session:
     folder: Path
     cache: Path | None = None
     """Where judgements are remembered, and clips that were fetched. None: in `folder`."""
+    scale: tuple[float, float] | None = None
+    """Of labels whose file does not say it."""
     retest: float = 0.0
+    """Share of the samples that are judged a second time."""
     retry: bool = False
+    """Whether rows are tried again that failed."""
     tally: Tally = field(init=False)
     about: About | None = field(default=None, init=False)
     """None: it did not come to the first row."""
@@ -143,6 +159,7 @@ class Session:
             instrument=instrument,
             made=datetime.now(UTC) if known is None else known.made,
             limit=self.asked.limit,
+            scale=self.scale,
             axis=self.asked.axis,
             retest=self.retest,
             bad_rows=self.asked.bad_rows,

@@ -118,6 +118,8 @@ def test_a_whole_benchmark(tmp_path: Path, capsys: pytest.CaptureFixture[str], m
         ([path.name, "--axis", "beauty"], "--axis 'beauty': .* known are overall, adherence"),
         ([path.name, "--axis", "physics"], "no row on axis physics"),
         ([path.name, "--format", "nope"], "no such format"),
+        ([path.name, "--retest", "0.5", "--scale", "1-5"], "--scale: none there, 1-5 here"),
+        ([path.name, "--scale", "5-1"], "must be the worst and the best label"),
         ([path.name, "--out", path.name], "is a file"),
     ]
     for args, words in cases:

@@ -46,6 +46,7 @@ def add(commands: Any) -> None:
     )
     run.add_argument("--out", metavar="DIR", help="the benchmark's folder (default: bench/DATA-CRITIC)")
     run.add_argument("--format", metavar="FORMAT", help="of DATA (default: recognised)")
+    run.add_argument("--scale", metavar="WORST-BEST", help="of the labels, e.g. 1-5, where DATA does not say it")
     run.add_argument("--axis", metavar="AXIS", help="rows of this axis alone, e.g. overall, physics (default: all)")
     run.add_argument("--limit", type=_count, metavar="N", help="the first N rows alone")
     run.add_argument(
