@@ -63,7 +63,7 @@ def main(args: argparse.Namespace) -> int:
     from agent.bench.extra import need
     from agent.bench.figures.compare import compare
     from agent.bench.table import read
-    from agent.terminal import printable
+    from agent.lines import printable
 
     need("scipy", "sklearn")
     (a, bad_a), (b, bad_b) = read(args.a), read(args.b)
@@ -74,13 +74,9 @@ def main(args: argparse.Namespace) -> int:
     else:
         lines = [line for axis in made.axes for line in [*_table(axis, names), ""]]
         for path, bad in ((args.a, bad_a), (args.b, bad_b)):
-            lines += (
-                [
-                    f"{path}: {len(bad):,} bad row{'' if len(bad) == 1 else 's'} left out; line {bad[0].line}: {bad[0].why}"
-                ]
-                if bad
-                else []
-            )
+            if bad:
+                rows = "1 bad row" if len(bad) == 1 else f"{len(bad):,} bad rows"
+                lines.append(f"{path}: {rows} left out; line {bad[0].line}: {bad[0].why}")
         print("\n".join(map(printable, lines)).rstrip())
     said = any(d.difference is not None for axis in made.axes for d in axis.differences)
     return 0 if said else NOTHING
