@@ -98,8 +98,9 @@ class Judging:
         work.fresh = False
         critiques = [await self._critique(self.critic, clip, row.prompt, frame, work) for clip in clips]
         scores = [on_axis(critique, row.axis) for critique in critiques]
+        whole = {"overall": critiques[0].overall, "floors_hold": critiques[0].floors_hold}
         if None in scores:
-            raise UnjudgedError(f"no question on axis {row.axis}")
+            return Scored.model_validate({**label, **whole, "failure": f"no question on axis {row.axis}"})
         orders = None
         if self.comparer is not None and len(clips) == 2 and row.axis == "overall":  # the axis that it asks about
             orders = await self._orders(self.comparer, clips, row.prompt, frame, work)
@@ -109,7 +110,7 @@ class Judging:
                 **label,
                 "score": scores[0],
                 "score_b": scores[1] if len(scores) == 2 else None,
-                "floors_hold": critiques[0].floors_hold,
+                **whole,
                 "orders": orders,
                 "retest": retest,
                 "words": len(critiques[0].feedback.split()),

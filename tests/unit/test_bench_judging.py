@@ -59,6 +59,7 @@ async def test_a_sample_with_several_axes_is_judged_once(tmp_path: Path) -> None
     assert len(critic.judged) == 1
     assert [motion.score, quality.score] == pytest.approx([0.725, 0.8])
     assert (physics.score, physics.failure) == (None, "no question on axis physics")
+    assert physics.overall is not None  # which a threshold is held against, whatever was labelled
     assert (overall.words, overall.seconds, motion.seconds) == (4, 0.25, 0)
     assert (work.tally.judged, work.tally.not_asked, work.tally.failed, work.tally.recalled) == (3, 1, 0, 3)
 
