@@ -20,6 +20,7 @@ from pydantic import BaseModel, ValidationError
 from agent.events import Emit, StepRecalled
 from agent.files import file_hash, write_atomically
 from agent.types import Step
+from critic.instrument import Instrument
 from critic.types import Comparer, Comparison, Critic, Critique, JudgeError, RubricWriter, WrittenRubric
 from generator import job_slip
 from generator.delivery import delivered, slip_path
@@ -272,6 +273,11 @@ class RememberedCritic:
     def id(self) -> str:
         """The inner one's."""
         return self.inner.id
+
+    @property
+    def instrument(self) -> Instrument:
+        """The inner one's."""
+        return Instrument.of(self.inner)
 
     async def judge(self, clip: Path, prompt: str, first_frame: Path | None) -> Critique:
         """As the inner one, once for the bytes of a clip."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from critic.config import HybridConfig
+from critic.instrument import Instrument
 from critic.types import Critic, Critique, Defect, Score
 
 GATES: Final = ("frozen", "black", "first_frame")
@@ -25,6 +26,11 @@ class Hybrid:
     def id(self) -> str:
         """Both critics', and how they are weighed."""
         return f"{self._signals.id}+{self._vlm.id} signals={self._share:g}"
+
+    @property
+    def instrument(self) -> Instrument:
+        """Both critics', joined."""
+        return joined(Instrument.of(self._signals), Instrument.of(self._vlm), self._share)
 
     async def judge(self, clip: Path, prompt: str, first_frame: Path | None) -> Critique:
         """Judge one clip; a frozen or black one, or one that begins with another picture, without asking the model.
@@ -95,6 +101,15 @@ class Hybrid:
             notes=[*(note for part in parts for note in part.notes), *notes],
             usage=used,
         )
+
+
+def joined(signals: Instrument, asked: Instrument, share: float) -> Instrument:
+    """Of a critic that measures and asks. `share`: of the measured signals in the overall score."""
+    names = {
+        "critic": f"{signals.critic}+{asked.critic} signals={share:g}",
+        "rubric": f"{signals.rubric}+{asked.rubric}",
+    }
+    return asked.model_copy(update=names)
 
 
 def _weighed(scores: Sequence[Score], share: float) -> list[Score]:

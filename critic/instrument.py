@@ -13,7 +13,7 @@ class Instrument(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     critic: str
-    """`Critic.id`: method or model, and version."""
+    """Method and version, and what joins several: "signals/1", "vlm/1", "signals/1+vlm/1 signals=0.3"."""
     model: str = ""
     """Id of the model that is asked, as its server names it. "": none is."""
     rubric: str = ""

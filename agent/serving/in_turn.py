@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.serving.turns import Turns
+from critic.instrument import Instrument
 from critic.types import Comparer, Comparison, Critic, Critique
 from generator import job_slip
 from generator.types import Clip, Generator, RenderSpec
@@ -47,6 +48,11 @@ class CriticInTurn:
     def id(self) -> str:
         """The inner one's."""
         return self.inner.id
+
+    @property
+    def instrument(self) -> Instrument:
+        """The inner one's."""
+        return Instrument.of(self.inner)
 
     async def judge(self, clip: Path, prompt: str, first_frame: Path | None) -> Critique:
         """As the inner one, in its turn."""

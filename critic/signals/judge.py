@@ -13,6 +13,7 @@ import numpy as np
 
 from critic import frames
 from critic.config import SignalsConfig
+from critic.instrument import Instrument
 from critic.signals import continuity, feedback, quality, steadiness
 from critic.signals.camera import camera
 from critic.signals.first_frame import first_frame, load
@@ -65,6 +66,11 @@ class Signals:
     def id(self) -> str:
         """Method and version."""
         return "signals/1"
+
+    @property
+    def instrument(self) -> Instrument:
+        """What decides what a score means. Every frame is read as it is."""
+        return Instrument(critic=self.id, rubric=RUBRIC.id)
 
     async def judge(self, clip: Path, prompt: str, first_frame: Path | None) -> Critique:
         """Judge one clip in a thread of its own. When cancelled, the thread ends at the next frame or stage.

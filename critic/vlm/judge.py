@@ -10,11 +10,12 @@ from typing import Final
 from weakref import WeakValueDictionary
 
 from critic.config import HybridConfig, VLMConfig
+from critic.instrument import Instrument
 from critic.types import Critique, Defect, Rubric, RubricWriter, Score, WrittenRubric
 from critic.vlm import feedback
 from critic.vlm.questions import Questions
 from critic.vlm.show import Shown
-from critic.vlm.texts import VERSION
+from critic.vlm.texts import VERSION, mark
 from critic.vlm.viewer import Fit, Viewer
 from reasoner.chat.client import Chat
 from reasoner.chat.types import Image, Refused, TooLong, Usage
@@ -23,6 +24,19 @@ log = logging.getLogger("critic.vlm")
 
 KEPT: Final = 256
 """Requests whose questions are kept at hand; those of the one that was judged longest ago are dropped first."""
+
+
+def instrument(config: VLMConfig | HybridConfig, model: str, rubric: str) -> Instrument:
+    """Of a critic that asks a model. `rubric`: the writer's id."""
+    return Instrument(
+        critic="vlm/1",
+        model=model,
+        rubric=rubric,
+        templates=mark(),
+        fps=config.fps,
+        max_frames=config.max_frames,
+        long_side=config.long_side,
+    )
 
 
 class VLM:
@@ -56,6 +70,11 @@ class VLM:
             f"vlm/1 {self._chat.model} questions/{VERSION} fps={c.fps:g} frames<={c.max_frames} side={c.long_side} "
             f"rubric={self._rubrics.id}"
         )
+
+    @property
+    def instrument(self) -> Instrument:
+        """What decides what a score means. The frames are the most that are shown: a small context may take fewer."""
+        return instrument(self._config, self._chat.model, self._rubrics.id)
 
     async def judge(self, clip: Path, prompt: str, first_frame: Path | None) -> Critique:
         """Judge one clip.
