@@ -10,8 +10,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from agent import drafts, export, forecasting, journal
-from agent.building import Parts, build, endpoints, known_price, rubric_file
+from agent import drafts, export, forecasting, journal, thresholds
+from agent.building import Parts, build, endpoints, foretold, known_price, rubric_file
 from agent.choosing import Choosing
 from agent.config import RunConfig
 from agent.controller import Controller, Lost
@@ -30,7 +30,10 @@ from agent.run import Run
 from agent.serving.endpoints import shared_by_turns
 from agent.speculation import Speculation
 from agent.stopping import sentence
+from agent.thresholds import Stated
 from critic.config import HybridConfig, VLMConfig
+from critic.instrument import Instrument
+from critic.types import Critic
 from generator.capabilities import capabilities
 from generator.types import Generator, Tell
 
@@ -82,6 +85,8 @@ async def refine_and_generate_async(
             settings = load_config(config)
     settings = with_request(settings, prompt=prompt, image=None if image is None else str(image))
     endpoints(settings)  # a key that is missing is said before anything is written
+    settings = thresholds.settled(settings)
+    stated = _fitting(settings)
     request, given = await exact(settings.request, capabilities(settings.generator))
     request, given = await drafts.drafted(settings, request, given)
     settings = drafts.settled(settings, request)
@@ -109,9 +114,35 @@ async def refine_and_generate_async(
     if isinstance(critic, VLMConfig | HybridConfig) and critic.rubric is not None:
         given[journal.RUBRIC] = rubric_file(critic.rubric)
         critic = critic.model_copy(update={"rubric": journal.RUBRIC})
+    if stated is not None:
+        given[thresholds.NAME] = stated.data
+        critic = critic.model_copy(update={"threshold_file": thresholds.NAME})
     journal.create(folder, settings.model_copy(update={"request": wish, "critic": critic}), run, given)
     with journal.only_writer(folder), _told_of(folder):
-        return await _carry(settings, run, on_event)
+        return await _carry(settings, run, stated, on_event)
+
+
+def _fitting(settings: RunConfig) -> Stated | None:
+    """The config's threshold file, found fit for its critic as far as that can be told before a server is asked.
+
+    Raises:
+        ConfigError: it cannot be used, or is for another critic.
+    """
+    stated = thresholds.stated(settings.critic)
+    if stated is not None:
+        thresholds.held(settings.critic, stated, *foretold(settings.critic))
+    return stated
+
+
+def _met(run: Run, settings: RunConfig, stated: Stated | None, critic: Critic) -> Run:
+    """A run whose threshold file was held against the critic that judges."""
+    if stated is None:
+        return run.model_copy(update={"calibration": None})
+    try:
+        calibration = thresholds.held(settings.critic, stated, Instrument.of(critic))
+    except ConfigError as error:
+        raise ConfigError(f"{error}; then: retake run --resume {shlex.quote(str(run.folder))}") from None
+    return run.model_copy(update={"calibration": calibration})
 
 
 def _paid(run: Run) -> None:
@@ -169,13 +200,14 @@ async def resume_async(folder: str | Path, on_event: Emit | None = None, *, retr
         if not (folder / name).exists() or file_hash(folder / name) != digest:
             raise RunFolderError(f"{folder}: its {name} is gone or another; put it back, or begin a new run")
     lost = again(stored, run)
+    stated = _fitting(settings)
     with journal.only_writer(folder), _told_of(folder):
         if journal.load(folder) != stored:
             raise RunFolderError(f"{folder}: another process went on with this run just now; ask again")
         memory.clean()
         if retry_failed:
             memory.forget_failures()
-        return await _carry(settings, run, on_event, lost)
+        return await _carry(settings, run, stated, on_event, lost)
 
 
 async def _handed_over(run: Run, settings: RunConfig, on_event: Emit | None) -> Run:
@@ -199,7 +231,7 @@ def _emitter(diary: Journal, on_event: Emit | None) -> Emit:
     return emit
 
 
-async def _carry(settings: RunConfig, run: Run, on_event: Emit | None, lost: Lost = ()) -> Run:
+async def _carry(settings: RunConfig, run: Run, stated: Stated | None, on_event: Emit | None, lost: Lost = ()) -> Run:
     diary = Journal(run)
     spent = diary.seconds_spent()
     emit = _emitter(diary, on_event)
@@ -214,6 +246,7 @@ async def _carry(settings: RunConfig, run: Run, on_event: Emit | None, lost: Los
             controller.tell(event)
 
     async with build(settings, memory, hear) as parts:
+        run = _met(run, settings, stated, parts.critic)  # only now is it known which model answers
         racing = raced(settings, parts.generator, lambda told: hear(RenderProgressed(progress=told)))
         controller = Controller(
             reasoner=RememberedReasoner(parts.reasoner, memory),

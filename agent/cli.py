@@ -135,6 +135,9 @@ def summary(run: "Run | None", error: str = "", folder: Path | None = None) -> d
     """What --json prints. `folder`: of a run that had not begun."""
     if run is None:
         return {"error": error} if folder is None else {"run_dir": str(folder), "error": error}
+    from agent.marked import marked  # noqa: PLC0415 - as above
+
+    evidence = run.evidence
     facts = {
         "run_dir": str(run.folder),
         "video": None if run.video is None else str(run.video),
@@ -150,6 +153,10 @@ def summary(run: "Run | None", error: str = "", folder: Path | None = None) -> d
         "choice": None if run.choice is None else run.choice.by,
         "critic_auc": None if run.self_test is None else run.self_test.auc,
         "critic_trusted": run.trusted,
+        "calibrated": evidence is not None,
+        "threshold": run.accept_at,
+        "precision_at_least": None if evidence is None else evidence.accept.lower_bound,
+        "needs_human": marked(run).needs_human,
     }
     return {**facts, "error": error} if error else facts
 
@@ -182,8 +189,13 @@ def _report(args: argparse.Namespace) -> int:
 
 def _config(args: argparse.Namespace) -> int:
     from agent.reading import load_config  # noqa: PLC0415 - as above
+    from agent.thresholds import stated  # noqa: PLC0415 - as above
 
-    print(load_config(args.config, args.overrides).to_yaml(), end="")
+    config = load_config(args.config, args.overrides)
+    if (found := stated(config.critic)) is not None:
+        made = found.threshold
+        print(f"# critic.accept_at: {made.threshold:g}, by critic.threshold_file. {made.sentence()}")
+    print(config.to_yaml(), end="")
     return CHOSEN
 
 

@@ -232,5 +232,7 @@ class RunConfig(_Section):
         return value
 
     def to_yaml(self) -> str:
-        """As a config file."""
-        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120)
+        """As a config file. Where a threshold file gives `critic.accept_at`, that file alone says it."""
+        told = {"critic": {"accept_at"}} if self.critic.threshold_file is not None else None
+        data = self.model_dump(mode="json", exclude=told)
+        return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=120)

@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from agent import thresholds
 from agent.building import (
     BASE_URL,
     NIM_URL,
@@ -19,6 +20,7 @@ from agent.building import (
     build_generator,
     build_reasoner,
     endpoints,
+    foretold,
     rubric_file,
 )
 from agent.config import RunConfig
@@ -82,6 +84,7 @@ def checks(config: RunConfig) -> Iterator[Finding]:
         yield _part("reasoner", lambda: build_reasoner(config.reasoner))
     if isinstance(config.critic, SignalsConfig):
         yield _part("critic", lambda: build_critic(config.critic))
+    yield from _threshold(config)
     yield from _servers(config)
     yield from asyncio.run(_generator(config))
     yield asyncio.run(_trial(config))
@@ -124,6 +127,26 @@ def _part(name: str, build: Callable[[], Reasoner | Critic]) -> Finding:
         return Finding(
             name, False, str(error), "install Retake again into its own environment, as README's first line does"
         )
+
+
+def _threshold(config: RunConfig) -> Iterator[Finding]:
+    """What the threshold file is worth, and whether it is for this critic as far as no server is needed to tell."""
+    try:
+        stated = thresholds.stated(config.critic)
+        if stated is None:
+            return
+        instrument, unknown = foretold(config.critic)
+        made = thresholds.held(config.critic, stated, instrument, unknown)
+    except RetakeError as error:
+        yield Finding("threshold", False, str(error))
+        return
+    told = stated.threshold.sentence()
+    if made.complaint:
+        told = f"Uncalibrated, since {made.complaint}. What it says of its own: {told}"
+    elif unknown:
+        model = stated.threshold.instrument.model if stated.threshold.instrument else ""
+        told += f" It is for {model}; whether that is what answers is seen when a run begins."
+    yield Finding("threshold", True, told)
 
 
 def _servers(config: RunConfig) -> Iterator[Finding]:

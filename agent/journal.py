@@ -161,6 +161,7 @@ def _dump(run: Run) -> str:
         "stop_reason": run.stop_reason,
         "score": run.score,
         "accepted": run.accepted,
+        "calibrated": run.calibrated,
         "video": None if run.video is None else run.video.relative_to(run.folder).as_posix(),
         "seed": None if best is None else best.seed,
         "iteration": run.best_iteration,

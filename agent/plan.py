@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from agent import forecasting, intake
+from agent import forecasting, intake, thresholds
+from agent.building import foretold
 from agent.config import RunConfig
 from agent.drafts import settled, tiered, unasked
 from agent.forecast import Bounds, Forecast, Place, StepForecast
@@ -34,10 +35,24 @@ def plan(config: RunConfig, hardware: str | None = None) -> tuple[Request, Forec
     request = tiered(config, wish)
     notes += request.notes[len(wish.notes) :]
     notes += [why] if (why := unasked(config, request)) else []
+    notes += _threshold(config)
     config = settled(config, request)
     seen = forecasting.history(config.output.folder, forecasting.wanted(config))
     made = forecasting.forecast(config, request, seen, machine)
     return request, made.model_copy(update={"assumes": (*notes, *made.assumes)})
+
+
+def _threshold(config: RunConfig) -> list[str]:
+    """What the threshold file is taken for."""
+    stated = thresholds.stated(config.critic)
+    if stated is None:
+        return []
+    instrument, unknown = foretold(config.critic)
+    made = thresholds.held(config.critic, stated, instrument, unknown)
+    if made.complaint:
+        return [f"The threshold is uncalibrated: {made.complaint}."]
+    asked = " It is taken to be for the model that will answer." if unknown else ""
+    return [f"A clip is accepted by the threshold file: {stated.threshold.sentence()}{asked}"]
 
 
 def _request(config: RunConfig) -> tuple[Request, list[str]]:

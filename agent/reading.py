@@ -12,8 +12,9 @@ from pydantic.fields import FieldInfo
 
 from agent.config import RunConfig
 from agent.errors import ConfigError
+from agent.thresholds import settled
 
-PATHS = ("request.image", "request.video", "request.controls", "output.dir", "critic.rubric")
+PATHS = ("request.image", "request.video", "request.controls", "output.dir", "critic.rubric", "critic.threshold_file")
 """Keys that hold a path, read relative to the file they stand in."""
 MAX_BYTES = 1 << 20
 """Of a config file."""
@@ -40,7 +41,7 @@ def expand(path: str | Path, name: str) -> Path:
 
 
 def load_config(path: str | Path | None = None, overrides: Sequence[str] = ()) -> RunConfig:
-    """Read a config file, apply `key=value` overrides, and check everything.
+    """Read a config file, apply `key=value` overrides, and check everything. A threshold file gives `critic.accept_at`.
 
     Paths in the file are relative to the file; paths in overrides to the current folder. No file: the defaults.
 
@@ -55,7 +56,9 @@ def load_config(path: str | Path | None = None, overrides: Sequence[str] = ()) -
     keys = [_apply(data, override) for override in overrides]
     for key in set(keys) & set(PATHS):
         _make_absolute(data, key, Path.cwd())
-    return check(data, "config" if path is None else str(path), keys)
+    if "critic.threshold_file" in keys and "critic.accept_at" not in keys:
+        _without_its_threshold(data)
+    return settled(check(data, "config" if path is None else str(path), keys))
 
 
 def check(data: Mapping[str, Any], source: str = "config", overridden: Sequence[str] = ()) -> RunConfig:
@@ -183,6 +186,13 @@ def _value(text: str, override: str) -> object:
             return text
         raise ConfigError(f"-s {override!r}: {_yaml_fault(error)}") from error
     return text if text == "" or (isinstance(value, dict | list) and not collection) else value
+
+
+def _without_its_threshold(data: dict[str, Any]) -> None:
+    """A threshold file that the command line names takes the place of the threshold in the config file."""
+    critic = data.get("critic")
+    if isinstance(critic, dict) and critic.get("threshold_file") is not None:
+        critic.pop("accept_at", None)
 
 
 def _plain(loc: Sequence[Any]) -> list[str]:

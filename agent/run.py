@@ -7,6 +7,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from agent.calibration import Calibration, Decision
 from agent.forecast import Forecast
 from agent.spending import Cost, prices, seconds
 from agent.types import (
@@ -27,6 +28,7 @@ from agent.types import (
     Tier,
 )
 from critic.canaries.types import SelfTest
+from critic.threshold import Threshold
 from reasoner.types import Caption
 
 
@@ -43,6 +45,8 @@ class Run(BaseModel):
     budget: Budget
     accept_at: float | None = Field(default=None, ge=0, le=1)
     """Score at which a candidate is accepted, if every floor holds. None: never."""
+    calibration: Calibration | None = None
+    """The threshold file that `accept_at` came from. None: there is none, or the run has not met its critic yet."""
     raw_first: bool = False
     """The first iteration is the user's own words, beside which the second, their expansion, is judged."""
     canaries: Canaries | None = None
@@ -153,7 +157,12 @@ class Run(BaseModel):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was not done quite as asked, in sentences, by whom it concerns: request, captions, clips. Each once."""
+        """What was not done quite as asked, in sentences, by whom it concerns: request, threshold, captions, clips.
+
+        Each once.
+        """
+        complaint = self.calibration.complaint if self.calibration else ""
+        threshold = [f"The threshold is uncalibrated: {complaint}."] if complaint else []
         captions = [note for i in self.iterations for note in i.caption.notes]
         clips = [note for c in self.candidates for note in c.clip.notes]
         if self.best is not None and self.is_draft(self.best) and self.ending is not None:
@@ -161,7 +170,7 @@ class Run(BaseModel):
         exports = list(self.export.notes) if self.export and self.exported else []
         if self.export_failure:
             exports.append(f"{self.export_failure} The video is the clip as it was rendered.")
-        return tuple(dict.fromkeys([*self.request.notes, *captions, *clips, *exports]))
+        return tuple(dict.fromkeys([*self.request.notes, *threshold, *captions, *clips, *exports]))
 
     @property
     def stop_reason(self) -> StopReason | None:
@@ -209,6 +218,38 @@ class Run(BaseModel):
         if self.self_test is None:
             return not (self.self_test_failure or self.canaries.exceeded(self.gpu.spent, self.price.spent))
         return self.self_test.passed(self.canaries.least_auc)
+
+    @property
+    def failed_test(self) -> bool:
+        """Whether the critic was tested and did not pass."""
+        test, rules = self.self_test, self.canaries
+        return test is not None and rules is not None and not test.passed(rules.least_auc)
+
+    @property
+    def evidence(self) -> Threshold | None:
+        """The threshold file, where what it says holds here: of this very critic, which failed no self-test."""
+        known = self.calibration
+        if known is None or known.differs or known.threshold.threshold != self.accept_at or self.failed_test:
+            return None
+        return known.threshold
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether people's labels stand behind `accept_at`."""
+        return self.evidence is not None
+
+    def decision(self, candidate: Candidate) -> Decision | None:
+        """What the critic says of a candidate, as far as people stand behind it.
+
+        None: nothing, as of a draft (a threshold is about clips as asked), or where the threshold is uncalibrated.
+        """
+        evidence = self.evidence
+        if evidence is None or self.is_draft(candidate):
+            return None
+        if self.accepts(candidate):
+            return "accepted"
+        below = evidence.reject_below
+        return "rejected" if below is not None and candidate.score < below else "undecided"
 
     @property
     def seconds(self) -> dict[Step, float]:

@@ -7,6 +7,8 @@ from agent.gain import ENOUGH, compared, expected_gain, spread
 from agent.run import Run
 from agent.spending import Cost
 from agent.types import Candidate, Ending, Iteration, StopReason, Verdict
+from agent.worth import behind
+from critic.threshold import figure
 
 Rule = Callable[[Run], Verdict | None]
 """What it says of a run, with the figures; None where it is not in force."""
@@ -18,10 +20,10 @@ def accepted(run: Run) -> Verdict | None:
         return None
     holds = run.accepted and run.trusted
     words = (
-        f"Accepted: a clip reached {_told(run)}, at or above the threshold of {run.accept_at:.2f} (uncalibrated), "
-        f"and every floor held.{_given_up(run)}"
+        f"Accepted: a clip reached {_told(run)}, at or above the threshold of {figure(run.accept_at)}{_bare(run)}, "
+        f"and every floor held.{_given_up(run)}{f' {behind(run)}' if run.calibration else ''}"
         if holds
-        else f"{_against(run).strip() or 'No clip is judged.'} The threshold is uncalibrated."
+        else f"{_against(run).strip() or 'No clip is judged.'} {behind(run)}"
     )
     words += _untrusted(run)
     return Verdict(rule="accepted", holds=holds, words=words, value=run.score, limit=run.accept_at)
@@ -263,6 +265,11 @@ def _given_up(run: Run) -> str:
     return " The one render that was left was given up." if count == 1 else f" The {count} renders left were given up."
 
 
+def _bare(run: Run) -> str:
+    """Said beside a threshold that nothing is said of after it."""
+    return "" if run.calibration else " (uncalibrated)"
+
+
 def _told(run: Run) -> str:
     """The best score with as many decimals as it takes to tell it from the threshold."""
     score, threshold = run.score or 0.0, run.accept_at
@@ -290,9 +297,9 @@ def _against(run: Run) -> str:
     if run.accept_at is None:
         return f"{start}; no threshold was set."
     if run.accepted:
-        return f"{start}, at or above the threshold of {run.accept_at:.2f}."
+        return f"{start}, at or above the threshold of {figure(run.accept_at)}."
     if run.is_draft(run.best):
         return f"{start} as a draft, and a draft is not accepted."
     if run.best.score >= run.accept_at:
         return f"{start}, but a criterion is below its floor, so it is not accepted."
-    return f"{start}, below the threshold of {run.accept_at:.2f}."
+    return f"{start}, below the threshold of {figure(run.accept_at)}."

@@ -59,11 +59,13 @@ from agent.lines import (
     tokens,
     trust_line,
 )
+from agent.marked import marked
 from agent.memory import UNREMEMBERED
 from agent.remaining import by_tier, left, remaining, weighed
 from agent.run import Run
 from agent.stopping import sentence
 from agent.types import Tier
+from agent.worth import threshold
 from generator.export.types import OutputForm
 from generator.types import Progress
 
@@ -114,13 +116,16 @@ def verdict(run: Run) -> list[str]:
     ]
     lines.append(f"rules    {standing(run)}")
     if run.best is not None and run.video is not None:
-        mark = "not accepted"
+        mark: str = run.decision(run.best) or "not accepted"
         if run.accepted:
             mark = "accepted" if run.trusted else "accepted by a critic that is not to be trusted"
         if run.is_draft(run.best):
             mark = f"a draft of {size(run.best.clip.spec)}, not {size(run.request.spec)} as asked"
-        threshold = "no threshold" if run.accept_at is None else f"threshold {run.accept_at:.2f}, uncalibrated"
-        lines.append(f"score    {run.best.score:.2f}  ({mark}; {threshold}; seed {run.best.seed})")
+        lines.append(f"score    {run.best.score:.2f}  ({mark}; {threshold(run)}; seed {run.best.seed})")
+        people = marked(run)
+        lines += [f"people   {words}" for words in people.known]
+        if people.ask:
+            lines.append(f"people   {people.ask}: retake mark {shlex.quote(str(run.folder))}")
         if choice := choice_line(run):
             lines.append(f"choice   {choice}")
         lines.append(f"video    {run.video}")

@@ -14,6 +14,11 @@ class _Critic(BaseModel):
 
     accept_at: float | None = Field(default=None, ge=0, le=1)
     """Overall score at which a clip is accepted and the run stops early, if every floor holds. null: never."""
+    threshold_file: str | None = None
+    """YAML file that `retake bench calibrate` wrote: its threshold is then accept_at, and a run says what it is worth.
+    null: none."""
+    threshold_must_match: bool = True
+    """Refuse a threshold_file of another critic. false: use its threshold, and label the run uncalibrated."""
     concurrency: int = Field(default=2, ge=1, le=64)
     """Clips judged at the same time."""
 

@@ -1,5 +1,6 @@
 """What scores were measured with, and whether two critics measure the same."""
 
+from collections.abc import Collection
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -33,12 +34,15 @@ class Instrument(BaseModel):
         own = getattr(critic, "instrument", None)
         return own if isinstance(own, cls) else cls(critic=critic.id)
 
-    def differences(self, other: "Instrument") -> tuple[str, ...]:
-        """How another one differs, in words: "model: A there, B here" (`self` is there, `other` here)."""
+    def differences(self, other: "Instrument", but: Collection[str] = ()) -> tuple[str, ...]:
+        """How another one differs, in words: "model: A there, B here" (`self` is there, `other` here).
+
+        `but`: names of what is not compared, since it is not known yet.
+        """
         return tuple(
             f"{name}: {_told(getattr(self, name))} there, {_told(getattr(other, name))} here"
             for name in type(self).model_fields
-            if getattr(self, name) != getattr(other, name)
+            if name not in but and getattr(self, name) != getattr(other, name)
         )
 
 

@@ -50,6 +50,18 @@ class Bound(_Noun):
     design_effect: float = Field(ge=1)
     """By how much clips of one prompt that are alike lower the effective number; 1: they are independent."""
 
+    @model_validator(mode="after")
+    def _borne_out(self) -> Self:
+        if self.right > self.n:
+            raise ValueError("right must not be above n")
+        if self.lower_bound > self.right / self.n:
+            raise ValueError("lower_bound must not be above right / n: no bound lies over what was seen")
+        return self
+
+    def words(self) -> str:
+        """The promise, for people: "at least 80% (95% confidence: 46 of 48 labelled clips)"."""
+        return f"at least {told(self.target)} ({told(self.confidence)} confidence: {self.right} of {self.n} labelled clips)"
+
 
 class Threshold(_Noun):
     """A threshold with what stands behind it, as `retake bench calibrate` writes it."""
@@ -85,13 +97,16 @@ class Threshold(_Noun):
             raise ValueError("reject_below and reject stand or fall together")
         if self.reject_below is not None and self.reject_below > self.threshold:
             raise ValueError("reject_below must not be above threshold")
+        for name, bound in (("accept", self.accept), ("reject", self.reject)):
+            if bound is not None and bound.lower_bound < bound.target:
+                raise ValueError(f"{name}.lower_bound must not be below {name}.target: such a promise is not borne out")
         return self
 
     def sentence(self) -> str:
         """What it is worth, for people."""
         bound = self.accept
         return (
-            f"Of clips at or above {self.threshold:.2f} people take at least {told(bound.target)} "
+            f"Of clips at or above {figure(self.threshold)} people take at least {told(bound.target)} "
             f"({told(bound.confidence)} confidence: {bound.right} of {bound.n} such clips of {self.n} labelled)."
         )
 
@@ -101,6 +116,12 @@ class Threshold(_Noun):
         return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=120)
 
 
+def figure(value: float) -> str:
+    """A threshold for people: two decimals, up to four where it has them."""
+    text = f"{value:.4f}"
+    return text[:4] + text[4:].rstrip("0")
+
+
 def read(path: Path) -> Threshold:
     """A threshold file.
 
@@ -108,17 +129,26 @@ def read(path: Path) -> Threshold:
         ThresholdFileError: it cannot be used as it stands.
         OSError: it cannot be read.
     """
-    data = path.read_bytes()
+    with path.open("rb") as file:
+        return parse(file.read(_MAX_BYTES + 1), str(path))
+
+
+def parse(data: bytes, source: str) -> Threshold:
+    """A threshold out of a file's bytes; `source` names it in errors.
+
+    Raises:
+        ThresholdFileError: it cannot be used as it stands.
+    """
     if len(data) > _MAX_BYTES:
-        raise ThresholdFileError(f"{path}: is over {_MAX_BYTES:,} bytes, and so no threshold file")
+        raise ThresholdFileError(f"{source}: is over {_MAX_BYTES:,} bytes, and so no threshold file")
     try:
         content: Any = yaml.safe_load(data.decode("utf-8"))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ThresholdFileError(f"{path}: is not YAML in UTF-8: {error}") from error
+        raise ThresholdFileError(f"{source}: is not YAML in UTF-8: {error}") from error
     if not isinstance(content, dict):
-        raise ThresholdFileError(f"{path}: must be what `retake bench calibrate` writes, a mapping with threshold")
+        raise ThresholdFileError(f"{source}: must be what `retake bench calibrate` writes, a mapping with threshold")
     try:
         return Threshold.model_validate(content)
     except ValidationError as error:
-        faults = [f"{path}: {'.'.join(map(str, f['loc'])) or 'as a whole'}: {f['msg']}" for f in error.errors()]
+        faults = [f"{source}: {'.'.join(map(str, f['loc'])) or 'as a whole'}: {f['msg']}" for f in error.errors()]
         raise ThresholdFileError("\n".join(faults)) from error

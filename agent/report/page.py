@@ -12,15 +12,19 @@ from markupsafe import Markup
 
 from agent.course import tried
 from agent.ledger import fallbacks, ledger
+from agent.marked import marked
 from agent.report import attribution, changes, charts, delivery, wording
 from agent.report.duels import final
 from agent.report.groups import groups
 from agent.report.strip import strip
 from agent.report.tiers import foretold
 from agent.report.trust import kind, trust
+from agent.report.zones import zones
 from agent.run import Run
 from agent.stopping import sentence, verdicts
 from agent.types import Iteration, StopReason
+from agent.worth import threshold, uncalibrated
+from critic.threshold import figure
 from generator.types import Clip
 from reasoner.caption import clock
 
@@ -46,6 +50,7 @@ def render(run: Run) -> str:
             doing=doing(run),
             attributed=attribution.attributed(run),
             advice=advice(run),
+            mark=f"retake mark {shlex.quote(run.folder.name)}",
             retry=f"retake run --resume {shlex.quote(run.folder.name)} --retry-failed",
             ledger=ledger(run),
             forecast=run.forecast,
@@ -55,11 +60,15 @@ def render(run: Run) -> str:
             tried=tried(run),
             final=final(run),
             trust=trust(run),
+            people=marked(run),
+            zones=zones(run),
             strip=strip(run),
             scales=charts.scales(run),
             deliveries=delivery.deliveries(run),
             media=_finder(run),
             first_frame=_first_frame(run),
+            threshold=threshold(run),
+            uncalibrated=uncalibrated(run),
             config=_text(run.folder / "config.yaml"),
             shown=_shown(run),
         )
@@ -76,7 +85,9 @@ def status(run: Run) -> str:
         return "accepted"
     if run.ending.reason == "cancelled":
         return "interrupted"
-    return "finished" if run.accept_at is None else "not accepted"
+    if run.accept_at is None:
+        return "finished"
+    return "undecided" if run.decision(run.best) == "undecided" else "not accepted"
 
 
 LIMITS: dict[StopReason, str] = {
@@ -183,6 +194,7 @@ def _environment() -> Environment:
     )
     environment.filters.update(
         score=wording.score,
+        bound=figure,
         gain=wording.gain,
         seconds=wording.seconds,
         figure=wording.figure,

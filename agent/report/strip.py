@@ -64,6 +64,8 @@ class Strip:
     columns: tuple[Column, ...]
     threshold: float | None
     """Height of the score at which a candidate is accepted."""
+    reject: float | None
+    """Height of the score below which people refuse a candidate; None: not known, or below what is shown."""
     low: float
     """The score at the bottom."""
 
@@ -89,7 +91,13 @@ def strip(run: Run) -> Strip:
         }
         marks = _marks(run, iteration, index * width, width, height)
         columns.append(Column(left=index * width, width=width, marks=marks, levels=levels))
-    return Strip(tuple(columns), None if run.accept_at is None else height(run.accept_at), low)
+    reject = None if run.evidence is None else run.evidence.reject_below
+    return Strip(
+        tuple(columns),
+        None if run.accept_at is None else height(run.accept_at),
+        None if reject is None or reject <= low else height(reject),
+        low,
+    )
 
 
 def _marks(
@@ -103,9 +111,13 @@ def _marks(
             return "chosen"
         return "held" if candidate.critique.floors_hold else "broken"
 
+    def told(candidate: Candidate) -> str:
+        decision = run.decision(candidate)
+        return f", {decision}" if decision else ""
+
     tier, name = iteration.tier, "draft of seed" if iteration.tier == "draft" else "seed"
     judged = [
-        Mark(across(c.seed), height(c.score), kind(c), tier, f"{name} {c.seed}: {c.score:.2f}")
+        Mark(across(c.seed), height(c.score), kind(c), tier, f"{name} {c.seed}: {c.score:.2f}{told(c)}")
         for c in iteration.candidates
     ]
     failed = [
