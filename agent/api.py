@@ -141,7 +141,10 @@ def _met(run: Run, settings: RunConfig, stated: Stated | None, critic: Critic) -
     try:
         calibration = thresholds.held(settings.critic, stated, Instrument.of(critic))
     except ConfigError as error:
-        raise ConfigError(f"{error}; then: retake run --resume {shlex.quote(str(run.folder))}") from None
+        raise ConfigError(
+            f"{error}. Nothing was rendered. The run has its own {thresholds.NAME} and {journal.CONFIG} to change; "
+            f"then: retake run --resume {shlex.quote(str(run.folder))}"
+        ) from None
     return run.model_copy(update={"calibration": calibration})
 
 
@@ -194,7 +197,7 @@ async def resume_async(folder: str | Path, on_event: Emit | None = None, *, retr
     memory = Memory(folder, _ignore)
     run = under(reopened(stored, keep=memory.intact, retry_failed=retry_failed), settings)
     export.check(settings.output.form, stored.request.spec.fps)
-    if finished(stored, run):
+    if finished(stored, run) and thresholds.same(settings.critic, stored.calibration):
         return await _handed_over(_chosen(stored), settings, on_event)
     for name, digest in run.request.files.items():
         if not (folder / name).exists() or file_hash(folder / name) != digest:

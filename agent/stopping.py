@@ -21,7 +21,7 @@ def accepted(run: Run) -> Verdict | None:
     holds = run.accepted and run.trusted
     words = (
         f"Accepted: a clip reached {_told(run)}, at or above the threshold of {figure(run.accept_at)}{_bare(run)}, "
-        f"and every floor held.{_given_up(run)}{f' {behind(run)}' if run.calibration else ''}"
+        f"and every floor held.{_given_up(run)}{f' {behind(run)}' if run.calibrated else ''}"
         if holds
         else f"{_against(run).strip() or 'No clip is judged.'} {behind(run)}"
     )
@@ -266,8 +266,8 @@ def _given_up(run: Run) -> str:
 
 
 def _bare(run: Run) -> str:
-    """Said beside a threshold that nothing is said of after it."""
-    return "" if run.calibration else " (uncalibrated)"
+    """Said beside a threshold that nothing is known of."""
+    return "" if run.calibrated else " (uncalibrated)"
 
 
 def _told(run: Run) -> str:

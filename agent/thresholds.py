@@ -27,6 +27,11 @@ class Stated:
     data: bytes
     threshold: Threshold
 
+    @property
+    def sha256(self) -> str:
+        """Of its bytes."""
+        return hashlib.sha256(self.data).hexdigest()
+
 
 def stated(critic: CriticConfig) -> Stated | None:
     """The threshold file that a config names; None: it names none.
@@ -72,6 +77,16 @@ def settled(config: RunConfig) -> RunConfig:
     return config.model_copy(update={"critic": critic.model_copy(update={"accept_at": value})})
 
 
+def same(critic: CriticConfig, known: Calibration | None) -> bool:
+    """Whether a config's threshold file is still the one that a run was held against.
+
+    Raises:
+        ConfigError: it cannot be used.
+    """
+    found = stated(critic)
+    return (None if found is None else found.sha256) == (None if known is None else known.sha256)
+
+
 def held(critic: CriticConfig, found: Stated, instrument: Instrument, unknown: Collection[str] = ()) -> Calibration:
     """A threshold file, held against the critic that judges.
 
@@ -87,10 +102,10 @@ def held(critic: CriticConfig, found: Stated, instrument: Instrument, unknown: C
     own = found.threshold.instrument
     differs = (UNNAMED,) if own is None else own.differences(instrument, unknown)
     if differs and critic.threshold_must_match:
-        what = "" if own is None else "it is for another critic than this one:\n  "
+        what = "" if own is None else "is for another critic (there) than the one that judges (here):\n  "
         raise ConfigError(
             f"critic.threshold_file: {found.path}: {what}" + "\n  ".join(differs) + "\n"
             "Calibrate this critic (retake bench run CLIPS --config CONFIG --out BENCH; retake bench calibrate BENCH "
             "--out threshold.yaml), or give critic.threshold_must_match: false for a run that is labelled uncalibrated"
         )
-    return Calibration(threshold=found.threshold, sha256=hashlib.sha256(found.data).hexdigest(), differs=differs)
+    return Calibration(threshold=found.threshold, sha256=found.sha256, differs=differs)

@@ -26,7 +26,7 @@ def behind(run: Run) -> str:
     """What is known of clips at or above the threshold, as a sentence."""
     evidence = run.evidence
     if evidence is None:
-        return f"The threshold is {uncalibrated(run)}."
+        return "The threshold is uncalibrated."
     return f"Of clips at or above it people take {evidence.accept.words()}."
 
 

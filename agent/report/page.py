@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from agent.course import tried
 from agent.ledger import fallbacks, ledger
-from agent.marked import marked
+from agent.marked import Marked, marked
 from agent.report import attribution, changes, charts, delivery, wording
 from agent.report.duels import final
 from agent.report.groups import groups
@@ -34,6 +34,7 @@ HERE = Path(__file__).parent
 def render(run: Run) -> str:
     """The whole page. Everything that came from a user, a model or a file is text in it, never markup."""
     style = _asset("page.css") + _measures(run)
+    people = marked(run)
     script = _asset("page.js")
     return (
         _environment()
@@ -44,7 +45,7 @@ def render(run: Run) -> str:
             style=Markup(style),  # noqa: S704 - our own files and numbers
             script=Markup(script),  # noqa: S704 - our own file, no part of the run
             policy=_policy(style, script),
-            status=status(run),
+            status=status(people),
             sentence=sentence(run),
             rules=verdicts(run),
             doing=doing(run),
@@ -60,7 +61,7 @@ def render(run: Run) -> str:
             tried=tried(run),
             final=final(run),
             trust=trust(run),
-            people=marked(run),
+            people=people,
             zones=zones(run),
             strip=strip(run),
             scales=charts.scales(run),
@@ -75,8 +76,9 @@ def render(run: Run) -> str:
     )
 
 
-def status(run: Run) -> str:
+def status(people: Marked) -> str:
     """The run's state in a word or two."""
+    run = people.run
     if run.ending is None:
         return "running"
     if run.best is None:
@@ -85,9 +87,9 @@ def status(run: Run) -> str:
         return "accepted"
     if run.ending.reason == "cancelled":
         return "interrupted"
-    if run.accept_at is None:
-        return "finished"
-    return "undecided" if run.decision(run.best) == "undecided" else "not accepted"
+    if run.decision(run.best) == "undecided":
+        return "undecided" if people.needs_human else "marked"
+    return "finished" if run.accept_at is None else "not accepted"
 
 
 LIMITS: dict[StopReason, str] = {

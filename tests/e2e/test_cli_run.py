@@ -18,6 +18,7 @@ from tests.e2e.process import SMALL, command, environment, leaves, retake, start
 QUICKSTART = Path(__file__).parents[2] / "configs" / "quickstart.yaml"
 KEYS = ["run_dir", "video", "score", "accepted", "stop_reason", "iterations", "renders", "seed", "prompt"]
 KEYS += ["tier", "drafts", "choice", "critic_auc", "critic_trusted"]
+KEYS += ["calibrated", "threshold", "precision_at_least", "needs_human"]
 
 
 def test_the_main_job(tmp_path: Path) -> None:
@@ -28,7 +29,7 @@ def test_the_main_job(tmp_path: Path) -> None:
     assert len(done.out.splitlines()) == 1
     assert (facts["iterations"], facts["renders"], facts["stop_reason"]) == (2, 4, "iterations")
     assert facts["run_dir"] == str(tmp_path / "run")
-    assert [facts[key] for key in KEYS[-5:]] == ["target", 0, None, None, True]
+    assert [facts[key] for key in KEYS[-9:]] == ["target", 0, None, None, True, False, None, None, False]
     with av.open(facts["video"]) as video:
         stream = video.streams.video[0]
         assert (stream.codec_context.name, stream.width, stream.height) == ("h264", 320, 192)
