@@ -155,7 +155,7 @@ def summary(run: "Run | None", error: str = "", folder: Path | None = None) -> d
         "critic_trusted": run.trusted,
         "calibrated": evidence is not None,
         "threshold": run.accept_at,
-        "precision_at_least": None if evidence is None else evidence.accept.lower_bound,
+        "precision_at_least": None if evidence is None else evidence.accept.target,
         "needs_human": marked(run).needs_human,
     }
     return {**facts, "error": error} if error else facts

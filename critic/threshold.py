@@ -60,7 +60,8 @@ class Bound(_Noun):
 
     def words(self) -> str:
         """The promise, for people: "at least 80% (95% confidence: 46 of 48 labelled clips)"."""
-        return f"at least {told(self.target)} ({told(self.confidence)} confidence: {self.right} of {self.n} labelled clips)"
+        borne_out = f"{told(self.confidence)} confidence: {self.right} of {self.n} labelled clips"
+        return f"at least {told(self.target)} ({borne_out})"
 
 
 class Threshold(_Noun):

@@ -9,8 +9,8 @@ from critic.threshold import Bound, Threshold
 
 SIGNALS = Instrument(critic="signals/1", rubric="signals/1")
 """What the embedded critic says of itself."""
-ACCEPT = Bound(target=0.8, lower_bound=0.816, confidence=0.95, n=48, right=46, design_effect=1.6)
-REJECT = Bound(target=0.9, lower_bound=0.9, confidence=0.95, n=45, right=44, design_effect=1.0)
+ACCEPT = Bound(target=0.8, lower_bound=0.816, confidence=0.95, level=0.98, n=48, right=46, design_effect=1.6)
+REJECT = Bound(target=0.85, lower_bound=0.87, confidence=0.95, level=0.98, n=45, right=44, design_effect=1.0)
 
 
 def threshold(at: float = 0.82, below: float | None = None, **changes: Any) -> Threshold:
