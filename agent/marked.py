@@ -43,13 +43,17 @@ class Marked:
         return f"{worth.unsure(self.run, self.run.best)}; look at it and mark it"
 
     @property
+    def said(self) -> list[str]:
+        """What people said of the chosen clip, in phrases."""
+        place = self.chosen
+        return [] if place is None else self.of(place.iteration, place.seed)
+
+    @property
     def known(self) -> list[str]:
-        """What people say of the chosen clip, and of clips that score as low as it does, in phrases."""
-        run, place = self.run, self.chosen
-        if run.best is None or place is None:
-            return []
-        low = run.ending is not None and run.decision(run.best) == "rejected"
-        return [*([worth.refused(run)] if low else []), *self.of(place.iteration, place.seed)]
+        """The same, after what is known of clips that score as low as it does at the run's end."""
+        run = self.run
+        low = run.ending is not None and run.best is not None and run.decision(run.best) == "rejected"
+        return [*([worth.refused(run)] if low else []), *self.said]
 
     def of(self, iteration: int, seed: int) -> list[str]:
         """The marks on a candidate, in phrases. `iteration` is counted from 0."""
