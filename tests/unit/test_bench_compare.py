@@ -115,7 +115,7 @@ def test_rows_are_joined_and_what_is_left_out_is_told() -> None:
     words = " ".join(made.words)
     for said in (
         "10 in other alone",
-        "1 rows that both have, whose labels differ",
+        "for labels that differ: 1.",
         "0 of 69 rows by mine and 1 by other",
     ):
         assert said in words
@@ -296,7 +296,8 @@ def test_the_command_tells_bad_rows_and_shows_no_escape_sequence(
 
 
 @pytest.mark.parametrize(
-    ("more", "code"), [(["--axis", "phisics"], 2), (["--resamples", "5"], 2), (["--seed", "-1"], 2)]
+    ("more", "code"),
+    [(["--axis", "phisics"], 2), (["--resamples", "5"], 2), (["--seed", "-1"], 2), (["--pass-at", "nan"], 2)],
 )
 def test_wrong_arguments(tmp_path: Path, more: list[str], code: int, capsys: pytest.CaptureFixture[str]) -> None:
     a = _table(tmp_path / "a.csv", _rows(1, 1.0, n=4))

@@ -12,7 +12,7 @@ from agent.bench.figures import weighted as by
 from agent.bench.figures.resampling import Estimate, weights, with_intervals
 from agent.bench.figures.weighted import Floats, Weighted
 
-SEEDS = range(12)
+SEEDS = range(6)
 
 
 def _drawn(seed: int) -> tuple[Floats, Floats, Any, Floats]:

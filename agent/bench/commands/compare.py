@@ -1,6 +1,7 @@
 """`retake bench compare`."""
 
 import argparse
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -34,7 +35,7 @@ def add(commands: Any) -> None:
     added.add_argument("a", metavar="A", type=Path, help="a benchmark's folder or a table of scores")
     added.add_argument("b", metavar="B", type=Path, help="another")
     added.add_argument("--axis", choices=AXES, metavar="AXIS", help=f"one alone: {', '.join(AXES)}")
-    added.add_argument("--pass-at", type=float, metavar="LABEL", help="least label that counts as taken")
+    added.add_argument("--pass-at", type=_finite, metavar="LABEL", help="least label that counts as taken")
     added.add_argument("--seed", type=_whole, default=0, help="of the resamples (default: 0)")
     added.add_argument(
         "--resamples",
@@ -44,6 +45,16 @@ def add(commands: Any) -> None:
         help="bootstrap, permutations (default: 10000)",
     )
     added.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _finite(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"must be a number (got {text[:40]!r})")
+    return value
 
 
 def _whole(text: str) -> int:

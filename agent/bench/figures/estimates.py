@@ -80,7 +80,7 @@ def _graded(columns: Columns) -> Found:
         return {**found, **dict.fromkeys(("spearman", "kendall", "pearson"), why)}
     a, b = scaled(score), scaled(grade)  # none of the three is changed by it, and no square overflows
     found["spearman"] = Estimate(_of(spearmanr(score, grade)), rows, by.spearman_of(score, grade))
-    found["kendall"] = Estimate(_of(kendalltau(score, grade, method="asymptotic")), rows, by.kendall_of(score, grade))
+    found["kendall"] = Estimate(_of(kendalltau(score, grade)), rows, by.kendall_of(score, grade))
     found["pearson"] = Estimate(_of(pearsonr(a, b)), rows, by.pearson_of(score, grade))
     return found
 
