@@ -286,6 +286,10 @@ def test_neither_the_order_of_the_rows_nor_another_axis_changes_a_figure() -> No
         ([_row(n, 1, n / 10) for n in range(9)], "Nothing can be said of 9 rows: people took all"),
         ([_row(n, 0.5, 0.1, "pair", score_b=0.2) for n in range(9)], "Nothing can be said of 9 rows: no label says it"),
         ([_row(n, n % 2, 0.5) for n in range(20)], "AUC 0.50 (0.50 to 0.50): no better than a coin on these 20 clips"),
+        (
+            [_row(n, n % 2, 1 - n % 2) for n in range(4)],
+            "AUC 0.00 (0.00 to 0.00): no better than a coin on these 4 clips",
+        ),
         ([_row(n, n % 2, n % 2) for n in range(4)], "AUC 1.00 (1.00 to 1.00): these 4 clips are too few to tell it"),
         (
             [_row(n, n % 2, n % 2) for n in range(40)],

@@ -73,7 +73,7 @@ def _worth(found: AxisFigures, telling: "Telling | None") -> str:
     if figure.low is None:
         return f"{start}, {figure.why}: it cannot be told from a coin on {these}; a threshold on it would mean nothing."
     if telling.chance:
-        if abs(value - telling.coin) < 0.1:
+        if value < telling.coin + 0.1:
             return f"{start}: no better than a coin on {these}; a threshold on it would mean nothing."
         return f"{start}: {these} are too few to tell it from a coin; a threshold on it would mean nothing yet."
     if value < telling.coin:
