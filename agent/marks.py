@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Final, Literal, Self
+from typing import BinaryIO, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -52,40 +52,73 @@ class Mark(BaseModel):
 def append(folder: Path, mark: Mark) -> None:
     """Write a mark down, on a line of its own: when this returns, it is on the disk.
 
+    One write at the file's end: those of several processes do not mix.
+
     Raises:
-        OSError: the disk failed.
+        OSError: the disk failed, or the file is a link to somewhere else.
     """
-    line = mark.model_dump_json(exclude_none=False) + "\n"
-    with (folder / NAME).open("ab") as file:
-        if file.tell() and not _ends_with_a_line(folder / NAME):
-            line = "\n" + line
-        file.write(line.encode())
+    path = folder / NAME
+    line = mark.model_dump_json().encode() + b"\n"
+    # a run's folder may come from somebody else: a link in it must not lead our writing out of it
+    with open(path, "a+b", opener=_unlinked) as file:
+        size = file.seek(0, os.SEEK_END)
+        if size and not _ends_a_line(file):
+            line = b"\n" + line  # what was cut off must not swallow this one
+        file.write(line)
         file.flush()
         os.fsync(file.fileno())
+    if not size:
+        _sync(folder)
 
 
-def _ends_with_a_line(path: Path) -> bool:
-    with path.open("rb") as file:
-        file.seek(-1, 2)
-        return file.read(1) == b"\n"
+def _unlinked(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW, 0o644)
+
+
+def _ends_a_line(file: BinaryIO) -> bool:
+    file.seek(-1, os.SEEK_END)
+    return file.read(1) == b"\n"
+
+
+def _sync(folder: Path) -> None:
+    """A new file's name is on the disk only when its folder is."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def lines(folder: Path) -> Iterator[tuple[int, Mark | str]]:
-    """Every line of the file with its number: a mark, or why it is none."""
+    """Every line of the file with its number: a mark, or why it is none.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
     try:
-        text = (folder / NAME).read_text(encoding="utf-8", errors="replace")
+        file = (folder / NAME).open(encoding="utf-8", errors="replace", newline="\n")
     except FileNotFoundError:
         return
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            yield number, Mark.model_validate_json(line)
-        except ValidationError as error:
-            yield number, "; ".join(f"{'.'.join(map(str, f['loc']))}: {f['msg']}" for f in error.errors())
+    with file:
+        for number, line in enumerate(file, start=1):
+            if not line.strip():
+                continue
+            try:
+                yield number, Mark.model_validate_json(line)
+            except ValidationError as error:
+                yield number, told(error)
+
+
+def told(error: ValidationError) -> str:
+    """What is wrong with it, in a line."""
+    return "; ".join(f"{'.'.join(map(str, f['loc'])) or 'the line'}: {f['msg']}" for f in error.errors())
 
 
 def standing(folder: Path) -> tuple[Mark, ...]:
-    """The marks that stand: the last of each kind, clip and person, without those taken back."""
+    """The marks that stand: the last of each kind, clip and person, without those taken back.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
     last = {mark.about: mark for _, mark in lines(folder) if isinstance(mark, Mark)}
     return tuple(mark for mark in last.values() if mark.label is not None)
