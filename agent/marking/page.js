@@ -133,7 +133,7 @@
       button.title = run.name;
       button.disabled = own.length === 0;
       button.addEventListener("click", () => go(items().indexOf(own[0])));
-      const row = wrapped("li", button, element("span", own.length ? `${own.filter(marked).length} of ${own.length}` : run.notes.length ? "unreadable" : "nothing yet"));
+      const row = wrapped("li", button, element("span", own.length ? `${own.filter(marked).length} of ${own.length}` : run.notes.length ? "unreadable" : run.running ? "nothing yet" : "no candidate"));
       if (run.report) {
         const link = element("a", "report");
         link.href = run.report;
@@ -181,6 +181,7 @@
     }
   }
   for (const video of all("#screen video")) {
+    video.addEventListener("loadedmetadata", () => { if (video.videoHeight) $("screen").style.setProperty("--ratio", video.videoWidth / video.videoHeight); });
     video.addEventListener("canplay", () => { if (video.paused) begin(); });
     video.addEventListener("error", () => {
       if (!video.getAttribute("src")) return;
@@ -317,10 +318,10 @@
     const why = await reply.json().then((said) => said.error, () => `the server answered ${reply.status}.`);
     return { again: reply.status >= 500, why };
   }
-  function words({ kind, body }) {
+  function words({ kind, body, item }) {
     const when = new Date().toLocaleTimeString();
     if (body.label === null) return `Taken back, ${when}.`;
-    const what = { rating: `${body.label} of 5`, verdict: body.label ? "pass" : "fail", pair: body.label === 0.5 ? "a tie" : "compared" }[kind];
+    const what = { rating: `${body.label} of 5`, verdict: body.label ? "pass" : "fail", pair: body.label === 0.5 ? "a tie" : (body.label === 1) !== item.pair?.swapped ? "left is better" : "right is better" }[kind];
     return `Saved: ${what}, ${when}.`;
   }
   function say(text) { $("said").textContent = text; }
@@ -370,7 +371,7 @@
   on("undo", undo);
   on("screen", (event) => { if (event.target.closest("video")) playOrPause(); });
   $("help").querySelector("form").addEventListener("submit", (event) => { event.preventDefault(); $("help").close(); });
-  $("help").addEventListener("keydown", (event) => { if (event.key === "?") { event.preventDefault(); $("help").close(); } });
+  $("help").addEventListener("keydown", (event) => { if (event.key === "?") { event.preventDefault(); event.stopPropagation(); $("help").close(); } });
 
   // --- who, and what there is ------------------------------------------------------------------------------------
   async function load() {
