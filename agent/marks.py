@@ -1,5 +1,6 @@
 """What people said of a run's candidates: `marks.jsonl` in its folder, one JSON object a mark."""
 
+import errno
 import os
 from collections.abc import Iterator
 from datetime import datetime
@@ -95,8 +96,11 @@ def lines(folder: Path) -> Iterator[tuple[int, Mark | str]]:
     Raises:
         OSError: the file cannot be read.
     """
+    path = folder / NAME
+    if path.is_fifo():  # it would be waited for
+        raise OSError(errno.EINVAL, "it is no plain file", str(path))
     try:
-        file = (folder / NAME).open(encoding="utf-8", errors="replace", newline="\n")
+        file = path.open(encoding="utf-8", errors="replace", newline="\n")
     except FileNotFoundError:
         return
     with file:

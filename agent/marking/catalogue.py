@@ -77,13 +77,13 @@ class Catalogue:
         try:
             run = self.shelf.run(folder)
         except RunFolderError as error:
-            return RunView(index=index, name=folder.name, notes=(str(error),))
+            return RunView(index=index, name=_text(folder.name), notes=(_text(str(error)),))
         standing, notes = _marks(folder, rater)
         frame = inside(run.request.spec.first_frame, folder) if run.request.spec.first_frame else None
         page = inside(folder / report.NAME, folder)
         return RunView(
             index=index,
-            name=folder.name,
+            name=_text(folder.name),
             prompt=run.request.prompt,
             first_frame=None if frame is None else f"first-frame/{index}",
             report=None if page is None else f"report/{self.key}/{index}/{report.NAME}",
@@ -145,6 +145,11 @@ def _marks(folder: Path, rater: str) -> tuple[dict[tuple[object, ...], Mark], tu
     are = "line is no mark" if len(foreign) == 1 else "lines are no marks"
     told = f"{len(foreign)} {are} in {marks.NAME}, kept as found and not counted (line {number}: {why[:200]})."
     return standing, (told,)
+
+
+def _text(words: str) -> str:
+    """Words that JSON can hold: a folder's name may be bytes that are no text."""
+    return words.encode("utf-8", "replace").decode("utf-8")
 
 
 def _named(run: Run) -> dict[str, Path]:

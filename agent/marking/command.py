@@ -19,7 +19,7 @@ page says so. Nothing else of the run is touched.
 
 example: from a folder of runs to what the critic's score is worth to you
   retake mark runs/
-  retake bench run runs/ --out bench/mine
+  retake bench run runs/
 
 exit codes:
   0    ended by Ctrl-C; how many marks were saved is said
@@ -102,10 +102,19 @@ def told(register: "Register", folders: Sequence[str]) -> list[str]:
     made, marked = register.made, register.folders
     if not made:
         return ["", "No mark was made."]
-    lines = ["", f"{made} mark{'s' if made != 1 else ''} saved in {len(marked)} run{'s' if len(marked) != 1 else ''}."]
-    given = [shlex.quote(str(Path(folder))) for folder in folders]
-    lines.append("What the critic's score is worth to whoever marked:")
-    lines += [f"  retake bench run {' '.join(given)} --out bench/marks"]
-    lines.append("A run's own story:")
-    lines += [f"  retake report {shlex.quote(str(marked[0]))}"]
-    return lines
+    runs = f"{len(marked)} run{'s' if len(marked) != 1 else ''}"
+    data = [given for given in folders if {*marked} & {*_runs(given)}]
+    return [
+        "",
+        f"{made} mark{'s' if made != 1 else ''} saved in {runs}.",
+        "What the critic's score is worth to whoever marked:",
+        *(f"  retake bench run {shlex.quote(given)}" for given in data),
+        "A run's own story:",
+        f"  retake report {shlex.quote(str(marked[0]))}",
+    ]
+
+
+def _runs(given: str) -> list[Path]:
+    from agent.marking.shelf import runs_in
+
+    return runs_in(Path(given).expanduser().resolve())

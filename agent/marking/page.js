@@ -133,7 +133,7 @@
       button.title = run.name;
       button.disabled = own.length === 0;
       button.addEventListener("click", () => go(items().indexOf(own[0])));
-      const row = wrapped("li", button, element("span", own.length ? `${own.filter(marked).length} of ${own.length}` : run.notes.length ? "unreadable" : run.running ? "nothing yet" : "no candidate"));
+      const row = wrapped("li", button, element("span", own.length ? `${own.filter(marked).length} of ${own.length}` : run.notes.length ? "unreadable" : run.running ? "nothing yet" : comparing ? "no pair" : "no candidate"));
       if (run.report) {
         const link = element("a", "report");
         link.href = run.report;
@@ -215,6 +215,7 @@
     const to = Math.min(Math.max(index, 0), count - 1);
     if (comparing) pairAt = to;
     else at = to;
+    if (!unsent.length) say("");
     draw();
   }
   const step = (by) => go((comparing ? pairAt : at) + by);
@@ -232,6 +233,7 @@
     const first = items().findIndex((item) => item.run === run);
     if (comparing && first >= 0 && pairs[pairAt]?.run !== run) pairAt = first;
     if (!comparing && clips[at].run !== run) at = first;
+    if (!unsent.length) say("");
     draw();
   }
 

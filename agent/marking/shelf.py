@@ -32,7 +32,7 @@ class Shelf:
 
     def look(self) -> tuple[Path, ...]:
         """The folders by number, new ones last."""
-        for folder in (run for root in self.roots for run in _runs_in(root)):
+        for folder in (run for root in self.roots for run in runs_in(root)):
             if folder not in self._folders:
                 self._folders.append(folder)
         return tuple(self._folders)
@@ -79,7 +79,7 @@ def given(folders: Iterable[str]) -> list[Path]:
     roots: list[Path] = []
     for name in folders:
         root = expand(name, "RUN_DIR").resolve()
-        if not _runs_in(root):
+        if not runs_in(root):
             why = "holds no run" if root.is_dir() else "is a file" if root.exists() else "is not there"
             raise ConfigError(f"{name}: {why}; name a run's folder, or a folder of such (output.dir, runs/ by default)")
         if (root / journal.RUN).exists():
@@ -89,7 +89,8 @@ def given(folders: Iterable[str]) -> list[Path]:
     return roots
 
 
-def _runs_in(root: Path) -> list[Path]:
+def runs_in(root: Path) -> list[Path]:
+    """The run folders that a folder is or holds."""
     if (root / journal.RUN).exists():
         return [root]
     try:

@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from agent import marks
 from agent.report import write_report
 from tests import marked
-from tests.e2e.process import command, environment, retake, stop, wait_for
+from tests.e2e.process import command, environment, stop, wait_for
 from tests.e2e.test_report_browser import CONTRAST, NAMES, QUIET, SCHEMES
 
 
@@ -59,15 +60,18 @@ def test_it_opens_the_browser_serves_and_ends_on_ctrl_c(tmp_path: Path) -> None:
             assert raw.recv(100).startswith(b"HTTP/1.1 404")
         with pytest.raises(OSError), socket.create_connection(("127.0.0.2", port), timeout=2):  # noqa: PT011
             pass
-        assert stop(process, signal.SIGINT) == 0
-    assert log.read_text().rstrip().endswith("No mark was made.")
-    assert "Traceback" not in log.read_text()
-
-
-def test_what_is_no_run_is_named(tmp_path: Path) -> None:
-    done = retake("mark", tmp_path)
-    assert (done.code, done.out) == (2, "")
-    assert f"{tmp_path}: holds no run" in done.err
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}") as page:
+            assert page.get(f"/?{query}").status_code == 200
+            candidate = page.get("/api/runs").json()["runs"][0]["candidates"][0]
+            mark = {"run": 0, "kind": "verdict", "first": candidate["entrant"], "first_sha256": candidate["sha256"]}
+            origin = {"Origin": f"http://127.0.0.1:{port}"}
+            assert page.post("/api/marks", json=mark | {"label": 1}, headers=origin).json()["saved"] is True
+            assert stop(process, signal.SIGINT) == 0  # the connection still stands open
+    said = log.read_text()
+    assert "1 mark saved in 1 run." in said
+    assert f"retake bench run {folder}\n" in said
+    assert f"retake report '{folder}/a run'" in said
+    assert "Traceback" not in said
 
 
 # --- the page
@@ -123,7 +127,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("marked") / "runs"
     hostile = "<img src=x onerror=alert(1)> A lighthouse. " + "Unbreakable" * 30
     write_report(marked.write(folder / "1 a run", prompt=hostile))
-    marked.write(folder / "2 another", (0.7,))
+    marked.write(folder / "2 another", (0.7,), first_frame=True)
     return folder
 
 
@@ -133,11 +137,7 @@ def served(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
     with marking(folder, log, "--no-browser") as (process, url):
         yield url
         assert stop(process, signal.SIGINT) == 0
-    said = log.read_text()
-    assert re.search(r"\d+ marks saved in \d runs?\.", said), said
-    assert f"retake bench run {folder}" in said
-    assert f"retake report {folder}" in said.replace("'", "")
-    assert "Traceback" not in said
+    assert "Traceback" not in log.read_text()
 
 
 @pytest.fixture
@@ -200,6 +200,7 @@ def test_keys_mark_and_a_reload_keeps_it(seat: Seat, folder: Path) -> None:
     seat.press("ArrowRight")
     assert seat.text("#where") == "Candidate 1 of 1, run 2 of 2"
     assert seat.text("#prompt").startswith("A red lighthouse")
+    seat.until("document.querySelector('#first-frame img').naturalWidth === 160")
 
 
 @pytest.mark.browser
@@ -245,6 +246,7 @@ def test_two_are_compared_side_by_side_in_step(seat: Seat, folder: Path) -> None
 
 
 @pytest.mark.browser
+@pytest.mark.thorough
 def test_scores_are_hidden_until_asked_for_and_the_space_bar_pauses(seat: Seat) -> None:
     assert "score" not in seat.text("main").lower()
     seat.press("s")
@@ -317,6 +319,7 @@ def test_it_can_be_read_narrow_and_wide_by_day_and_by_night(seat: Seat, tmp_path
 
 
 @pytest.mark.browser
+@pytest.mark.thorough
 def test_a_name_of_the_command_line_is_not_asked_for(browser: Browser, folder: Path, tmp_path: Path) -> None:
     with (
         marking(folder, tmp_path / "log", "--no-browser", "--rater", "Bob", "--no-blind") as (_, url),

@@ -1,5 +1,6 @@
 """What people said of candidates, kept in a run's folder."""
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -56,7 +57,7 @@ def test_a_line_that_was_cut_off_costs_only_itself(tmp_path: Path) -> None:
     (tmp_path / marks.NAME).write_bytes(whole + whole[:40])
     marks.append(tmp_path, rating(3, TWO))
     assert marks.standing(tmp_path) == (rating(4), rating(3, TWO))
-    number, why = [line for line in marks.lines(tmp_path) if isinstance(line[1], str)][0]
+    number, why = next(line for line in marks.lines(tmp_path) if isinstance(line[1], str))
     assert number == 2
     assert "Invalid JSON" in str(why)
 
@@ -79,6 +80,14 @@ def test_a_link_does_not_lead_out_of_the_run(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="symbolic link"):
         marks.append(tmp_path, rating(4))
     assert other.read_text() == ""
+
+
+def test_what_is_no_plain_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / marks.NAME)
+    with pytest.raises(OSError, match="no plain file"):
+        marks.standing(tmp_path)
+    with pytest.raises(OSError):  # noqa: PT011 - each system has words of its own
+        marks.append(tmp_path, rating(4))
 
 
 @pytest.mark.parametrize(
