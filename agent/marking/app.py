@@ -26,7 +26,7 @@ HERE: Final = Path(__file__).parent
 ASSETS: Final = {
     "report.css": (Path(report.__file__).parent / "page.css", "text/css"),
     "page.css": (HERE / "page.css", "text/css"),
-    "page.js": (HERE / "page.js", "text/javascript"),
+    **{name: (HERE / name, "text/javascript") for name in ("page.js", "clips.js", "saving.js")},
 }
 """The page's parts; its ground is the report's own style sheet."""
 MAX_BODY: Final = 4096
