@@ -115,7 +115,7 @@ def lines(folder: Path) -> Iterator[tuple[int, Mark | str]]:
 
 def told(error: ValidationError) -> str:
     """What is wrong with it, in a line."""
-    return "; ".join(f"{'.'.join(map(str, f['loc'])) or 'the line'}: {f['msg']}" for f in error.errors())
+    return "; ".join(": ".join(filter(None, (".".join(map(str, f["loc"])), f["msg"]))) for f in error.errors())
 
 
 def standing(folder: Path) -> tuple[Mark, ...]:

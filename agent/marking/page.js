@@ -127,7 +127,7 @@ function drawRuns(current) {
     button.title = run.name;
     button.disabled = own.length === 0;
     button.addEventListener("click", () => go(items().indexOf(own[0])));
-    const row = wrapped("li", button, element("span", own.length ? `${own.filter(marked).length} of ${own.length}` : run.notes.length ? "unreadable" : run.running ? "nothing yet" : comparing ? "no pair" : "no candidate"));
+    const row = wrapped("li", button, element("span", own.length ? `${own.filter(marked).length} of ${own.length}` : run.notes.length ? "unreadable" : run.running ? "nothing yet" : comparing ? "no pair" : run.candidates.length ? "clips gone" : "no candidate"));
     if (run.report) {
       const link = element("a", "report");
       link.href = run.report;

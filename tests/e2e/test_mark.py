@@ -189,8 +189,10 @@ def test_keys_mark_and_a_reload_keeps_it(seat: Seat, folder: Path) -> None:
     ):
         seat.press(key)
         seat.says(f"Saved: {saved}")
-    seat.press("ArrowRight f")
-    seat.says("Saved: fail")
+    seat.press("ArrowRight f 2")
+    seat.says("Saved: 2 of 5")
+    seat.press("u")
+    seat.says("Taken back")
     assert seat.text("#where") == "Candidate 2 of 3, run 1 of 2"
     assert seat.text("#all-progress") == "2 of 4 marked"
     assert sorted(kept(folder)) == [("Ann", "rating", 4), ("Ann", "verdict", 0), ("Ann", "verdict", 1)]
@@ -210,6 +212,7 @@ def test_keys_mark_and_a_reload_keeps_it(seat: Seat, folder: Path) -> None:
 
 
 @pytest.mark.browser
+@pytest.mark.thorough
 def test_undo_takes_back_what_was_done_last_and_shows_it(seat: Seat, folder: Path) -> None:
     seat.press("2 4 ArrowRight p u")
     seat.says("Taken back")
