@@ -62,6 +62,7 @@ def main(args: argparse.Namespace) -> int:
         raise ConfigError(
             f"retake mark: its page needs {error.name}, which is not installed: pip install 'cosmos-retake[server]'"
         ) from error
+    from agent.lines import printable
     from agent.marking.app import application
     from agent.marking.catalogue import Catalogue
     from agent.marking.pairs import MOST
@@ -84,7 +85,7 @@ def main(args: argparse.Namespace) -> int:
         if not args.no_browser:
             show(url, os.environ)
         serve(application(catalogue, register, port=port, token=token), listener)
-    print("\n".join(told(register, args.folders)), flush=True)
+    print("\n".join(map(printable, told(register, args.folders))), flush=True)
     return 0
 
 
