@@ -1,7 +1,5 @@
-"""A run as HTML: the template's environment, what it is given, and the page's content security policy."""
+"""A run as HTML: the template's environment, and what it is given."""
 
-import base64
-import hashlib
 import shlex
 from collections.abc import Callable
 from functools import cache
@@ -14,6 +12,7 @@ from agent.course import tried
 from agent.ledger import fallbacks, ledger
 from agent.marked import Marked, marked
 from agent.report import attribution, changes, charts, delivery, wording
+from agent.report.assets import HERE, asset, policy
 from agent.report.duels import final
 from agent.report.groups import groups
 from agent.report.strip import strip
@@ -28,14 +27,12 @@ from critic.threshold import figure
 from generator.types import Clip
 from reasoner.caption import clock
 
-HERE = Path(__file__).parent
-
 
 def render(run: Run) -> str:
     """The whole page. Everything that came from a user, a model or a file is text in it, never markup."""
-    style = _asset("page.css") + _measures(run)
+    style = asset("page.css") + _measures(run)
     people = marked(run)
-    script = _asset("page.js")
+    script = asset("page.js")
     return (
         _environment()
         .get_template("page.html.j2")
@@ -44,7 +41,7 @@ def render(run: Run) -> str:
             running=run.ending is None,
             style=Markup(style),  # noqa: S704 - our own files and numbers
             script=Markup(script),  # noqa: S704 - our own file, no part of the run
-            policy=_policy(style, script),
+            policy=policy(style, script),
             status=status(people),
             sentence=sentence(run),
             rules=verdicts(run),
@@ -162,31 +159,11 @@ def _measures(run: Run) -> str:
     return f":root{{--ratio:{ratio};--iterations:{max(1, len(run.iterations))};--lane:{charts.LANE}px}}\n"
 
 
-def _policy(style: str, script: str) -> str:
-    """Nothing is loaded but pictures and clips beside the page, nothing runs but our own script.
-
-    `file:` is for pages opened from disk: browsers differ in whether 'self' matches anything there.
-    """
-    return (
-        "default-src 'none'; base-uri 'none'; form-action 'none'; img-src 'self' file: data:; media-src 'self' file:; "
-        f"style-src '{_sha256(style)}'; script-src '{_sha256(script)}'"
-    )
-
-
-def _sha256(text: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
-
-
 def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         return ""
-
-
-@cache
-def _asset(name: str) -> str:
-    return (HERE / name).read_text(encoding="utf-8")
 
 
 @cache

@@ -19,15 +19,20 @@ QUALITY = 74
 """JPEG quality: about 5 to 15 KB a poster."""
 
 
-def poster(source: Path, run_folder: Path) -> str | None:
+def poster(source: Path, run_folder: Path, name: str = "") -> str | None:
     """A clip's middle frame, or an image made small, as a data URI; None if that cannot be had.
 
     A poster made earlier outlives its clip.
 
+    Args:
+        source: the clip or image.
+        run_folder: the poster is kept in its `posters/`.
+        name: what it is kept as there. "": the source's own name, which must be unlike every other's.
+
     Raises:
         OSError: `posters/` cannot be written.
     """
-    kept = run_folder / FOLDER / f"{source.stem}.jpg"
+    kept = run_folder / FOLDER / f"{name or source.stem}.jpg"
     if not _current(kept, source):
         try:
             picture = _picture(source)
