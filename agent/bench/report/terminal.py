@@ -1,0 +1,119 @@
+"""A benchmark's figures as a terminal shows them: the words first, a table an axis, how to go on, the paths last."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from agent.bench.figures.types import AxisFigures
+from agent.bench.report import wording
+from agent.bench.report.material import Material, onward
+
+BLOCKS: Final = " ▁▂▃▄▅▆▇█"
+"""From none to the most."""
+_STYLES: Final[dict[wording.State, str]] = {
+    "better than chance": "bold green",
+    "chance level": "bold yellow",
+    "worse than chance": "bold red",
+    "cannot be told": "bold yellow",
+    "nothing judged": "bold red",
+}
+
+
+def printable(text: str, most: int = 400) -> str:
+    """Text without what a terminal would obey: a name or a message of others may hold escape sequences."""
+    shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:most])
+    return shown if len(text) <= most else shown + "…"
+
+
+def show(material: Material, console: Console) -> None:
+    """Print everything that is for people, the paths aside."""
+    for part in _parts(material):
+        console.print(part)
+
+
+def sentence(material: Material) -> str:
+    """What the score is worth, in a sentence."""
+    main = material.main
+    if main is None:
+        return "There is no row, and so nothing can be said."
+    state = wording.state(main)
+    said = main.words[0] if main.words else ""
+    return printable(said if state.partition(" ")[0] in said.lower() else f"{state.capitalize()}. {said}".strip())
+
+
+def _parts(material: Material) -> Iterator[RenderableType]:
+    figures, main = material.figures, material.main
+    by = "" if figures.instrument is None else f", judged by {figures.instrument.critic}"
+    yield Text(printable(f"{figures.dataset}: {figures.rows:,} rows{by}"), style="dim")
+    yield Text(sentence(material), style="bold" if main is None else _STYLES[wording.state(main)])
+    for words in () if main is None else main.words[1:]:
+        yield Text(printable(words))
+    if figures.bad_rows:
+        yield Text(f"{figures.bad_rows:,} bad rows were left out.", style="yellow")
+    for axis in material.axes:
+        yield Text()
+        yield _axis(axis)
+    yield Text()
+    for note in material.beside.notes:
+        yield Text(printable(note), style="yellow")
+    if material.beside.threshold is not None:
+        yield Text(printable(f"Threshold: {material.beside.threshold.sentence()}"))
+    elif material.beside.withheld:
+        yield Text(printable(f"Threshold withheld: {' '.join(material.beside.withheld.split())}", 1000), style="yellow")
+    words, command = onward(material)
+    yield Text(words)
+    if command:
+        yield Text(f"  {printable(command, 4000)}", style="cyan", no_wrap=True, overflow="ignore")
+
+
+def _axis(axis: AxisFigures) -> RenderableType:
+    told = [f"{axis.n:,} clips"] if axis.n or not axis.n_pairs else []
+    told += [f"{axis.n_pairs:,} pairs"] if axis.n_pairs else []
+    told += [f"{axis.groups:,} prompts"]
+    told += [f"{axis.n_pass:,} taken, {axis.n_fail:,} not"] if axis.n_pass + axis.n_fail else []
+    told += [f"{axis.n_failed:,} failed"] if axis.n_failed else []
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("figure")
+    table.add_column("value", justify="right")
+    table.add_column("95 % interval")
+    table.add_column("n", justify="right")
+    table.add_column("chance", justify="right", style="dim")
+    for line in (*wording.first_lines(axis), *wording.other_lines(axis)):
+        figure = line.figure
+        reach = wording.reach(figure) if figure.value is not None else printable(figure.why)
+        chance = "" if line.chance is None else wording.value(line.chance)
+        table.add_row(line.name, wording.value(figure.value), Text(reach), f"{figure.n:,}", chance)
+    sways = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
+    for sway in wording.sways(axis):
+        if sway.value != wording.DASH:
+            sways.add_row(sway.name, Text(printable(f"{sway.value}: {sway.meaning}")))
+    heading = Text.assemble((wording.axis(axis.axis), "bold"), (f"  {', '.join(told)}", "dim"))
+    return Group(heading, table, *_spread(axis), sways, *_failures(axis))
+
+
+def _spread(axis: AxisFigures) -> Iterator[Text]:
+    """The scores as one row of blocks a label, each to its own highest."""
+    bins = axis.histogram
+    if not any(b.n for b in bins):
+        return
+    ends = f"{wording.value(bins[0].low)}{' ' * max(1, len(bins) - 8)}{wording.value(bins[-1].high)}"
+    if wording.parted(axis):
+        yield Text(f"scores, taken      {blocks([b.n_passed for b in bins])}")
+        yield Text(f"        not taken  {blocks([b.n - b.n_passed for b in bins])}")
+    else:
+        yield Text(f"scores             {blocks([b.n for b in bins])}")
+    yield Text(f"                   {ends}", style="dim")
+
+
+def blocks(counts: list[int]) -> str:
+    """Counts as blocks of eight heights. What is there at all is seen."""
+    most = max([*counts, 1])
+    return "".join(BLOCKS[-(-8 * n // most)] for n in counts)
+
+
+def _failures(axis: AxisFigures) -> Iterator[Text]:
+    for reason, times in axis.failures.items():
+        yield Text.assemble(("failed ", "red"), f"{times:,}: {printable(reason)}")
