@@ -58,7 +58,7 @@ _LOOK: Any = {
     "lines.linewidth": 2.0,
     "legend.fontsize": 10,
     "legend.frameon": True,
-    "legend.framealpha": 1.0,
+    "legend.framealpha": 0.85,
     "legend.edgecolor": LINE,
     "legend.facecolor": SHEET,
     "legend.handlelength": 2.2,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from agent.bench.figures.types import AxisFigures, Figures
 from agent.bench.folder import About
-from agent.bench.report.beside import Beside
+from agent.bench.report.beside import THRESHOLD, Beside
 from agent.bench.report.wording import state
 from agent.bench.types import Scored
 
@@ -19,7 +19,7 @@ class Material:
     figures: Figures
     rows: Sequence[Scored]
     folder: Path
-    """Where the report is written."""
+    """Where the report is written, and a threshold lies where one was made."""
     beside: Beside
     about: About | None = None
     """None: the scores came as a table."""
@@ -46,16 +46,23 @@ class Material:
 def onward(material: Material) -> tuple[str, str]:
     """How to go on: words, and a command or "" for none."""
     main, found = material.main, material.beside
+    calibrate = f"retake bench calibrate {material.source} --precision 0.9"
     if main is None or state(main) == "nothing judged":
-        again = "" if material.about is None else "retake bench run, with the dataset and --out " + material.source
-        return "Mend what is under failures, then judge the rows again.", again
+        return "Mend what is under failures, then judge the rows again.", ""
     if found.threshold is not None:
-        path = shlex.quote(str(material.folder / "threshold.yaml"))
+        path = shlex.quote(str(material.folder / THRESHOLD))
         return "To stop runs at this threshold:", f"retake run CONFIG -s critic.threshold_file={path}"
     if found.withheld:
-        return "When that is mended:", f"retake bench calibrate {material.source} --precision 0.9"
+        return "When that is mended:", calibrate
     if not main.n_pass + main.n_fail:
-        return "A threshold needs clips that people took and clips that they did not; these labels do not say.", ""
+        return _unsaid(material, main)
     if state(main) == "better than chance":
-        return "For a threshold that you can defend:", f"retake bench calibrate {material.source} --precision 0.9"
+        return "For a threshold that you can defend:", calibrate
     return "No threshold on this score could be defended. More labels, or another critic:", "retake bench run --help"
+
+
+def _unsaid(material: Material, main: AxisFigures) -> tuple[str, str]:
+    words = "A threshold needs to know which clips people take."
+    if not main.n:
+        return f"{words} Pairs do not say.", ""
+    return f"{words} Say it:", f"retake bench report {material.source} --pass-at LABEL"

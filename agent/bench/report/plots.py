@@ -16,7 +16,7 @@ from agent.bench.report.canvas import ACCENT, BAD, FILL, INK, LINE, SHEET, SIZE,
 from agent.bench.report.wording import interval, number, parted
 from agent.bench.types import RowAxis
 
-Place = Literal["upper left", "upper right", "lower left", "lower right"]
+Place = Literal["upper left", "upper right", "lower left", "lower right", "best"]
 TARGETS: Final = (0.9, 0.8)
 """Precisions that are drawn where no threshold was made."""
 
@@ -45,7 +45,7 @@ def precision_recall(axis: AxisFigures, beside: Beside) -> Figure | None:
     axes.axhline(base, color=SOFT, linestyle=(0, (4, 3)), linewidth=1.4, label=f"chance, {base:.2f} are taken")
     curve = axis.precision_recall
     axes.plot(curve.x, curve.y, color=ACCENT, label=f"AP {interval(axis.average_precision)}")
-    _legend(axes, "lower left", axis.n)
+    _legend(axes, "best", axis.n)
     return figure
 
 
@@ -79,7 +79,7 @@ def reliability(axis: AxisFigures, beside: Beside) -> Figure | None:
         label="score, in bins",
     )
     axes.tick_params(labelbottom=False)
-    _legend(axes, "upper left", sum(b.n for b in held), size=9)
+    _legend(axes, "best", sum(b.n for b in held), size=9)
     counts.bar(
         [(b.low + b.high) / 2 for b in axis.reliability],
         [b.n for b in axis.reliability],
@@ -148,7 +148,7 @@ def coverage_risk(axis: AxisFigures, beside: Beside) -> Figure | None:
         axes.plot(*at, color=INK, marker="D", markersize=7, linestyle="none", zorder=4, label="the threshold")
     top = max(*curve.y, base, 0.3)
     axes.set_ylim(-0.02, min(1.04, 1.45 * top))
-    _legend(axes, "upper right" if curve.y[-1] >= curve.y[0] and top < 0.72 else "upper left", axis.n)
+    _legend(axes, "best", axis.n)
     return figure
 
 

@@ -10,6 +10,7 @@ from rich.text import Text
 from agent.bench.figures.types import AxisFigures
 from agent.bench.report import wording
 from agent.bench.report.material import Material, onward
+from agent.report.wording import count
 
 BLOCKS: Final = " ▁▂▃▄▅▆▇█"
 """From none to the most."""
@@ -47,7 +48,7 @@ def sentence(material: Material) -> str:
 def _parts(material: Material) -> Iterator[RenderableType]:
     figures, main = material.figures, material.main
     by = "" if figures.instrument is None else f", judged by {figures.instrument.critic}"
-    yield Text(printable(f"{figures.dataset}: {figures.rows:,} rows{by}"), style="dim")
+    yield Text(printable(f"{figures.dataset}: {count(figures.rows, 'row')}{by}"), style="dim")
     yield Text(sentence(material), style="bold" if main is None else _STYLES[wording.state(main)])
     for words in () if main is None else main.words[1:]:
         yield Text(printable(words))
@@ -70,9 +71,9 @@ def _parts(material: Material) -> Iterator[RenderableType]:
 
 
 def _axis(axis: AxisFigures) -> RenderableType:
-    told = [f"{axis.n:,} clips"] if axis.n or not axis.n_pairs else []
-    told += [f"{axis.n_pairs:,} pairs"] if axis.n_pairs else []
-    told += [f"{axis.groups:,} prompts"]
+    told = [count(axis.n, "clip")] if axis.n or not axis.n_pairs else []
+    told += [count(axis.n_pairs, "pair")] if axis.n_pairs else []
+    told += [count(axis.groups, "prompt")]
     told += [f"{axis.n_pass:,} taken, {axis.n_fail:,} not"] if axis.n_pass + axis.n_fail else []
     told += [f"{axis.n_failed:,} failed"] if axis.n_failed else []
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
@@ -99,7 +100,8 @@ def _spread(axis: AxisFigures) -> Iterator[Text]:
     bins = axis.histogram
     if not any(b.n for b in bins):
         return
-    ends = f"{wording.value(bins[0].low)}{' ' * max(1, len(bins) - 8)}{wording.value(bins[-1].high)}"
+    low, high = wording.value(bins[0].low), wording.value(bins[-1].high)
+    ends = f"{low} {high:>{max(0, len(bins) - len(low) - 1)}}"
     if wording.parted(axis):
         yield Text(f"scores, taken      {blocks([b.n_passed for b in bins])}")
         yield Text(f"        not taken  {blocks([b.n - b.n_passed for b in bins])}")

@@ -172,7 +172,7 @@ def _leniency(axis: AxisFigures) -> Sway:
     by = f"by {abs(figure.value):.2f} of the scale: its score is no grade, and a threshold on it must be measured."
     words = f"{'Kinder' if kinder else 'Stricter'} than people {by}"
     if not _apart(figure, 0) or abs(figure.value) < 0.02:
-        words = "On average as strict as people."
+        words = "On average as strict as people." if figure.low is not None else "Too few groups to say more."
     return Sway("Leniency", _signed(figure), words)
 
 
@@ -181,6 +181,8 @@ def _length(axis: AxisFigures) -> Sway:
     if figure.value is None:
         return Sway("Length bias", DASH, figure.why)
     words = "No sign that the length of its critique goes with its score."
+    if figure.low is None:
+        words = "Too few groups to say more."
     if _apart(figure, 0):
         words = f"The more it writes, the {'higher' if figure.value > 0 else 'lower'} it scores."
     return Sway("Length bias", _signed(figure), words)
