@@ -36,6 +36,13 @@ class Material:
         return self.figures.main if self.figures.axes else None
 
     @property
+    def unfinished(self) -> str:
+        """That more rows are to be judged, in a sentence; "" where none are."""
+        if self.about is None or self.about.done:
+            return ""
+        return "Judging is not finished: these are the rows judged so far; `retake bench run` goes on."
+
+    @property
     def axes(self) -> tuple[AxisFigures, ...]:
         """The main axis, then those with the most rows."""
         main = self.main

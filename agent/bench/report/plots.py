@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from agent.bench.figures.types import AxisFigures, Curve
 from agent.bench.report.beside import Beside
-from agent.bench.report.canvas import ACCENT, BAD, FILL, INK, LINE, SHEET, SIZE, SOFT, blank, share
+from agent.bench.report.canvas import ACCENT, BAD, FILL, INK, SHEET, SIZE, SOFT, blank, share
 from agent.bench.report.wording import interval, number, parted
 from agent.bench.types import RowAxis
 
@@ -56,7 +56,7 @@ def reliability(axis: AxisFigures, beside: Beside) -> Figure | None:
         return None
     del beside
     figure = Figure(figsize=SIZE)
-    axes = figure.add_axes((0.145, 0.395, 0.825, 0.505))
+    axes = figure.add_axes((0.145, 0.355, 0.825, 0.545))
     counts = figure.add_axes((0.145, 0.165, 0.825, 0.155), sharex=axes)
     axes.set_title("Reliability")
     axes.set_ylabel("share taken")
@@ -79,7 +79,9 @@ def reliability(axis: AxisFigures, beside: Beside) -> Figure | None:
         label="score, in bins",
     )
     axes.tick_params(labelbottom=False)
-    _legend(axes, "best", sum(b.n for b in held), size=9)
+    axes.set_ylim(-0.03, 1.5)  # its room above the highest share, so that the legend hides no point
+    axes.plot([], [], linestyle="none", label=f"n = {sum(b.n for b in held):,}")
+    axes.legend(loc="upper left", ncols=2, fontsize=9)
     counts.bar(
         [(b.low + b.high) / 2 for b in axis.reliability],
         [b.n for b in axis.reliability],
@@ -190,9 +192,9 @@ PLOTS: Final[dict[str, tuple[Draw, str]]] = {
 """By the name of their files."""
 
 
-def _legend(axes: Axes, place: Place, n: int, size: int = 10) -> None:
+def _legend(axes: Axes, place: Place, n: int) -> None:
     axes.plot([], [], linestyle="none", label=f"n = {n:,}")
-    axes.legend(loc=place, fontsize=size, edgecolor=LINE)
+    axes.legend(loc=place)
 
 
 def _at(curve: Curve, x: float) -> float:

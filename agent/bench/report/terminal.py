@@ -10,6 +10,7 @@ from rich.text import Text
 from agent.bench.figures.types import AxisFigures
 from agent.bench.report import wording
 from agent.bench.report.material import Material, onward
+from agent.lines import printable
 from agent.report.wording import count
 
 BLOCKS: Final = " ▁▂▃▄▅▆▇█"
@@ -23,16 +24,15 @@ _STYLES: Final[dict[wording.State, str]] = {
 }
 
 
-def printable(text: str, most: int = 400) -> str:
-    """Text without what a terminal would obey: a name or a message of others may hold escape sequences."""
-    shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:most])
-    return shown if len(text) <= most else shown + "…"
+def told(text: str, most: int = 400) -> str:
+    """Text of others, cut, without what a terminal would obey."""
+    return printable(text) if len(text) <= most else printable(text[:most]) + "…"
 
 
 def show(material: Material, console: Console) -> None:
     """Print everything that is for people, the paths aside."""
     for part in _parts(material):
-        console.print(part)
+        console.print(part, soft_wrap=isinstance(part, Text) and bool(part.no_wrap))
 
 
 def sentence(material: Material) -> str:
@@ -40,42 +40,43 @@ def sentence(material: Material) -> str:
     main = material.main
     if main is None:
         return "There is no row, and so nothing can be said."
-    state = wording.state(main)
-    said = main.words[0] if main.words else ""
-    return printable(said if state.partition(" ")[0] in said.lower() else f"{state.capitalize()}. {said}".strip())
+    said = main.words[0] if main.words else wording.state(main)
+    return told(f"Chance level. {said}" if wording.state(main) == "chance level" else said)
 
 
 def _parts(material: Material) -> Iterator[RenderableType]:
     figures, main = material.figures, material.main
     by = "" if figures.instrument is None else f", judged by {figures.instrument.critic}"
-    yield Text(printable(f"{figures.dataset}: {count(figures.rows, 'row')}{by}"), style="dim")
+    yield Text(told(f"{figures.dataset}: {count(figures.rows, 'row')}{by}"), style="dim")
     yield Text(sentence(material), style="bold" if main is None else _STYLES[wording.state(main)])
     for words in () if main is None else main.words[1:]:
-        yield Text(printable(words))
+        yield Text(told(words))
+    if material.unfinished:
+        yield Text(material.unfinished, style="yellow")
     if figures.bad_rows:
-        yield Text(f"{figures.bad_rows:,} bad rows were left out.", style="yellow")
+        yield Text(f"Left out: {count(figures.bad_rows, 'bad row')}.", style="yellow")
     for axis in material.axes:
         yield Text()
         yield _axis(axis)
     yield Text()
     for note in material.beside.notes:
-        yield Text(printable(note), style="yellow")
+        yield Text(told(note), style="yellow")
     if material.beside.threshold is not None:
-        yield Text(printable(f"Threshold: {material.beside.threshold.sentence()}"))
+        yield Text(told(f"Threshold: {material.beside.threshold.sentence()}"))
     elif material.beside.withheld:
-        yield Text(printable(f"Threshold withheld: {' '.join(material.beside.withheld.split())}", 1000), style="yellow")
+        yield Text(told(f"Threshold withheld: {' '.join(material.beside.withheld.split())}", 1000), style="yellow")
     words, command = onward(material)
     yield Text(words)
     if command:
-        yield Text(f"  {printable(command, 4000)}", style="cyan", no_wrap=True, overflow="ignore")
+        yield Text(f"  {told(command, 4000)}", style="cyan", no_wrap=True)
 
 
 def _axis(axis: AxisFigures) -> RenderableType:
-    told = [count(axis.n, "clip")] if axis.n or not axis.n_pairs else []
-    told += [count(axis.n_pairs, "pair")] if axis.n_pairs else []
-    told += [count(axis.groups, "prompt")]
-    told += [f"{axis.n_pass:,} taken, {axis.n_fail:,} not"] if axis.n_pass + axis.n_fail else []
-    told += [f"{axis.n_failed:,} failed"] if axis.n_failed else []
+    parts = [count(axis.n, "clip")] if axis.n or not axis.n_pairs else []
+    parts += [count(axis.n_pairs, "pair")] if axis.n_pairs else []
+    parts += [count(axis.groups, "prompt")]
+    parts += [f"{axis.n_pass:,} taken, {axis.n_fail:,} not"] if axis.n_pass + axis.n_fail else []
+    parts += [f"{axis.n_failed:,} failed"] if axis.n_failed else []
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("figure")
     table.add_column("value", justify="right")
@@ -84,14 +85,14 @@ def _axis(axis: AxisFigures) -> RenderableType:
     table.add_column("chance", justify="right", style="dim")
     for line in (*wording.first_lines(axis), *wording.other_lines(axis)):
         figure = line.figure
-        reach = wording.reach(figure) if figure.value is not None else printable(figure.why)
+        reach = wording.reach(figure) if figure.value is not None else told(figure.why)
         chance = "" if line.chance is None else wording.value(line.chance)
         table.add_row(line.name, wording.value(figure.value), Text(reach), f"{figure.n:,}", chance)
     sways = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
     for sway in wording.sways(axis):
         if sway.value != wording.DASH:
-            sways.add_row(sway.name, Text(printable(f"{sway.value}: {sway.meaning}")))
-    heading = Text.assemble((wording.axis(axis.axis), "bold"), (f"  {', '.join(told)}", "dim"))
+            sways.add_row(sway.name, Text(told(f"{sway.value}: {sway.meaning}")))
+    heading = Text.assemble((wording.axis(axis.axis), "bold"), (f"  {', '.join(parts)}", "dim"))
     return Group(heading, table, *_spread(axis), sways, *_failures(axis))
 
 
@@ -118,4 +119,4 @@ def blocks(counts: list[int]) -> str:
 
 def _failures(axis: AxisFigures) -> Iterator[Text]:
     for reason, times in axis.failures.items():
-        yield Text.assemble(("failed ", "red"), f"{times:,}: {printable(reason)}")
+        yield Text.assemble(("failed ", "red"), f"{times:,}: {told(reason)}")
