@@ -138,7 +138,8 @@ def coverage_risk(axis: AxisFigures, beside: Beside) -> Figure | None:
     figure, axes = blank("Coverage and risk", "share accepted, best scores first", "share of these not taken")
     share(axes)
     base = axis.n_fail / max(1, axis.n_pass + axis.n_fail)
-    axes.plot(curve.x, curve.y, color=ACCENT, label="by score", zorder=3)
+    few = "o" if len(curve.x) < 4 else ""  # a critic that nearly always says the same has no line to show
+    axes.plot(curve.x, curve.y, color=ACCENT, marker=few, label="by score", zorder=3)
     axes.axhline(base, color=SOFT, linestyle=(0, (4, 3)), linewidth=1.4, label="picked blindly")
     made = beside.threshold
     for target in TARGETS if made is None else (made.accept.target,):

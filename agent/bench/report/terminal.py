@@ -57,7 +57,7 @@ def _parts(material: Material) -> Iterator[RenderableType]:
         yield Text(f"Left out: {count(figures.bad_rows, 'bad row')}.", style="yellow")
     for axis in material.axes:
         yield Text()
-        yield _axis(axis)
+        yield _axis(axis, first=axis is main)
     yield Text()
     for note in material.beside.notes:
         yield Text(told(note), style="yellow")
@@ -71,7 +71,7 @@ def _parts(material: Material) -> Iterator[RenderableType]:
         yield Text(f"  {told(command, 4000)}", style="cyan", no_wrap=True)
 
 
-def _axis(axis: AxisFigures) -> RenderableType:
+def _axis(axis: AxisFigures, *, first: bool) -> RenderableType:
     parts = [count(axis.n, "clip")] if axis.n or not axis.n_pairs else []
     parts += [count(axis.n_pairs, "pair")] if axis.n_pairs else []
     parts += [count(axis.groups, "prompt")]
@@ -93,7 +93,8 @@ def _axis(axis: AxisFigures) -> RenderableType:
         if sway.value != wording.DASH:
             sways.add_row(sway.name, Text(told(f"{sway.value}: {sway.meaning}")))
     heading = Text.assemble((wording.axis(axis.axis), "bold"), (f"  {', '.join(parts)}", "dim"))
-    return Group(heading, table, *_spread(axis), sways, *_failures(axis))
+    worth = () if first else (Text(told(axis.words[0] if axis.words else ""), style=_STYLES[wording.state(axis)]),)
+    return Group(heading, *worth, table, *_spread(axis), sways, *_failures(axis))
 
 
 def _spread(axis: AxisFigures) -> Iterator[Text]:
