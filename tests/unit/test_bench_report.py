@@ -8,8 +8,9 @@ import pytest
 
 from agent.bench.figures.types import Figures
 from agent.bench.folder import About
+from agent.bench.replay_figures import Point, Replay
 from agent.bench.report import canvas, plots, write
-from agent.bench.report.beside import Beside, Point, Replay, beside
+from agent.bench.report.beside import Beside, beside
 from agent.bench.report.clips import clips
 from agent.bench.report.material import Material
 from agent.bench.report.page import render
@@ -24,17 +25,34 @@ from tests.pages import Page
 HOSTILE = "<script>alert(1)</script>\u202e" + "x" * 5000
 THRESHOLD = Threshold(
     threshold=0.8,
-    accept=Bound(target=0.8, lower_bound=0.82, confidence=0.95, n=31, right=29, design_effect=1),
+    accept=Bound(target=0.8, lower_bound=0.82, confidence=0.95, level=0.98, n=31, right=29, design_effect=1),
     n=120,
     groups=30,
     instrument=Instrument(critic="other/2"),
     made=date(2026, 1, 2),
 )
 REPLAY = Replay(
+    runs=24,
+    prompts=12,
+    left_out={},
+    critics=("hybrid/1",),
     points=tuple(
-        Point(accept_at=a, regret=0.9 - a, low=0.85 - a, high=0.95 - a, render_seconds_saved_share=1 - a)
-        for a in (0.5, 0.7, 0.8)
-    )
+        Point(
+            **dict.fromkeys(("samples", "precision", "precision_low", "precision_high")),
+            **dict.fromkeys(("unknown", "marked", "passed", "renders", "renders_saved"), 0),
+            accept_at=at,
+            max_iterations=most,
+            runs=24,
+            accepted=20,
+            render_seconds=1.0,
+            regret=lost,
+            low=lost,
+            high=lost,
+            render_seconds_saved_share=1 - at,
+        )
+        for at, most, lost in ((0.5, None, 0.4), (0.7, None, 0.1), (0.8, None, None), (0.6, 2, 0.9))
+    ),
+    words=(),
 )
 PLOTS = ("roc", "precision-recall", "reliability", "histogram", "coverage-risk")
 
@@ -143,11 +161,18 @@ def test_plots_name_their_axes_and_how_many_and_tell_lines_apart_without_colour(
         "reliability": ("score", "share taken", "n = 116"),
         "histogram": ("score", "clips", f"people take, n = {full.axes[0].n_pass}"),
         "coverage-risk": ("share accepted, best scores first", "share of these not taken", "n = 116"),
-        "regret": ("render seconds saved, share of the full budget", "score lost", "stored runs"),
+        "regret": (
+            "render seconds saved, share of the full budget",
+            "score lost",
+            "stored runs, n = 24",
+            "at 0.50",
+            "at 0.70",
+        ),
     }
     for name, expected in words.items():
         svg = (full.folder / "plots" / f"overall-{name}.svg").read_text(encoding="utf-8")
         assert [w for w in expected if f">{w}<" not in svg] == []
+        assert "at 0.60" not in svg, "another budget than the runs had"
         if name == "histogram":
             assert "<pattern" in svg, "hatched where people do not take them"
         elif name != "regret":

@@ -153,7 +153,7 @@ def _material(args: argparse.Namespace, given: _Input, rows: "Sequence[Scored]",
     from agent.bench.report.rows import coverage
 
     found = beside(given.home)
-    if found.threshold is not None:
+    if found.threshold is not None and (given.about is None or computed.main.axis == "overall"):
         about_it = [row for row in rows if row.axis == computed.main.axis]
         found = replace(found, coverage=coverage(about_it, found.threshold.threshold, args.pass_at))
     return Material(

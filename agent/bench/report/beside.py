@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
+from agent.bench.replay_figures import Replay
 from critic.threshold import Threshold, ThresholdFileError
 from critic.threshold import read as read_threshold
 
@@ -17,35 +18,6 @@ _MAX_WORDS: Final = 4096
 """Characters of `withheld.txt` that are shown."""
 
 
-class _Noun(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
-
-
-class Point(_Noun):
-    """Stored runs, replayed under one threshold."""
-
-    accept_at: float
-    regret: float
-    """Best score of the full budget less the score at the stop, the mean of all runs."""
-    low: float
-    high: float
-    """The interval of `regret`."""
-    render_seconds_saved_share: float
-    """Of the full budget's render seconds."""
-
-
-class Replay(_Noun):
-    """What `retake bench replay` wrote, as far as it is drawn."""
-
-    points: tuple[Point, ...] = Field(default=(), max_length=512)
-    runs: int | None = None
-
-    @property
-    def label(self) -> str:
-        """What a plot is of."""
-        return "stored runs" if self.runs is None else f"stored runs, n = {self.runs:,}"
-
-
 @dataclass(frozen=True)
 class Beside:
     """What was found."""
@@ -55,7 +27,8 @@ class Beside:
     """Why there is no threshold."""
     replay: Replay | None = None
     coverage: float | None = None
-    """Share of the judged rows of the main axis that the threshold accepts. None: there is no threshold."""
+    """Share of the main axis's rows that the threshold accepts. None: there is no threshold, or it is of another score
+    than the one that the plots are of."""
     notes: tuple[str, ...] = ()
     """What is there and could not be read."""
 

@@ -53,11 +53,12 @@ class Material:
 def onward(material: Material) -> tuple[str, str]:
     """How to go on: words, and a command or "" for none."""
     main, found = material.main, material.beside
-    calibrate = f"retake bench calibrate {material.source} --precision 0.9"
+    path = shlex.quote(str(material.folder / THRESHOLD))
+    out = f" --out {path}" if material.about is None else ""
+    calibrate = f"retake bench calibrate {material.source} --precision 0.9{out}"
     if main is None or state(main) == "nothing judged":
         return "Mend what is under failures, then judge the rows again.", ""
     if found.threshold is not None:
-        path = shlex.quote(str(material.folder / THRESHOLD))
         return "To stop runs at this threshold:", f"retake run CONFIG -s critic.threshold_file={path}"
     if found.withheld:
         return "When that is mended:", calibrate

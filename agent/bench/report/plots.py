@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from agent.bench.figures.types import AxisFigures, Curve
+from agent.bench.replay_figures import Replay
 from agent.bench.report.beside import Beside
 from agent.bench.report.canvas import ACCENT, BAD, FILL, INK, SHEET, SIZE, SOFT, blank, share
 from agent.bench.report.wording import interval, number, parted
@@ -123,10 +124,10 @@ def histogram(axis: AxisFigures, beside: Beside) -> Figure | None:
     axes.yaxis.set_major_formatter(lambda value, _: f"{abs(value):,.0f}")
     if axis.histogram[0].low >= 0 and axis.histogram[-1].high <= 1:
         share(axes, y=False)
-    if beside.threshold is not None:
+    if beside.threshold is not None and beside.coverage is not None:
         at = beside.threshold.threshold
         axes.axvline(at, color=INK, linestyle=(0, (6, 2, 1, 2)), linewidth=1.6, label=f"threshold {at:.2f}")
-    axes.legend(loc="upper left", ncols=2 if beside.threshold is None else 1, columnspacing=1.0)
+    axes.legend(loc="upper left", ncols=2 if beside.coverage is None else 1, columnspacing=1.0)
     return figure
 
 
@@ -141,7 +142,7 @@ def coverage_risk(axis: AxisFigures, beside: Beside) -> Figure | None:
     few = "o" if len(curve.x) < 4 else ""  # a critic that nearly always says the same has no line to show
     axes.plot(curve.x, curve.y, color=ACCENT, marker=few, label="by score", zorder=3)
     axes.axhline(base, color=SOFT, linestyle=(0, (4, 3)), linewidth=1.4, label="picked blindly")
-    made = beside.threshold
+    made = None if beside.coverage is None else beside.threshold
     for target in TARGETS if made is None else (made.accept.target,):
         name = f"{'target' if made else 'precision'} {target:.2f}"
         axes.axhline(1 - target, color=INK, linestyle=(0, (1, 1.8)), linewidth=1.3)
@@ -158,27 +159,47 @@ def coverage_risk(axis: AxisFigures, beside: Beside) -> Figure | None:
 def regret(axis: AxisFigures, beside: Beside) -> Figure | None:
     """What stopping early loses in score, against the render seconds that it saves: of stored runs, replayed."""
     del axis
-    replay = beside.replay
-    if replay is None or not replay.points:
+    points = _replayed(beside.replay)
+    if not points:
         return None
-    points = sorted(replay.points, key=lambda p: p.render_seconds_saved_share)
     figure, axes = blank("Regret of stopping", "render seconds saved, share of the full budget", "score lost")
-    saved = np.array([p.render_seconds_saved_share for p in points])
-    lost = np.array([p.regret for p in points])
-    reach = np.array([[p.regret - p.low, p.high - p.regret] for p in points]).T.clip(min=0)
-    axes.errorbar(
-        saved, lost, reach, color=ACCENT, ecolor=FILL, marker="o", markersize=5, capsize=3, label=replay.label
-    )
+    saved, lost, low, high = (np.array(column) for column in zip(*(p[1:] for p in points), strict=True))
+    reach = np.array([lost - low, high - lost]).clip(min=0)
+    name = f"stored runs, n = {beside.replay.runs if beside.replay else 0:,}"
+    axes.errorbar(saved, lost, reach, color=ACCENT, ecolor=FILL, marker="o", markersize=5, capsize=3, label=name)
     for n in sorted({0, len(points) // 2, len(points) - 1}):
         at = (float(saved[n]), float(lost[n]))
         axes.annotate(f"at {points[n].accept_at:.2f}", at, (6, -9), textcoords="offset points", fontsize=9)
     axes.axhline(0, color=SOFT, linewidth=1)
-    low, high = float((lost - reach[0]).min()), float((lost + reach[1]).max())
-    room = max(high - low, 0.01)
-    axes.set_ylim(min(0.0, low) - 0.08 * room, high + 0.35 * room)
+    least, most = float((lost - reach[0]).min()), float((lost + reach[1]).max())
+    room = max(most - least, 0.01)
+    axes.set_ylim(min(0.0, least) - 0.08 * room, most + 0.35 * room)
     axes.set_xlim(min(0.0, float(saved.min())) - 0.03, max(float(saved.max()), 0.1) * 1.18)
     axes.legend(loc="upper left")
     return figure
+
+
+class _Replayed(NamedTuple):
+    """A threshold over stored runs."""
+
+    accept_at: float
+    saved: float
+    regret: float
+    low: float
+    high: float
+
+
+def _replayed(replay: Replay | None) -> list[_Replayed]:
+    """The thresholds under the budget that the runs had, as far as something is known of them, by what they save."""
+    if replay is None:
+        return []
+    found = []
+    for p in replay.points:
+        saved, regret = p.render_seconds_saved_share, p.regret
+        if p.max_iterations is None and p.samples is None and saved is not None and regret is not None:
+            low, high = regret if p.low is None else p.low, regret if p.high is None else p.high
+            found.append(_Replayed(p.accept_at, saved, regret, low, high))
+    return sorted(found, key=lambda p: p.saved)
 
 
 Draw = Callable[[AxisFigures, Beside], Figure | None]

@@ -64,7 +64,7 @@ def _parts(material: Material) -> Iterator[RenderableType]:
     if material.beside.threshold is not None:
         yield Text(told(f"Threshold: {material.beside.threshold.sentence()}"))
     elif material.beside.withheld:
-        yield Text(told(f"Threshold withheld: {' '.join(material.beside.withheld.split())}", 1000), style="yellow")
+        yield Text(told(" ".join(material.beside.withheld.split()), 1000), style="yellow")
     words, command = onward(material)
     yield Text(words)
     if command:
