@@ -28,6 +28,11 @@ class Instrument(BaseModel):
     long_side: int | None = Field(default=None, ge=1)
     """Pixels on the long side of the frames shown. None: as they are."""
 
+    @property
+    def name(self) -> str:
+        """Critic and model, for people."""
+        return f"{self.critic} {self.model}".rstrip()
+
     @classmethod
     def of(cls, critic: Critic) -> Self:
         """A critic's own account of itself; of one that gives none, its id, which says all of it or should."""

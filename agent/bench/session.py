@@ -180,7 +180,7 @@ class Session:
 
     def summary(self) -> list[str]:
         """The last lines: what was judged, what failed and why, and what comes next."""
-        tally, critic = self.tally, "" if self.about is None else self.about.instrument.critic
+        tally, critic = self.tally, "" if self.about is None else self.about.instrument.name
         rows = f"rows     {tally.judged:,} of {tally.total:,} judged"
         facts = {
             f"{tally.recalled:,} of them known from before": tally.recalled,
@@ -212,6 +212,6 @@ class Session:
             "recalled": tally.recalled,
             "failures": dict(tally.failures),
             "seconds": round(seconds, 3),
-            "critic": None if self.about is None else self.about.instrument.critic,
+            "critic": None if self.about is None else self.about.instrument.name,
         }
         return {**facts, "error": error} if error else facts

@@ -46,7 +46,7 @@ def sentence(material: Material) -> str:
 
 def _parts(material: Material) -> Iterator[RenderableType]:
     figures, main = material.figures, material.main
-    by = "" if figures.instrument is None else f", judged by {figures.instrument.critic}"
+    by = "" if figures.instrument is None else f", judged by {figures.instrument.name}"
     yield Text(told(f"{figures.dataset}: {count(figures.rows, 'row')}{by}"), style="dim")
     yield Text(sentence(material), style="bold" if main is None else _STYLES[wording.state(main)])
     for words in () if main is None else main.words[1:]:
