@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
 from agent.bench.types import Labelled, Row, RowAxis, Scored
+from agent.bench.watching import Again, Watched, WatchedComparer
 from agent.errors import CriticError, RetakeError, ServingError, StorageError, boundary
 from agent.memory import Memory, RememberedComparer, RememberedCritic
 from critic.hybrid import NOT_ASKED
-from critic.types import Comparer, Comparison, Critic, Critique, JudgeError
+from critic.types import Comparer, Critic, Critique, JudgeError
 from reasoner.chat.types import ChatError, Refused, ServerFailed, TooLong
 
 NOT_TAKEN: Final = {400, 413, 415, 422}
@@ -119,7 +120,7 @@ class Judging:
         )
 
     async def _critique(self, critic: Critic, clip: Path, prompt: str, frame: Path | None, work: "_Work") -> Critique:
-        watched = _Watched(critic)
+        watched = Watched(critic)
         try:
             async with self._answered(watched):
                 critique = await RememberedCritic(watched, self.memory).judge(clip, prompt, frame)
@@ -132,7 +133,7 @@ class Judging:
         self, comparer: Comparer, clips: list[Path], prompt: str, frame: Path | None, work: "_Work"
     ) -> tuple[float, float] | None:
         """P(the first clip is better) in both orders; None: they could not be compared, and the scores stand."""
-        watched = _WatchedComparer(comparer)
+        watched = WatchedComparer(comparer)
         try:
             async with self._answered(watched):
                 found = await RememberedComparer(watched, self.memory).compare(clips[0], clips[1], prompt, frame)
@@ -147,14 +148,14 @@ class Judging:
         """The score of a second judgement; None: it failed, and the first one stands."""
         beside = _Work()
         try:
-            return on_axis(await self._critique(_Again(self.critic), clip, row.prompt, frame, beside), row.axis)
+            return on_axis(await self._critique(Again(self.critic), clip, row.prompt, frame, beside), row.axis)
         except UnjudgedError:
             return None
         finally:
             work.fresh = work.fresh or beside.fresh
 
     @asynccontextmanager
-    async def _answered(self, watched: "_Watched | _WatchedComparer") -> AsyncIterator[None]:
+    async def _answered(self, watched: "Watched | WatchedComparer") -> AsyncIterator[None]:
         """Tell what is this clip's trouble from what is everyone's."""
         try:
             with boundary(CriticError, "the critic failed"):
@@ -194,52 +195,6 @@ class _Work:
     fresh: bool = False
     """Something was done that was not remembered."""
     seconds: float = 0.0
-
-
-@dataclass
-class _Watched:
-    """A critic that tells whether it was asked at all."""
-
-    inner: Critic
-    asked: bool = False
-
-    @property
-    def id(self) -> str:
-        return self.inner.id
-
-    async def judge(self, clip: Path, prompt: str, first_frame: Path | None) -> Critique:
-        self.asked = True
-        return await self.inner.judge(clip, prompt, first_frame)
-
-
-@dataclass
-class _WatchedComparer:
-    """A comparer likewise."""
-
-    inner: Comparer
-    asked: bool = False
-
-    @property
-    def id(self) -> str:
-        return self.inner.id
-
-    async def compare(self, first: Path, second: Path, prompt: str, first_frame: Path | None) -> Comparison:
-        self.asked = True
-        return await self.inner.compare(first, second, prompt, first_frame)
-
-
-@dataclass(frozen=True)
-class _Again:
-    """A critic whose judgements are remembered beside the first ones."""
-
-    inner: Critic
-
-    @property
-    def id(self) -> str:
-        return f"{self.inner.id} again"
-
-    async def judge(self, clip: Path, prompt: str, first_frame: Path | None) -> Critique:
-        return await self.inner.judge(clip, prompt, first_frame)
 
 
 async def _had(what: str, finding: Awaitable[Path]) -> Path:

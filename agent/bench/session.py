@@ -166,7 +166,8 @@ class Session:
         )
         if known is not None and (differences := known.differences(now)):
             raise ConfigError(
-                f"{self.folder}: holds another benchmark ({'; '.join(differences)}); choose another --out"
+                f"{self.folder}: holds another benchmark ({'; '.join(differences)}); choose another --out (and, with "
+                f"--cache {shlex.quote(str(self.cache or self.folder))}, what is judged there is not judged again)"
             )
         return now
 
