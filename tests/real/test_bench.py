@@ -17,7 +17,7 @@ from tests.real.provision import Provided
 
 SUBJECTS = ("lighthouse", "sailing boat", "red car", "snowy forest", "empty corridor", "desert at noon")
 EACH = 4
-"""Clips of each subject, of which people take every other one."""
+"""Clips of each subject, of which people take the first and the last: how far the camera goes says nothing of it."""
 RUBRIC = """
 name: tiny
 version: 1
@@ -37,7 +37,7 @@ def write_data(folder: Path) -> Path:
             prompt = f"A {SUBJECTS[n // EACH]}, the camera pushes in"
             spec = RenderSpec(width=160, height=96, num_frames=17, fps=8)
             write_clip(folder / f"{n}.mp4", spec, seed=n, zoom=0.1 + 0.02 * n)
-            rows.writerow([f"s{n}", f"{n}.mp4", prompt, "overall", "likert", 5 - n % 2 * 3, "1-5"])
+            rows.writerow([f"s{n}", f"{n}.mp4", prompt, "overall", "likert", 5 if n % 4 in {0, 3} else 2, "1-5"])
     return path
 
 
@@ -100,7 +100,7 @@ def test_nonsense_is_called_nonsense(provided: Provided, tmp_path: Path) -> None
     assert figures["chance"], figures["words"]
     low, high = figures["roc_auc"]["low"], figures["roc_auc"]["high"]
     assert low <= 0.5 <= high
-    assert "chance" in " ".join(figures["words"]), figures["words"]
+    assert "no better than a coin" in figures["words"][0], figures["words"]
 
     threshold = out / "threshold.yaml"
     withheld = bench(tmp_path, provided, "calibrate", out, "--precision", "0.8", "--out", threshold)

@@ -323,10 +323,16 @@ def test_means_are_of_what_people_took_and_of_pairs_decided_alike() -> None:
     tally = Tally(total=6)
     for label, score in ((1, 0.9), (1, 0.7), (0, 0.2)):
         tally.add(Scored(sample_id="a", label_type="binary", label=label, group="g", score=score), recalled=False)
-    for better, (a, b) in ((1.0, (0.9, 0.1)), (0.0, (0.9, 0.1)), (1.0, (0.5, 0.5)), (0.5, (0.9, 0.1))):
+    for better, (a, b) in (
+        (1.0, (0.9, 0.1)),
+        (0.0, (0.9, 0.1)),
+        (1.0, (0.5, 0.5)),
+        (0.0, (0.5, 0.5)),
+        (0.5, (0.9, 0.1)),
+    ):
         pair = Scored(sample_id="a", label_type="pair", label=better, group="g", score=a, score_b=b)
         tally.add(pair, recalled=False)
-    assert tally.means == "passed 0.800 (2), not passed 0.200 (1), pairs decided as people do 0.333 (3)"
+    assert tally.means == "passed 0.800 (2), not passed 0.200 (1), pairs decided as people do 0.250 (4)"
 
 
 def test_a_log_is_told_every_ten_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
