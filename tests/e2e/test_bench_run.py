@@ -307,6 +307,7 @@ def killed_and_gone_on_with(folder: Path, rows: int, moments: list[int]) -> None
     assert lines == [f"s{n}" for n in range(rows)]
 
 
+@pytest.mark.thorough
 def test_killed_in_the_middle_no_row_is_judged_twice(tmp_path: Path) -> None:
     killed_and_gone_on_with(tmp_path, 300, [random.Random().randrange(1, 250)])
 
