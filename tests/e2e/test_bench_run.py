@@ -279,7 +279,7 @@ def judging(folder: Path, rows: int) -> "subprocess.Popen[str]":
 
 def ended(process: "subprocess.Popen[str]") -> dict[int, float]:
     """Wait for it: MiB of memory by rows."""
-    said, _ = process.communicate(timeout=110)
+    said, _ = process.communicate(timeout=290)
     assert process.returncode == 0
     return {int(line.split()[0]): float(line.split()[2]) for line in said.splitlines()}
 
@@ -314,6 +314,7 @@ def test_killed_in_the_middle_no_row_is_judged_twice(tmp_path: Path) -> None:
 
 @pytest.mark.thorough
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_ten_thousand_rows_take_no_more_memory_than_a_thousand(tmp_path: Path) -> None:
     mib = ended(judging(tmp_path, 10_000))
     assert mib[10_000] < mib[1000] + 2, mib
@@ -321,5 +322,6 @@ def test_ten_thousand_rows_take_no_more_memory_than_a_thousand(tmp_path: Path) -
 
 @pytest.mark.thorough
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_ten_thousand_rows_killed_again_and_again(tmp_path: Path) -> None:
     killed_and_gone_on_with(tmp_path, 10_000, [700, 4100, 8800])
