@@ -1,4 +1,4 @@
-"""The README's picture of a report: `python docs/screenshot.py RUN_DIR docs/report.png`."""
+"""A picture of a report: `python docs/screenshot.py RUN_DIR docs/report.png`, or of a benchmark's folder likewise."""
 
 import io
 import shutil
@@ -10,7 +10,7 @@ from playwright.sync_api import sync_playwright
 
 
 def main(folder: Path, out: Path) -> None:
-    """Photograph the first screens of a run's report at 1280 pixels, and keep 256 colours of it."""
+    """Photograph the first screens of a report at 1280 pixels, and keep 256 colours of it."""
     with sync_playwright() as driver:
         browser = driver.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]

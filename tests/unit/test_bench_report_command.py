@@ -50,10 +50,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_benchmarks_folder_becomes_a_page_and_a_terminal(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", "report", str(folder), "--bootstrap", "20", "--pass-at", "3"]) == 0
     said = capsys.readouterr().out
-    assert said.startswith("clips: 60 rows, judged by hybrid/3\nAUC 0.")
+    assert said.startswith("clips: 60 rows, judged by hybrid/3 nvidia/Cosmos3-Nano\nAUC 0.")
     assert "Judging is not finished" in said
     assert "Left out: 2 bad rows." in said
-    assert f"retake bench calibrate {folder} --precision 0.9" in said
+    assert f"retake bench calibrate {folder} --pass-at 3 --precision 0.9" in said
     assert said.endswith(f"report   {folder}/report.html\n")
     page = Page((folder / "report.html").read_text(encoding="utf-8"))
     assert "label >= 3 of 1-5" in page.said

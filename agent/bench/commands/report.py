@@ -52,7 +52,7 @@ class _Input(NamedTuple):
     dataset: str
     sha256: str
     source: str
-    """What another command takes for them."""
+    """What another command takes for them, as a shell reads it."""
     home: Path
     """Where a threshold and a replay of theirs would lie."""
     folder: Path
@@ -108,7 +108,7 @@ def _of_folder(args: argparse.Namespace) -> _Input:
     folder = expand(args.folder, "BENCH_DIR")
     about = bench.read(folder)
     out = folder if args.out is None else _ours(expand(args.out, "--out"))
-    source = shlex.quote(str(folder))
+    source = _again(args, str(folder))
     return _Input(from_folder(folder), about.bad_rows, about, about.dataset, about.sha256, source, folder, out)
 
 
@@ -125,7 +125,14 @@ def _of_table(args: argparse.Namespace) -> _Input:
         print(f"retake: {path}: and {len(bad) - 5:,} more bad rows", file=sys.stderr)
     name = path.stem.strip(".") or "scores"
     out = _ours(Path("bench") / name if args.out is None else expand(args.out, "--out"))
-    return _Input(rows, len(bad), None, name, file_hash(path), f"--scores {shlex.quote(str(path))}", out, out)
+    return _Input(rows, len(bad), None, name, file_hash(path), _again(args, "--scores", str(path)), out, out)
+
+
+def _again(args: argparse.Namespace, *rows: str) -> str:
+    """What another command takes for the same rows, as a shell reads it."""
+    axis = [] if args.axis is None else ["--axis", args.axis]
+    label = [] if args.pass_at is None else ["--pass-at", f"{args.pass_at:g}"]
+    return shlex.join([*rows, *axis, *label])
 
 
 def _ours(folder: Path) -> Path:

@@ -24,7 +24,7 @@ class Material:
     about: About | None = None
     """None: the scores came as a table."""
     source: str = ""
-    """What another command takes for these rows, as a shell reads it: a folder, or `--scores FILE`."""
+    """What another command takes for these rows, as a shell reads it: a folder or `--scores FILE`, and which labels."""
     command: str = ""
     """That made the report."""
     seed: int = 0
