@@ -126,7 +126,7 @@ def histogram(axis: AxisFigures, beside: Beside) -> Figure | None:
         share(axes, y=False)
     if beside.threshold is not None and beside.coverage is not None:
         at = beside.threshold.threshold
-        axes.axvline(at, color=INK, linestyle=(0, (6, 2, 1, 2)), linewidth=1.6, label=f"threshold {at:.2f}")
+        axes.axvline(at, color=INK, linestyle=(0, (6, 2, 1, 2)), linewidth=1.6, label=f"threshold {at:.4g}")
     axes.legend(loc="upper left", ncols=2 if beside.coverage is None else 1, columnspacing=1.0)
     return figure
 
