@@ -32,7 +32,7 @@ class About(BaseModel):
     dataset: str
     """Name, for people."""
     source: str
-    """File or folder that it was read from."""
+    """File or folder that it was read from, whole: the report finds the clips again from anywhere."""
     format: str
     sha256: str
     """Of the labels' bytes."""

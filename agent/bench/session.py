@@ -153,7 +153,7 @@ class Session:
         dataset = self.asked.dataset
         now = About(
             dataset=dataset.name,
-            source=str(dataset.path),
+            source=str(dataset.path.absolute()),
             format=dataset.format,
             sha256=dataset.sha256,
             instrument=instrument,

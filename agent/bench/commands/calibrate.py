@@ -86,7 +86,7 @@ def main(args: argparse.Namespace) -> int:
             (folder / WITHHELD).unlink(missing_ok=True)
     elif folder is not None:
         write_atomically(folder / WITHHELD, f"Threshold withheld: {outcome.withheld}.\n")
-    print(json.dumps(facts(outcome, out)) if args.json else told(outcome, out))
+    print(json.dumps(facts(outcome, out)) if args.json else told(outcome, out, folder))
     return 0 if outcome.threshold is not None else 3
 
 
@@ -139,8 +139,8 @@ def _most(rows: "list[Scored]") -> str:
     return max(sorted(set(axes)), key=axes.count)
 
 
-def told(outcome: "Outcome", out: Path) -> str:
-    """For people."""
+def told(outcome: "Outcome", out: Path, folder: Path | None = None) -> str:
+    """For people. `folder`: of the benchmark, whose report shows it."""
     if outcome.threshold is None:
         return "\n".join([f"Threshold withheld: {outcome.withheld}.", *outcome.words])
     lines = [
@@ -148,6 +148,8 @@ def told(outcome: "Outcome", out: Path) -> str:
         *outcome.words,
         f"Written to {out}. To use it: retake run CONFIG -s critic.threshold_file={out}",
     ]
+    if folder is not None and out == folder / FILE:
+        lines.append(f"To see it drawn: retake bench report {folder}")
     return "\n".join(lines)
 
 
