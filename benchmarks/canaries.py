@@ -21,7 +21,7 @@ from typing import Final
 from PIL import Image
 
 from agent import RunConfig, refine_and_generate
-from benchmarks import scenes
+from agent.bench.degrade import scenes
 from benchmarks.canaries_page import PAGE, Row, figures, page
 from benchmarks.quickstart import PROMPTS, SETTINGS
 from critic.canaries.self_test import self_test

@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks import degradations, scenes
+from agent.bench.degrade import order, scenes
 from generator.encode import ClipWriter
 from generator.export.exporter import export
 from generator.export.settings import GIF
@@ -72,7 +72,7 @@ Sound that has to be encoded again: AAC at 192 kbit/s, Opus at 128 kbit/s; a not
 ## Qualities
 
 A clip of {frames} frames at {width}x{height}, encoded as H.264 at CRF 18 ({clip_kib:,.0f} KiB), exported: the mean
-of {places} procedural scenes with sensor noise (`benchmarks/scenes.py`). PSNR is against the frames before any
+of {places} procedural scenes with sensor noise (`agent/bench/degrade/scenes.py`). PSNR is against the frames before any
 encoding, so the clip's own {clip_psnr:.1f} dB are about as much as can be had. CPU time is over that of mp4 at
 `high`, {base:.2f} s on this machine.
 
@@ -180,7 +180,7 @@ def cuts() -> list[Between]:
     """Every ordered pair of different scenes, and each with itself turned around."""
     firsts = [scenes.clip(p, seed, frames=2, width=WIDTH, height=HEIGHT) for p in scenes.PLACES for seed in (1, 7)]
     pairs = [(a[0], b[1]) for a in firsts for b in firsts if a is not b]
-    pairs += [(a[0], np.ascontiguousarray(degradations.cut(a, 1)[1])) for a in firsts]
+    pairs += [(a[0], np.ascontiguousarray(order.cut(a, 1)[1])) for a in firsts]
     return [Between(a, b) for a, b in pairs]
 
 

@@ -14,7 +14,7 @@ import av
 import cv2
 import numpy as np
 
-from benchmarks import scenes
+from agent.bench.degrade import scenes
 from benchmarks.studies import Bench, Study, studies
 from critic.signals.curves import CURVES
 from critic.signals.rubric import RUBRIC
@@ -37,8 +37,8 @@ value / floor of the worst broken floor. Words of the prompt shift what is expec
 METHOD: Final = """
 ## Degradations
 
-{bases} procedural base clips of {frames} frames at 320x192 (`benchmarks/scenes.py`), each degraded at five severities
-(`benchmarks/degradations.py`) and encoded as H.264 at CRF 18, against {clean} clean ones (`benchmarks/studies.py`).
+{bases} procedural base clips of {frames} frames at 320x192 (`agent/bench/degrade/scenes.py`), each degraded at five
+severities (`agent/bench/degrade`) and encoded as H.264 at CRF 18, against {clean} clean ones (`benchmarks/studies.py`).
 Spearman: rank correlation of severity with badness within a clip, mean over clips. AUC: the chance that a clean clip
 scores over a degraded one. This is a small synthetic set: it shows that a signal follows its defect, not that it agrees
 with people.

@@ -1,6 +1,6 @@
 """How each signal of the critic `signals` follows its controlled degradations: rank correlation and separation."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -9,8 +9,8 @@ from typing import Final
 
 import numpy as np
 
-from benchmarks import degradations, scenes
-from benchmarks.degradations import SEVERITIES, Video
+from agent.bench.degrade import first, light, order, picture, scenes
+from agent.bench.degrade.video import SEVERITIES, Video, decode, encode, footage
 from critic.frames import Picture
 from critic.signals.camera import CLEAR, camera
 from critic.signals.first_frame import first_frame
@@ -18,6 +18,23 @@ from critic.signals.judge import SIGNALS
 from critic.signals.reading import Finding, Reading
 from critic.signals.rubric import RUBRIC
 from reasoner.camera import Move
+
+DEGRADATIONS: Mapping[str, tuple[Callable[[Video, int], Video], ...]] = {
+    "frozen": (order.frozen,),
+    "duplicates": (order.duplicated,),
+    "cuts": (order.cut, order.shuffled),
+    "black": (order.blackened,),
+    "flicker": (light.flickering,),
+    "shake": (picture.shaken,),
+    "warping": (picture.warped,),
+    "blur": (picture.blurred, picture.blurred_in_part),
+    "noise": (picture.noisy, picture.noisy_in_part, picture.static_burst),
+    "blockiness": (picture.blocky, picture.blocky_codec),
+    "banding": (picture.banded,),
+    "exposure": (light.underexposed, light.overexposed),
+    "saturation": (light.oversaturated,),
+}
+"""By criterion. Not here: `motion` (a slower scene), `camera` (a shorter move), `first_frame` (another image)."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +74,9 @@ class Bench:
     def reading(self, video: Video) -> Reading:
         """What the signals are computed from."""
         if not self.encoded:
-            return Reading(degradations.footage(video))
+            return Reading(footage(video))
         with TemporaryDirectory() as folder:
-            return Reading(
-                degradations.footage(degradations.decode(degradations.encode(video, Path(folder, "clip.mp4"))))
-            )
+            return Reading(footage(decode(encode(video, Path(folder, "clip.mp4")))))
 
     def clean(self) -> Iterator[Reading]:
         """Readings of all clean clips."""
@@ -95,12 +110,12 @@ def studies(bench: Bench, criteria: Sequence[str] | None = None) -> Iterator[Stu
             case "camera":
                 yield _camera(bench)
             case "first_frame":
-                for change in (degradations.first_shifted, degradations.first_zoomed, degradations.first_mixed):
+                for change in (first.first_shifted, first.first_zoomed, first.first_mixed):
                     yield _first_frame(bench, change)
             case "motion":
                 yield _motion(bench)
             case _:
-                for degrade in degradations.DEGRADATIONS[criterion]:
+                for degrade in DEGRADATIONS[criterion]:
                     yield _degraded(bench, criterion, degrade)
 
 

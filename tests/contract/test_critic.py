@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from benchmarks import scenes
-from benchmarks.degradations import decode, encode
+from agent.bench.degrade import scenes
+from agent.bench.degrade.video import decode, encode
 from critic.config import HybridConfig, SignalsConfig, VLMConfig
 from critic.hybrid import Hybrid
 from critic.signals import Signals

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from av.video.stream import VideoStream
 
-from benchmarks.degradations import Video, encode
+from agent.bench.degrade.video import Video, encode
 from critic import frames
 from critic.types import JudgeError
 

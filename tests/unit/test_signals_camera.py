@@ -7,8 +7,9 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks import scenes
-from benchmarks.degradations import footage, noisy
+from agent.bench.degrade import scenes
+from agent.bench.degrade.picture import noisy
+from agent.bench.degrade.video import footage
 from benchmarks.studies import ASKED, Bench, asked_move
 from critic.signals.camera import CLEAR, UNKNOWN, camera
 from critic.signals.reading import Reading

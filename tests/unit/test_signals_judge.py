@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks import degradations, scenes
-from benchmarks.degradations import Video, encode
+from agent.bench.degrade import light, order, picture, scenes
+from agent.bench.degrade.video import Video, encode, footage
 from critic.config import SignalsConfig
 from critic.signals import Signals, judge
 from critic.signals.reading import Reading
@@ -22,7 +22,7 @@ PROMPT = "A dune field. The camera pans right."
 
 
 def values(video: Video, prompt: str) -> dict[str, float]:
-    found = judge.measure(Reading(degradations.footage(video)), prompt, None)
+    found = judge.measure(Reading(footage(video)), prompt, None)
     return {name: finding.value for name, finding in found.items()}
 
 
@@ -60,7 +60,7 @@ def test_criteria_come_with_what_is_asked(base: Video) -> None:
     assert "camera" not in plain
     assert "first_frame" not in plain
     assert list(values(video, PROMPT)) == ["camera", *plain]
-    reading = Reading(degradations.footage(video))
+    reading = Reading(footage(video))
     assert list(judge.measure(reading, PROMPT, video[0])) == ["camera", "first_frame", *plain]
 
 
@@ -100,15 +100,15 @@ def test_a_cut_is_found_at_its_frame_and_nothing_else_suffers(base: Video, tmp_p
 @pytest.mark.parametrize(
     ("criterion", "degrade", "severity", "wish"),
     [
-        ("exposure", degradations.underexposed, 4, "A dune field at night."),
-        ("blur", degradations.blurred, 3, "A dune field in thick fog."),
-        ("noise", degradations.noisy, 2, "A dune field, film grain."),
-        ("flicker", degradations.flickering, 2, "A dune field under flickering light."),
-        ("shake", degradations.shaken, 3, "A dune field, handheld camera."),
-        ("saturation", degradations.oversaturated, 2, "A dune field in vivid neon colours."),
-        ("cuts", degradations.cut, 3, "A montage of dune fields."),
-        ("black", degradations.blackened, 3, "A dune field that fades to black."),
-        ("frozen", degradations.frozen, 5, "A still life of a dune field, motionless."),
+        ("exposure", light.underexposed, 4, "A dune field at night."),
+        ("blur", picture.blurred, 3, "A dune field in thick fog."),
+        ("noise", picture.noisy, 2, "A dune field, film grain."),
+        ("flicker", light.flickering, 2, "A dune field under flickering light."),
+        ("shake", picture.shaken, 3, "A dune field, handheld camera."),
+        ("saturation", light.oversaturated, 2, "A dune field in vivid neon colours."),
+        ("cuts", order.cut, 3, "A montage of dune fields."),
+        ("black", order.blackened, 3, "A dune field that fades to black."),
+        ("frozen", order.frozen, 5, "A still life of a dune field, motionless."),
     ],
 )
 def test_what_the_prompt_wishes_is_not_punished(
@@ -158,7 +158,7 @@ def half_second(video: Video, degrade: Callable[[Video, int], Video]) -> Video:
 
 @pytest.mark.parametrize(
     ("criterion", "degrade"),
-    [("noise", degradations.noisy), ("blur", degradations.blurred), ("blockiness", degradations.blocky)],
+    [("noise", picture.noisy), ("blur", picture.blurred), ("blockiness", picture.blocky)],
 )
 def test_damage_to_a_part_of_a_clip_is_found_with_its_time(
     base: Video, tmp_path: Path, criterion: str, degrade: Callable[[Video, int], Video]
@@ -197,7 +197,7 @@ def test_played_backwards_only_the_asked_camera_tells(base: Video, tmp_path: Pat
 
 
 def test_a_shaking_camera_is_no_disorder(base: Video) -> None:
-    found = values(degradations.shaken(base, 4), "A dune field.")
+    found = values(picture.shaken(base, 4), "A dune field.")
     assert found["shake"] < 0.3
     assert found["cuts"] == 1
 
@@ -207,10 +207,8 @@ def test_light_that_leaves_the_given_image_is_found(base: Video) -> None:
     ramp = np.linspace(1, 0.85, 6)
     video *= np.concatenate([ramp, np.full(19, ramp[-1])])[:, None, None, None].astype(np.float32)
     image = base[0]
-    held = judge.measure(Reading(degradations.footage(base[:25])), "A dune field.", image)["first_frame"]
-    drifted = judge.measure(Reading(degradations.footage(video.astype(np.uint8))), "A dune field.", image)[
-        "first_frame"
-    ]
+    held = judge.measure(Reading(footage(base[:25])), "A dune field.", image)["first_frame"]
+    drifted = judge.measure(Reading(footage(video.astype(np.uint8))), "A dune field.", image)["first_frame"]
     assert held.value >= 0.95
     assert drifted.value < 0.6
     assert "light or colour moves by -" in drifted.words
