@@ -27,7 +27,7 @@ SCENES: Final = (
     "A tractor ploughs a field of sugar beets while crows follow the furrow.",
 )
 """Scenes of which at least one has no word in common with nearly any request, and none asks for dark, blur or rain."""
-_MADE: Final[Mapping[Move, str]] = {
+MADE: Final[Mapping[Move, str]] = {
     "static": "stays static",
     "handheld": "is handheld",
     "pan_left": "pans left",
@@ -41,6 +41,7 @@ _MADE: Final[Mapping[Move, str]] = {
     "roll_left": "rolls left",
     "roll_right": "rolls right",
 }
+"""By move, what the camera does, in words that `requested_moves` reads as it."""
 _WORD = re.compile(r"[^\W\d_]{4,}")
 
 
@@ -51,7 +52,7 @@ def other_prompt(prompt: str) -> str:
     """
     words = set(_WORD.findall(prompt.lower()))
     scene = min(SCENES, key=lambda scene: len(words & set(_WORD.findall(scene.lower()))))
-    phases = [" and ".join(_MADE[move] for move in phase) for phase in requested_moves(prompt)]
+    phases = [" and ".join(MADE[move] for move in phase) for phase in requested_moves(prompt)]
     return f"{scene} The camera {', then '.join(phases)}." if phases else scene
 
 

@@ -23,3 +23,12 @@ def first_mixed(picture: Picture, severity: int) -> Picture:
     """The image turned upside down, mixed in to 20 to 100 %: another picture with the same colours."""
     share = (0.2, 0.4, 0.6, 0.8, 1.0)[severity - 1]
     return np.asarray(picture * (1 - share) + picture[::-1, ::-1] * share + 0.5, np.uint8)
+
+
+def first_replaced(picture: Picture, other: Picture, severity: int) -> Picture:
+    """Another clip's picture takes the image's place from the left, 20 to 100 % of it."""
+    height, width = picture.shape[:2]
+    out = picture.copy()
+    end = round(width * severity / 5)
+    out[:, :end] = cv2.resize(other, (width, height), interpolation=cv2.INTER_AREA)[:, :end]
+    return out
