@@ -158,4 +158,4 @@ def _fell_most(bases: Mapping[str, Judged], pairs: Pairs) -> tuple[str, float]:
         return "", 0.0
     fell = max(falls, key=lambda name: falls[name])
     by = falls[fell] / sum(len(of) for of in pairs.values())
-    return (fell, by) if by >= 0.0005 else ("", 0.0)
+    return (fell, by) if by >= 0.005 else ("", 0.0)
