@@ -9,9 +9,8 @@ import numpy as np
 import yaml
 
 import agent.forecasting
+from agent.bench.ranking import Estimate, Floats, drawn, estimate, kendall, spearman
 from benchmarks.search.landscape import CAPTIONS, SEEDS, TARGET, Landscape, Tier
-from benchmarks.search.ranks import kendall, spearman
-from benchmarks.search.resampling import Estimate, Floats, estimate
 
 DATA = Path(agent.forecasting.__file__).with_name("draft_correlation.yaml")
 """What a run with drafts goes by."""
@@ -53,8 +52,7 @@ def agreement(landscape: Landscape, tier: Tier, resamples: int, seed: int = 1) -
     draft, target = scores(landscape, tier, covered), scores(landscape, TARGET, covered)
     prompts = [n for n in range(len(draft)) if np.ptp(draft[n].mean(1)) > 0 and np.ptp(target[n].mean(1)) > 0]
     draft, target = draft[prompts], target[prompts]
-    rng = np.random.default_rng(seed)
-    picks = np.vstack([np.arange(len(prompts)), rng.integers(len(prompts), size=(resamples, len(prompts)))])
+    picks = drawn(len(prompts), resamples, seed)
 
     def mean(of: Callable[[Floats, Floats], float]) -> Estimate:
         each = np.array([of(d, t) for d, t in zip(draft, target, strict=True)])

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.bench.ranking import Estimate, Floats, estimate
 from benchmarks.search.replay import Trace
-from benchmarks.search.resampling import Estimate, Floats, estimate
 
 CAPS = 400
 """Most moments that a curve is read at."""

@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 
 from agent.api import versions
+from agent.bench.ranking import Estimate
 from benchmarks.search import pairwise
 from benchmarks.search.correlation import Agreement
 from benchmarks.search.curves import Comparison, compared
 from benchmarks.search.landscape import SEEDS, TARGET, Landscape
 from benchmarks.search.measure import Measured
 from benchmarks.search.pairwise import Choices
-from benchmarks.search.resampling import Estimate, weights
+from benchmarks.search.resampling import weights
 from benchmarks.search.strategies import DEFAULT, REFERENCE, ablations
 
 GOAL = 1 / 3

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from agent.bench.ranking import Floats
 from benchmarks.search.curves import Comparison, Curve, compared
 from benchmarks.search.landscape import SEEDS
 from benchmarks.search.replay import Replay
-from benchmarks.search.resampling import Floats, weights
+from benchmarks.search.resampling import weights
 from benchmarks.search.strategies import REFERENCE, Strategy
 from benchmarks.search.tables import Prices
 

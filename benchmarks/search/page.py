@@ -4,6 +4,7 @@ from math import isfinite
 from pathlib import Path
 from statistics import fmean
 
+from agent.bench.ranking import Estimate
 from benchmarks.search import plot
 from benchmarks.search.curves import Comparison
 from benchmarks.search.findings import GOAL, Findings
@@ -11,7 +12,6 @@ from benchmarks.search.landscape import CAPTIONS, DRAFT, SEEDS, TARGET
 from benchmarks.search.measure import Measured
 from benchmarks.search.pairwise import ACCURACIES, BIAS, MARGIN, Choices
 from benchmarks.search.prices import FRAMES, HARDWARE, MODEL
-from benchmarks.search.resampling import Estimate
 from benchmarks.search.strategies import DEFAULT, REFERENCE, ablations
 from benchmarks.search.texts import TEXT
 from reasoner.config import RulesConfig

@@ -12,12 +12,12 @@ from typing import Any, Final
 
 import numpy as np
 
+from agent.bench.ranking import Floats
 from agent.choosing import Choosing
 from agent.run import Run
 from agent.types import Pairwise
 from benchmarks.search.landscape import SEEDS
 from benchmarks.search.replay import Replay
-from benchmarks.search.resampling import Floats
 from benchmarks.search.strategies import REFERENCE
 from benchmarks.search.tables import Prices, Table, TableCritic
 from critic.types import Comparison, Critique, Score

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import yaml
 
+from agent.bench.ranking import estimate, kendall, ranks, spearman
 from benchmarks.search import correlation, drawing, pairwise
 from benchmarks.search.curves import Curve, compared
 from benchmarks.search.findings import Findings, figures
@@ -31,9 +32,8 @@ from benchmarks.search.measure import curve, measured
 from benchmarks.search.page import page, pictures
 from benchmarks.search.prices import LARGER, published, recorded
 from benchmarks.search.prompts import PROMPTS
-from benchmarks.search.ranks import kendall, ranks, spearman
 from benchmarks.search.replay import Point, Replay, Trace
-from benchmarks.search.resampling import estimate, weights
+from benchmarks.search.resampling import weights
 from benchmarks.search.strategies import CHEAP, DEFAULT, REFERENCE, Drafts, Strategy, strategies
 from benchmarks.search.tables import Prices
 

@@ -1,8 +1,32 @@
-"""Rank correlations, ties counted as ties."""
+"""Rank correlations, ties counted as ties, and intervals of means over prompts by drawing prompts again."""
+
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from benchmarks.search.resampling import Floats
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure and its 95 % interval. Infinite: not reached."""
+
+    value: float
+    low: float
+    high: float
+
+
+def estimate(values: Floats) -> Estimate:
+    """From a figure's value and those of the resamples, in that order. Infinity sorts last, and is not averaged."""
+    low, high = np.quantile(values[1:], (0.025, 0.975), method="inverted_cdf")
+    return Estimate(float(values[0]), float(low), float(high))
+
+
+def drawn(prompts: int, resamples: int, seed: int = 1) -> NDArray[np.int64]:
+    """Prompts by number, first each once and then drawn with replacement: shape (1 + resamples, prompts)."""
+    rng = np.random.default_rng(seed)
+    return np.vstack([np.arange(prompts), rng.integers(prompts, size=(resamples, prompts))])
 
 
 def ranks(values: Floats) -> Floats:
