@@ -126,9 +126,13 @@ class SearchConfig(_Section):
     draft: DraftConfig | Literal["auto"] | None = "auto"
     """Compare captions by cheap drafts, and render the best one as asked: {tier: 256p, steps, frames, promote, seeds}.
     `budget.samples_per_iteration` are then drafts. null: every render is as asked. auto: drafts where they are measured
-    to rank captions well for this generator (docs/search-benchmark.md), save renders, and the budget names neither
-    max_iterations nor samples_per_iteration, nor fewer max_renders than 6: 5 captions with one draft of 12 steps each,
-    then up to 4 renders of the best, until one is accepted."""
+    to rank captions well for this generator (by you: draft_correlation; or docs/search-benchmark.md), save renders, and
+    the budget names neither max_iterations nor samples_per_iteration, nor fewer max_renders than 6: 5 captions with one
+    draft of 12 steps each, or of what you measured, then up to 4 renders of the best, until one is accepted."""
+    draft_correlation: str | None = None
+    """Your own measurement of how well drafts rank captions for your generator and critic: the file that `retake bench
+    drafts` writes. It goes before the one that comes with Retake, for draft: auto and for min_correlation. null: none.
+    """
     pairwise: Pairwise | None = Pairwise()
     """Choose among near-equal candidates by showing the critic's model two at a time, in both orders, beside your own
     words and first frame: {margin, most}. The critic `signals` has no model, and the score decides. null: the score

@@ -2,6 +2,8 @@
 
 import asyncio
 import hashlib
+import math
+from collections.abc import Sequence
 from pathlib import Path
 
 from agent import intake
@@ -9,7 +11,7 @@ from agent.building import known_price
 from agent.config import DraftConfig, RunConfig
 from agent.errors import ConfigError
 from agent.forecasting import planned, ratio
-from agent.forecasting.correlation import correlation
+from agent.forecasting.correlation import Measured, correlation, read
 from agent.types import Draft, Request
 from generator import sizes
 from generator.capabilities import Capabilities, capabilities
@@ -21,6 +23,8 @@ PREFIX = "draft-"
 
 
 AUTO = DraftConfig(steps=12, seeds=4)
+SAME, ROUNDING = 0.99, 0.05
+"""Share of a target's steps or frames from which a draft has as many; of a step, since files round shares."""
 AUTO_BUDGET = {"max_iterations": 5, "samples_per_iteration": 1}
 """What `search.draft: auto` comes to: the strategy that docs/search-benchmark.md found best."""
 
@@ -47,21 +51,24 @@ def tiered(config: RunConfig, request: Request) -> Request:
     """The request with its draft tier, where the config asks for one that is worth its renders; else a note says why.
 
     Raises:
-        ConfigError: the backend makes no such drafts.
+        ConfigError: the backend makes no such drafts, or search.draft_correlation cannot be used.
     """
     able = capabilities(config.generator)
-    auto = config.search.draft == "auto"
-    wish = _wish(config, request.spec, able)
+    auto, own = config.search.draft == "auto", _own(config)
+    wish = _wish(config, request.spec, able, own)
     if wish is None:
         return request
     spec = draft_spec(wish, request.spec, able)
-    draft_tier, target = _tier(spec, able), _tier(request.spec, able)
+    draft_tier, target = tier(spec, able), tier(request.spec, able)
     steps = spec.num_inference_steps / request.spec.num_inference_steps
     frames = spec.num_frames / request.spec.num_frames
     plan = planned(config.generator)
     gain = ratio(plan, request.spec, spec)
     what = f"{spec.width}x{spec.height}, {spec.num_frames} frames, {spec.num_inference_steps} steps"
-    found = correlation(plan.engine, draft_tier, target, steps, frames)
+    kind = (plan.engine, draft_tier, target, steps, frames)
+    found = correlation(*kind, own) or correlation(*kind)
+    file = Path(config.search.draft_correlation or "").name
+    source = "" if found is None else f"{found.source}, in your {file}" if found in own else found.source
     bill, whole = known_price(config.generator, spec), known_price(config.generator, request.spec)
     costly = gain <= 1 or (bill is not None and whole is not None and bill >= whole)
     why = ""
@@ -70,18 +77,19 @@ def tiered(config: RunConfig, request: Request) -> Request:
     elif found is not None and found.value < wish.min_correlation:
         why = (
             f"No drafts are made: their scores rank captions with a correlation of {found.value:.2f} to the final ones "
-            f"({found.low:.2f} to {found.high:.2f}, {found.source}), below search.draft.min_correlation "
+            f"({found.low:.2f} to {found.high:.2f}, {source}), below search.draft.min_correlation "
             f"({wish.min_correlation:g})."
         )
-    if auto and (why or found is None):
+    if auto and (why or found is None or not found.enough(wish.min_correlation)):
         return request  # nobody asked for them
     if why:
         return request.model_copy(update={"notes": (*request.notes, why)})
     assumes = f"Captions are compared by drafts of {what}, each taken to cost 1/{gain:.1f} of a render as asked. " + (
-        f"That drafts rank captions as renders of {target}p do is assumed: it was never measured for {able.name}."
+        f"That drafts rank captions as renders of {target}p do is assumed: it was never measured for {able.name}"
+        f"{f', and your {file} is not about such drafts' if own else ''}."
         if found is None
         else f"Draft and final scores rank captions with a correlation of {found.value:.2f} ({found.low:.2f} to "
-        f"{found.high:.2f} over {found.prompts} prompts, {found.source})."
+        f"{found.high:.2f} over {found.prompts} prompts, {source})."
     )
     draft = Draft(
         spec=spec,
@@ -94,15 +102,39 @@ def tiered(config: RunConfig, request: Request) -> Request:
     return request.model_copy(update={"draft": draft})
 
 
-def _wish(config: RunConfig, spec: RenderSpec, able: Capabilities) -> DraftConfig | None:
+def _own(config: RunConfig) -> tuple[Measured, ...]:
+    """What the user measured of drafts.
+
+    Raises:
+        ConfigError: the file cannot be used.
+    """
+    file = config.search.draft_correlation
+    return () if file is None else read(Path(file))
+
+
+def _wish(config: RunConfig, spec: RenderSpec, able: Capabilities, own: Sequence[Measured] = ()) -> DraftConfig | None:
     """The drafts that a config comes to as far as itself, its budget and the backend's sizes say; None: none."""
     wish, most = config.search.draft, config.budget.max_renders
     if wish != "auto":
         return wish
     free = not {*AUTO_BUDGET} & config.budget.model_fields_set
     room = most is None or most >= AUTO.seeds + 2  # a draft alone has nothing to be compared with
-    able_to = any(f"{size.tier}p" == AUTO.tier for size in able.sizes)
-    return _auto(spec) if free and room and able_to else None
+    found = _measured(own, planned(config.generator).engine, spec, able) or auto_draft(spec)
+    able_to = any(f"{size.tier}p" == found.tier for size in able.sizes)
+    return found if free and room and able_to else None
+
+
+def _measured(own: Sequence[Measured], engine: str, spec: RenderSpec, able: Capabilities) -> DraftConfig | None:
+    """The cheapest drafts that the user measured to rank captions well for such a render; None: none."""
+    good = [row for row in own if (row.generator, row.target) == (engine, tier(spec, able))]
+    good = [row for row in good if row.draft <= row.target and row.enough(AUTO.min_correlation)]
+    if not good:
+        return None
+    row = min(good, key=lambda row: (row.draft, row.steps * row.frames))
+    shares = {"steps": row.steps * spec.num_inference_steps, "frames": row.frames * spec.num_frames}
+    whole = {"steps": row.steps > SAME, "frames": row.frames > SAME}
+    figures = {key: None if whole[key] else math.ceil(value - ROUNDING) for key, value in shares.items()}
+    return AUTO.model_copy(update={"tier": f"{row.draft}p", **figures})
 
 
 def unasked(config: RunConfig, request: Request) -> str:
@@ -118,7 +150,8 @@ def unasked(config: RunConfig, request: Request) -> str:
     return f"No drafts are made by themselves (search.draft: auto): {why}."
 
 
-def _auto(spec: RenderSpec) -> DraftConfig:
+def auto_draft(spec: RenderSpec) -> DraftConfig:
+    """The drafts of `search.draft: auto` for a render as asked."""
     fewer = AUTO.steps is not None and AUTO.steps < spec.num_inference_steps
     return AUTO if fewer else AUTO.model_copy(update={"steps": None})
 
@@ -129,7 +162,8 @@ def settled(config: RunConfig, request: Request) -> RunConfig:
     if request.draft is None:
         return config.model_copy(update={"search": search.model_copy(update={"draft": None})})
     if search.draft == "auto":
-        search = search.model_copy(update={"draft": _auto(request.spec)})
+        wish = _wish(config, request.spec, capabilities(config.generator), _own(config))
+        search = search.model_copy(update={"draft": wish})
         budget = budget.model_copy(update=AUTO_BUDGET)
     return config.model_copy(update={"search": search, "budget": budget})
 
@@ -170,7 +204,8 @@ async def _files(config: RunConfig, request: Request, given: dict[str, bytes]) -
     return made
 
 
-def _tier(spec: RenderSpec, able: Capabilities) -> int:
+def tier(spec: RenderSpec, able: Capabilities) -> int:
+    """The size class of a render: 256, 480 or 720."""
     return sizes.snap(spec.width, spec.height, able.sizes).tier
 
 

@@ -14,7 +14,10 @@ from agent.config import RunConfig
 from agent.errors import ConfigError
 from agent.thresholds import settled
 
-PATHS = ("request.image", "request.video", "request.controls", "output.dir", "critic.rubric", "critic.threshold_file")
+PATHS = (
+    *("request.image", "request.video", "request.controls", "output.dir"),
+    *("critic.rubric", "critic.threshold_file", "search.draft_correlation"),
+)
 """Keys that hold a path, read relative to the file they stand in."""
 MAX_BYTES = 1 << 20
 """Of a config file."""

@@ -3,24 +3,17 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import yaml
 
 import agent.forecasting
 from agent.bench.ranking import Estimate, Floats, drawn, estimate, kendall, spearman
+from agent.forecasting.correlation import Measured, written
 from benchmarks.search.landscape import CAPTIONS, SEEDS, TARGET, Landscape, Tier
 
 DATA = Path(agent.forecasting.__file__).with_name("draft_correlation.yaml")
 """What a run with drafts goes by."""
-ABOUT = """# How well drafts rank the captions of a prompt as renders at the target tier do. Not listed is not known.
-# Written by benchmarks.search; see docs/search-benchmark.md.
-#
-# generator: engine. draft, target: tiers. steps, frames: of a draft, as shares of the target's. value: Spearman's
-# correlation over the captions of a prompt, scores averaged over seeds, averaged over prompts; low, high: its 95 %
-# interval by bootstrap over prompts.
-"""
+BY = "benchmarks.search; see docs/search-benchmark.md."
 
 
 @dataclass(frozen=True)
@@ -92,25 +85,25 @@ def _other_seeds(draft: Floats, target: Floats) -> float:
     return float(np.nanmean([spearman(draft[:, here].mean(1), target[:, there].mean(1)) for here, there in both]))
 
 
-def row(landscape: Landscape, found: Agreement, command: str) -> dict[str, Any]:
+def row(landscape: Landscape, found: Agreement, command: str) -> Measured:
     """A draft tier as `agent.forecasting` reads it."""
     made = landscape.header
     draft, target = made.tiers[found.tier], made.tiers[TARGET]
-    return {
-        "generator": "animatic",
-        "draft": draft.tier,
-        "target": target.tier,
-        "steps": round(draft.steps / target.steps, 4),
-        "frames": round(draft.frames / target.frames, 4),
-        "value": round(found.spearman.value, 4),
-        "low": round(found.spearman.low, 4),
-        "high": round(found.spearman.high, 4),
-        "prompts": found.prompts,
-        "captions": CAPTIONS,
-        "source": command,
-    }
+    return Measured(
+        generator="animatic",
+        draft=draft.tier,
+        target=target.tier,
+        steps=round(draft.steps / target.steps, 4),
+        frames=round(draft.frames / target.frames, 4),
+        value=round(found.spearman.value, 4),
+        low=round(found.spearman.low, 4),
+        high=round(found.spearman.high, 4),
+        prompts=found.prompts,
+        captions=CAPTIONS,
+        source=command,
+    )
 
 
-def data(rows: list[dict[str, Any]]) -> str:
+def data(rows: Sequence[Measured]) -> str:
     """The file that a run reads."""
-    return ABOUT + yaml.safe_dump(rows, sort_keys=False, width=120)
+    return written(rows, BY)

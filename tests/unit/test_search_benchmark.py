@@ -193,7 +193,7 @@ def test_how_far_drafts_agree() -> None:
     assert found.regret.value == 0
     assert found.prompts == 2
     row = correlation.row(landscape(), found, "by hand")
-    assert (row["draft"], row["target"], row["steps"], row["frames"], row["value"]) == (256, 480, 1, 1, 0.85)
+    assert (row.draft, row.target, row.steps, row.frames, row.value) == (256, 480, 1, 1, 0.85)
 
 
 def test_prices() -> None:
