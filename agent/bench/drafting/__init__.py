@@ -1,0 +1,1 @@
+"""How well drafts rank the captions of a prompt as renders as asked do, for any generator and critic."""
