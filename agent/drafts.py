@@ -24,7 +24,7 @@ PREFIX = "draft-"
 
 AUTO = DraftConfig(steps=12, seeds=4)
 SAME, ROUNDING = 0.99, 0.05
-"""Share of a target's steps or frames from which a draft has as many; of a step, since files round shares."""
+"""Share of a target's steps or frames from which a draft has as many; of a step or frame, since files round shares."""
 AUTO_BUDGET = {"max_iterations": 5, "samples_per_iteration": 1}
 """What `search.draft: auto` comes to: the strategy that docs/search-benchmark.md found best."""
 
@@ -131,10 +131,16 @@ def _measured(own: Sequence[Measured], engine: str, spec: RenderSpec, able: Capa
     if not good:
         return None
     row = min(good, key=lambda row: (row.draft, row.steps * row.frames))
-    shares = {"steps": row.steps * spec.num_inference_steps, "frames": row.frames * spec.num_frames}
-    whole = {"steps": row.steps > SAME, "frames": row.frames > SAME}
-    figures = {key: None if whole[key] else math.ceil(value - ROUNDING) for key, value in shares.items()}
-    return AUTO.model_copy(update={"tier": f"{row.draft}p", **figures})
+    steps = math.ceil(row.steps * spec.num_inference_steps - ROUNDING)
+    pace = able.frame_step  # frames come as k steps and one more: never fewer than was measured
+    frames = min(math.ceil((row.frames * spec.num_frames - 1 - ROUNDING) / pace) * pace + 1, spec.num_frames)
+    return AUTO.model_copy(
+        update={
+            "tier": f"{row.draft}p",
+            "steps": None if row.steps > SAME else steps,
+            "frames": None if row.frames > SAME else max(frames, int(able.frames.least)),
+        }
+    )
 
 
 def unasked(config: RunConfig, request: Request) -> str:

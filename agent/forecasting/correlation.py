@@ -12,6 +12,8 @@ from agent.errors import ConfigError
 DATA = Path(__file__).with_name("draft_correlation.yaml")
 MAX_BYTES = 1 << 20
 """Of a user's file."""
+FEWEST = 5
+"""Prompts below which nothing is told from chance: 4 correlations are all above 0 by chance once in 16 times."""
 KEY = "search.draft_correlation"
 """The config's, that names it."""
 ABOUT = """# How well drafts rank the captions of a prompt as renders at the target tier do. Not listed is not known.
@@ -51,7 +53,7 @@ class Measured(BaseModel):
 
     def enough(self, least: float) -> bool:
         """Whether drafts rank captions this well, and surely better than chance."""
-        return self.value >= least and self.low > 0
+        return self.value >= least and self.low > 0 and self.prompts >= FEWEST
 
 
 @cache

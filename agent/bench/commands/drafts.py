@@ -31,7 +31,8 @@ EXAMPLES = """examples:
   retake bench drafts configs/cosmos3-nano.yaml --out bench/nano
   retake bench drafts configs/cosmos3-nano.yaml --prompts mine.txt --captions 5 --steps 20
   retake bench drafts --runs runs                                   # from finished runs, renders nothing
-  retake run configs/cosmos3-nano.yaml -s search.draft=auto -s search.draft_correlation=bench/nano/draft_correlation.yaml
+  retake run configs/cosmos3-nano.yaml -s search.draft=auto \\
+      -s search.draft_correlation=bench/nano/draft_correlation.yaml
 
 """
 
@@ -49,18 +50,14 @@ def add(commands: Any) -> None:
         dest="overrides",
         help="override a key of the config, e.g. -s request.size=832x480 (may be repeated)",
     )
-    its.add_argument(
-        "--prompts", metavar="FILE", help="one a line, or a CSV or JSONL with a column prompt (default: 12)"
-    )
+    its.add_argument("--prompts", metavar="FILE", help="one a line, or a table with a column prompt (default: 12)")
     its.add_argument("--limit", type=_from(1), metavar="N", help="the first N prompts alone")
     its.add_argument("--captions", type=_from(2, 100), default=4, metavar="N", help="of each prompt (default: 4)")
     its.add_argument("--seeds", type=_from(1, 16), default=2, metavar="N", help="renders of each, a tier (default: 2)")
     its.add_argument("--tier", choices=("256p", "480p", "720p"), help="of a draft (default: CONFIG's, or 256p)")
     its.add_argument("--steps", type=_from(1, 200), metavar="N", help="of a draft (default: CONFIG's, or up to 12)")
     its.add_argument("--frames", type=_from(5), metavar="N", help="of a draft (default: CONFIG's, or as asked for)")
-    its.add_argument(
-        "--runs", nargs="+", metavar="RUN_DIR", help="instead: pairs from finished runs, or folders of such"
-    )
+    its.add_argument("--runs", nargs="+", metavar="RUN_DIR", help="instead: pairs from finished runs")
     its.add_argument("--out", metavar="DIR", help=f"the measurement's folder (default: {OUT})")
     its.add_argument("--json", action="store_true", help="print nothing but one JSON object")
     its.add_argument("-q", "--quiet", action="store_true", help="print only the summary")
@@ -160,13 +157,14 @@ def _concluded(
     said = (*words, *saying.notes(landscape, found, least))
     told = result.facts(landscape, found, said, source)
     row = result.measured(landscape, found, source)
-    file = result.write(out, landscape, told, row, source)
+    file = result.write(out, landscape, told, row)
     if args.json:
         print(json.dumps({**told, "file": None if file is None else str(file)}))
     else:
         lines = [*saying.told(landscape, found, least), *words, "", f"All of it: {out / result.ALL}"]
         if file is not None:
-            lines.append(f"To use it: retake run {args.config or 'CONFIG'} -s search.draft_correlation={file}")
+            keys = f"-s search.draft=auto -s search.draft_correlation={shlex.quote(str(file))}"
+            lines.append(f"To use it: retake run {shlex.quote(args.config) if args.config else 'CONFIG'} {keys}")
         print("\n".join(map(printable, lines)))
     return NOTHING if row is None else DONE
 

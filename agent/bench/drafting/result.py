@@ -13,6 +13,7 @@ from agent.forecasting.correlation import Measured, written
 
 ALL: Final = "drafts.json"
 MEASURED: Final = "draft_correlation.yaml"
+BY: Final = "`retake bench drafts`; see docs/bench.md."
 
 
 def measured(landscape: Landscape, found: Agreement, source: str) -> Measured | None:
@@ -41,7 +42,7 @@ def facts(landscape: Landscape, found: Agreement, words: Sequence[str], source: 
     return {"command": source, **data, "figures": found.model_dump(mode="json"), "words": list(words)}
 
 
-def write(folder: Path, landscape: Landscape, told: dict[str, Any], row: Measured | None, source: str) -> Path | None:
+def write(folder: Path, landscape: Landscape, told: dict[str, Any], row: Measured | None) -> Path | None:
     """Write both files. Returns the path of the one that a run goes by; None: there is no interval to go by.
 
     Raises:
@@ -54,5 +55,5 @@ def write(folder: Path, landscape: Landscape, told: dict[str, Any], row: Measure
         if row is None:
             (folder / MEASURED).unlink(missing_ok=True)
             return None
-        write_atomically(folder / MEASURED, written([row], source))
+        write_atomically(folder / MEASURED, written([row], BY))
         return folder / MEASURED

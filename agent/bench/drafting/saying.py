@@ -5,10 +5,13 @@ from collections.abc import Iterator
 from agent.bench.drafting.agreement import FEW, NEAR
 from agent.bench.drafting.types import Agreement, Landscape
 from agent.bench.figures.types import Figure
+from agent.forecasting.correlation import FEWEST
 
 LINES = 10
 """Of what is left out that are shown; all of them are in the file."""
 FEW_CAPTIONS = 4
+MUCH = 0.5
+"""Correlation of renders as asked over two seeds below which seeds move captions about."""
 
 
 def told(landscape: Landscape, found: Agreement, least: float) -> list[str]:
@@ -16,10 +19,10 @@ def told(landscape: Landscape, found: Agreement, least: float) -> list[str]:
     kind = landscape.kind
     seeds = sorted({len(each.target) for pairs in landscape.prompts for each in pairs.captions})
     on = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
+    over = f"{count(found.prompts, 'prompt')}, {found.captions} captions each, on {on} seed{'s' * (seeds[-1] > 1)}."
     lines = [
         f"Drafts ({kind.draft_spec}) against renders as asked ({kind.target_spec})",
-        f"by {kind.generator}, judged by {kind.critic}, captions by {kind.reasoner}: "
-        f"{_count(found.prompts, 'prompt')}, {found.captions} captions each, on {on} seed{'s' * (seeds[-1] > 1)}.",
+        f"by {kind.generator}, judged by {kind.critic}, captions by {kind.reasoner}: {over}",
         "",
         *(f"  {name:<17}{value:<26}{words}".rstrip() for name, value, words in _figures(found)),
         "",
@@ -63,7 +66,12 @@ def _verdict(rank: Figure, least: float) -> Iterator[str]:
     if rank.low is None or rank.high is None:
         yield "One prompt has no interval, and says nothing of others: give more."
         return
-    if rank.high < 0:
+    if rank.n < FEWEST:
+        yield (
+            f"{rank.n} prompts with a correlation are too few to tell it from chance: give {FEWEST} at least. "
+            "`search.draft: auto` makes no drafts by so few."
+        )
+    elif rank.high < 0:
         yield "Drafts rank the captions the wrong way round."
     elif rank.low <= 0:
         yield "It cannot be told from chance: the interval contains 0."
@@ -79,24 +87,24 @@ def _verdict(rank: Figure, least: float) -> Iterator[str]:
 
 
 def _limits(landscape: Landscape, found: Agreement) -> Iterator[str]:
-    if 1 < found.prompts < FEW:
-        yield f"{found.prompts} prompts are few: with under {FEW}, such an interval is narrower than the truth."
+    if FEWEST <= found.spearman.n < FEW:
+        yield f"{found.spearman.n} prompts are few: with under {FEW}, such an interval is narrower than the truth."
     if found.captions < FEW_CAPTIONS:
         yield f"{found.captions} captions of a prompt rank coarsely: --captions {FEW_CAPTIONS} or more say more."
     if found.tied:
-        yield f"{_count(found.tied, 'prompt')} without a correlation: one tier scores all captions the same."
+        yield f"{count(found.tied, 'prompt')} without a correlation: one tier scores all captions the same."
     one, ceiling = found.one_seed.value, found.ceiling.value
     if ceiling is None:
         yield f"What the dice of seeds alone allow is not known: {_why_no_ceiling(landscape)}."
+    elif ceiling < MUCH:
+        yield (
+            "The dice count for much: over two seeds, renders as asked rank the captions with a correlation of "
+            f"{ceiling:.2f} themselves. A low figure is not the drafts' doing alone, and more --seeds say more."
+        )
     elif one is not None and one >= ceiling:
         yield "On one seed, drafts agree with renders as asked as well as these do with one another."
-    elif ceiling < 0.5:
-        yield (
-            f"Renders as asked agree with one another on two seeds no better than {ceiling:.2f}: a low figure is not "
-            "the drafts' doing alone, and more --seeds say more."
-        )
     if landscape.failures:
-        yield f"{_count(landscape.failures, 'render')} came to nothing."
+        yield f"{count(landscape.failures, 'render')} came to nothing."
 
 
 def _why_no_ceiling(landscape: Landscape) -> str:
@@ -113,5 +121,6 @@ def left_out(landscape: Landscape) -> list[str]:
     return lines
 
 
-def _count(number: int, what: str) -> str:
+def count(number: int, what: str) -> str:
+    """1 prompt, 12 prompts."""
     return f"{number:,} {what}{'s' * (number != 1)}"

@@ -5,11 +5,14 @@ from asyncio import TaskGroup
 from agent.bench.drafting.types import Paired, PromptPairs
 from agent.bench.drafting.words import Distinct, new_caption
 from agent.controller import Controller
-from agent.errors import RetakeError
+from agent.errors import RetakeError, StorageError, boundary
 from agent.events import CaptionReady
 from agent.run import Run
 from agent.types import Iteration
 from reasoner.types import Caption
+
+AS_ASKED = "as-asked"
+"""In a prompt's folder: the renders as asked, so that a caption drafted later takes the place of none of them."""
 
 
 async def compared(controller: Controller, run: Run, reasoner: Distinct, captions: int, seeds: int) -> Run:
@@ -30,10 +33,13 @@ async def compared(controller: Controller, run: Run, reasoner: Distinct, caption
         if caption is None:
             break
         await _rendered(controller, (_begun(controller, caption, on),))
-    drafted = controller.run.iterations
+    drafted, beside = controller.run.iterations, run.folder / AS_ASKED
+    with boundary(StorageError, f"making {beside}"):
+        (beside / "clips").mkdir(parents=True, exist_ok=True)
+    controller.run = controller.run.model_copy(update={"folder": beside})
     finals = [_begun(controller, drafts.caption.once_more(), on, index) for index, drafts in enumerate(drafted)]
     await _rendered(controller, finals)
-    return controller.run
+    return controller.run.model_copy(update={"folder": run.folder})
 
 
 def _begun(controller: Controller, caption: Caption, seeds: tuple[int, ...], promoted: int | None = None) -> int:

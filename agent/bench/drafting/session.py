@@ -76,8 +76,9 @@ class Session:
             ConfigError, IntakeError: the config, the drafts or a first frame cannot be used.
             StorageError: the folder cannot be written.
         """
-        for asked in prompts:
-            request, given = await self._exact(asked)
+        exacted = [await self._exact(asked) for asked in prompts]
+        self._same(exacted[0][0])
+        for asked, (request, given) in zip(prompts, exacted, strict=True):
             folder = self.folder / "prompts" / _name(asked)
             with boundary(StorageError, f"making {folder}"):
                 (folder / "clips").mkdir(parents=True, exist_ok=True)
@@ -91,7 +92,6 @@ class Session:
                 budget=self.schedule.budget,
             )
             self.runs.append(run)
-        self._same()
 
     @property
     def schedule(self) -> RunConfig:
@@ -114,13 +114,12 @@ class Session:
             raise ConfigError(f"{request.notes[-1]} Give a larger request.size, or another --tier, --steps or --frames")
         return request, given
 
-    def _same(self) -> None:
+    def _same(self, request: Request) -> None:
         """Hold the folder against what is asked now, or write it down.
 
         Raises:
             ConfigError: it holds another measurement.
         """
-        request = self.runs[0].request
         facts: dict[str, Any] = {
             **{part: getattr(self.config, part).backend for part in ("generator", "critic", "reasoner")},
             "draft": _told(request.draft.spec if request.draft else request.spec),
@@ -139,6 +138,7 @@ class Session:
                 )
             return
         with boundary(StorageError, f"writing {path}"):
+            self.folder.mkdir(parents=True, exist_ok=True)
             write_atomically(path, yaml.safe_dump(facts, sort_keys=False, width=120))
 
     async def measure(self, hear: Callable[[Event], None], finished: Callable[[Run], None]) -> Landscape:

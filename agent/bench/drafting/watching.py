@@ -9,6 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from agent import forecasting
+from agent.bench.drafting.saying import count
 from agent.bench.drafting.scene import pairs_of
 from agent.bench.drafting.session import Session
 from agent.events import AttemptFailed, CandidateReady, Event, ServerReady, ServerWaiting
@@ -26,9 +27,10 @@ def foretold(session: Session) -> Iterator[str]:
     wish, config = session.wish, session.schedule
     request = session.runs[0].request
     each, runs = wish.captions * wish.seeds, len(session.runs)
+    counts = " x ".join(count(*one) for one in ((runs, "prompt"), (wish.captions, "caption"), (wish.seeds, "seed")))
     yield (
-        f"{runs} prompts x {wish.captions} captions x {wish.seeds} seeds: {amount(runs * each)} drafts and as many "
-        f"renders as asked, {amount(session.renders)} in all, each judged."
+        f"{counts}: {amount(runs * each)} drafts and as many renders as asked, {amount(session.renders)} in all, each "
+        "judged."
     )
     seen = forecasting.history(config.output.folder, forecasting.wanted(config))
     made = forecasting.forecast(config, request, seen)
@@ -42,9 +44,9 @@ def _seconds(made: Forecast, runs: int, at_once: int) -> Iterator[str]:
     side = f", {at_once} at once" if at_once > 1 else ""
     for place in made.places:
         draft = "" if place.draft is None else f"a draft about {span(place.draft.expected)}, "
-        gpus = f" on {place.gpus} GPUs" if place.gpus > 1 else ""
+        where = f"{place.model} {place.name}".strip() + (f", {place.gpus} GPUs" if place.gpus > 1 else "")
         yield (
-            f"{' '.join([place.model, place.name]).strip()}{gpus}: {draft}a render as asked {span(place.render.expected)}, "
+            f"{where}: {draft}a render as asked {span(place.render.expected)}, "
             f"all of them {span(place.seconds['render'].expected * runs)}{side} ({place.basis})."
         )
     if not made.places:
@@ -89,7 +91,7 @@ class Watch:
         """Say what came of a prompt; renders that it did not take are done, too."""
         self.bar.advance(self.task, self.renders - run.renders)
         pairs, _ = pairs_of(run)
-        scores = ", ".join(f"{each.draft_mean:.2f}/{each.target_mean:.2f}" for each in pairs.captions)
+        scores = ", ".join(f"{each.draft_mean:.3f}/{each.target_mean:.3f}" for each in pairs.captions)
         self.say(f"{run.request.prompt[:60]!r}: draft/as asked {scores or 'none'}")
 
     def say(self, line: str) -> None:
