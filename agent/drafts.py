@@ -152,7 +152,8 @@ def unasked(config: RunConfig, request: Request) -> str:
         why = f"{' and '.join(f'budget.{key}' for key in given)} {'is' if len(given) == 1 else 'are'} given"
     else:
         size = f"{request.spec.width}x{request.spec.height}"
-        why = f"they are not known to pay with this budget for {able.name} at {size}"
+        also = f", also by your {Path(config.search.draft_correlation).name}" if config.search.draft_correlation else ""
+        why = f"they are not known to pay with this budget for {able.name} at {size}{also}"
     return f"No drafts are made by themselves (search.draft: auto): {why}."
 
 

@@ -14,6 +14,7 @@ from agent.errors import ConfigError
 if TYPE_CHECKING:
     from agent.bench.drafting.session import Session
     from agent.bench.drafting.types import Landscape
+    from agent.config import DraftConfig, RunConfig
 
 OUT = "bench/drafts"
 DONE, NOTHING, INTERRUPTED, TERMINATED = 0, 3, 130, 143
@@ -96,7 +97,7 @@ def _session(args: argparse.Namespace) -> "Session":
     return session
 
 
-def _drafts(args: argparse.Namespace, config: Any) -> Any:
+def _drafts(args: argparse.Namespace, config: "RunConfig") -> "DraftConfig":
     """The drafts that are measured: CONFIG's or those of `search.draft: auto`, as far as the options do not say it."""
     from agent.config import DraftConfig
     from agent.drafts import auto_draft

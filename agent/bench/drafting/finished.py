@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from agent import journal
+from agent.bench.drafting.kinds import kind_of, seconds
 from agent.bench.drafting.scene import pairs_of
-from agent.bench.drafting.session import kind_of, seconds
 from agent.bench.drafting.types import Kind, Landscape, PromptPairs
 from agent.config import RunConfig
 from agent.errors import RunFolderError

@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from agent.api import with_request
+from agent.bench.drafting.kinds import kind_of, seconds, told
 from agent.bench.drafting.prompts import Asked
 from agent.bench.drafting.scene import compared, pairs_of
 from agent.bench.drafting.types import Kind, Landscape
@@ -19,7 +20,7 @@ from agent.bench.drafting.words import Distinct
 from agent.building import Parts, build
 from agent.config import DraftConfig, RunConfig
 from agent.controller import Controller
-from agent.drafts import drafted, tier
+from agent.drafts import drafted
 from agent.errors import ConfigError, RetakeError, StorageError, boundary
 from agent.events import Event
 from agent.files import write_atomically
@@ -28,10 +29,8 @@ from agent.journal import now, only_writer
 from agent.memory import Memory, RememberedCritic, RememberedGenerator, RememberedReasoner
 from agent.request import exact, placed
 from agent.run import Run
-from agent.spending import worked
-from agent.types import Budget, Request, Tier
+from agent.types import Budget, Request
 from generator.capabilities import capabilities
-from generator.types import RenderSpec
 
 ABOUT = "asked.yaml"
 """What a measurement's folder was begun with."""
@@ -122,8 +121,8 @@ class Session:
         """
         facts: dict[str, Any] = {
             **{part: getattr(self.config, part).backend for part in ("generator", "critic", "reasoner")},
-            "draft": _told(request.draft.spec if request.draft else request.spec),
-            "target": _told(request.spec),
+            "draft": told(request.draft.spec if request.draft else request.spec),
+            "target": told(request.spec),
             "seed": self.config.request.seed or 0,
             "seeds": self.wish.seeds,
         }
@@ -216,35 +215,6 @@ class Session:
     def _kind(self) -> Kind:
         generator, critic, reasoner = self.ids
         return kind_of(self.config, self.runs[0].request, generator=generator, critic=critic, reasoner=reasoner)
-
-
-def kind_of(config: RunConfig, request: Request, *, generator: str, critic: str, reasoner: str) -> Kind:
-    """What a request with drafts holds against what."""
-    if request.draft is None:
-        raise ValueError("a request without drafts")
-    able, draft, target = capabilities(config.generator), request.draft.spec, request.spec
-    return Kind(
-        engine=planned(config.generator).engine,
-        generator=generator,
-        critic=critic,
-        reasoner=reasoner,
-        draft=tier(draft, able),
-        target=tier(target, able),
-        draft_spec=_told(draft),
-        target_spec=_told(target),
-        steps=round(draft.num_inference_steps / target.num_inference_steps, 4),
-        frames=round(draft.num_frames / target.num_frames, 4),
-    )
-
-
-def seconds(runs: Sequence[Run], of: Tier) -> tuple[float, ...]:
-    """Seconds of the generator at work on each clip of a tier."""
-    iterations = [iteration for run in runs for iteration in run.iterations if iteration.tier == of]
-    return tuple(round(worked(c.clip), 4) for iteration in iterations for c in iteration.candidates)
-
-
-def _told(spec: RenderSpec) -> str:
-    return f"{spec.width}x{spec.height}, {spec.num_frames} frames, {spec.num_inference_steps} steps"
 
 
 def _name(asked: Asked) -> str:
