@@ -6,6 +6,8 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.process import leaves, retake, start, stop
 from tests.pages import Page
 
@@ -15,6 +17,7 @@ ASKED = [
 ]
 
 
+@pytest.mark.thorough
 def test_a_suite_is_made_judged_and_told(tmp_path: Path) -> None:
     done = retake(*ASKED, "--out", "mine", cwd=tmp_path)
     assert done.code == 0, done.err
@@ -51,6 +54,7 @@ def test_a_suite_is_made_judged_and_told(tmp_path: Path) -> None:
     assert "holds another suite (seed: 0 there, 1 here)" in other.err
 
 
+@pytest.mark.thorough
 def test_a_stopped_suite_is_gone_on_with(tmp_path: Path) -> None:
     log = tmp_path / "log"
     process = start(*ASKED, "--out", "mine", log=log, cwd=tmp_path)

@@ -212,7 +212,9 @@ def test_a_disk_that_fills_up_keeps_what_was_done(tmp_path: Path) -> None:
     assert json.loads(again.out)["renders"] == 4
 
 
-@pytest.mark.parametrize(("how", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("how", "code"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.thorough)]
+)
 def test_an_interrupt_is_clean_and_can_be_resumed(tmp_path: Path, how: signal.Signals, code: int) -> None:
     log, folder = tmp_path / "log", tmp_path / "run"
     args: list[str | Path] = [
@@ -243,6 +245,7 @@ def test_an_interrupt_is_clean_and_can_be_resumed(tmp_path: Path, how: signal.Si
     assert json.loads(done.out)["iterations"] == 3
 
 
+@pytest.mark.thorough
 def test_one_writer_a_run(tmp_path: Path) -> None:
     log, folder = tmp_path / "log", tmp_path / "run"
     process = start(

@@ -87,6 +87,7 @@ def test_by_default_the_chosen_clip_is_copied(finished: Run) -> None:
     assert load(finished.folder) == finished
 
 
+@pytest.mark.thorough
 def test_the_command_line_asks_for_another_form(tmp_path: Path) -> None:
     asked = {"format": "webm", "quality": "low", "export_fps": "48", "interpolation": "flow"}
     overrides = [part for key, value in asked.items() for part in ("-s", f"output.{key}={value}")]

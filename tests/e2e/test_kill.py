@@ -181,7 +181,7 @@ def test_killed_at_random_moments(tmp_path: Path, racing: bool, undisturbed: tup
         pytest.param("render done seed=7", ARGS, marks=pytest.mark.thorough),
         pytest.param("render done seed=8", ARGS, marks=pytest.mark.thorough),
         pytest.param("canaries: self-test start", ARGS, marks=pytest.mark.thorough),
-        ("canaries/.shuffled", ARGS),  # the critic's test is half made
+        pytest.param("canaries/.shuffled", ARGS, marks=pytest.mark.thorough),  # the critic's test is half made
         pytest.param(".unremembered-04-seed-8", ARGS, marks=pytest.mark.thorough),  # the first one promoted
         pytest.param(ACCEPTED, RACE, id="accepted"),
     ],

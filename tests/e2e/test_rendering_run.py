@@ -63,6 +63,7 @@ def events(folder: Path, kind: str) -> list[dict[str, Any]]:
     return [event for event in map(json.loads, lines) if event["type"] == kind]
 
 
+@pytest.mark.thorough
 def test_a_run_renders_on_two_servers(tmp_path: Path) -> None:
     with Omni() as one, Omni() as two:
         done = retake("run", write_config(tmp_path, {"endpoints": [one.url, f"{two.url}/v1"]}))

@@ -107,6 +107,7 @@ async def test_killed_by_the_system(tmp_path: Path) -> None:
     assert place(await carry(kept(killed), lambda event: None)) == place(whole)
 
 
+@pytest.mark.thorough
 async def test_killed_while_it_compares(tmp_path: Path) -> None:
     """What was compared is not compared again, and the choice is the undisturbed run's."""
     budget = {"max_renders": 9}

@@ -154,6 +154,7 @@ def test_moves_in_turn_come_one_after_the_other() -> None:
     assert second[1] > 5 * abs(second[0])
 
 
+@pytest.mark.thorough
 def test_weak_and_strong_words_order_the_amplitude() -> None:
     weak, plain, strong = (
         -travel(render(f"mountains, {words}pan right, {PINNED}"))[0] for words in ("slight ", "", "strong sweeping ")
@@ -195,6 +196,7 @@ def luma(prompt: str, seed: int = 3) -> float:
     return float(grey(render(prompt, seed, frames=5)[2]).mean())
 
 
+@pytest.mark.thorough
 def test_light_words_set_the_exposure() -> None:
     dim, plain, bright = (
         np.mean([luma(f"a meadow, {words}", seed) for seed in range(6)])
@@ -204,6 +206,7 @@ def test_light_words_set_the_exposure() -> None:
     assert luma("a meadow at night") < 0.6 * luma("a meadow at night, bright, well lit") * 1.3
 
 
+@pytest.mark.thorough
 def test_what_words_leave_open_the_seed_decides() -> None:
     def spread(words: str) -> float:
         return float(np.std([luma(f"a meadow, {words}", seed) for seed in range(8)]))

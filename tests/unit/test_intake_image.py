@@ -226,6 +226,7 @@ def test_a_small_image_is_enlarged_and_said() -> None:
     ]
 
 
+@pytest.mark.thorough
 def test_a_large_jpeg_loses_nothing_by_decoding_small() -> None:
     smooth = noise((60, 40)).resize((2400, 1600), Image.Resampling.BICUBIC)
     data = encoded(smooth, "JPEG", quality=95)

@@ -66,9 +66,7 @@ def _one_thread() -> Iterator[None]:
 @pytest.mark.parametrize(
     "criterion",
     [
-        pytest.param(
-            c, marks=[pytest.mark.thorough] if c in {"camera", "cuts", "noise", "blur", "blockiness", "warping"} else []
-        )
+        pytest.param(c, marks=[pytest.mark.thorough] if c not in {"frozen", "black", "exposure"} else [])
         for c in CRITERIA
     ],
 )

@@ -59,6 +59,7 @@ def test_the_path_is_measured_right(place: scenes.Place) -> None:
     assert path.roll[-1] == pytest.approx(5, abs=0.5)
 
 
+@pytest.mark.thorough
 def test_the_score_grows_with_the_move() -> None:
     values = [asked_move(BENCH, "street", "pan_left", amount).value for amount in (-1, 0, 0.3, 0.6, 1, 1.5)]
     assert values == sorted(values)

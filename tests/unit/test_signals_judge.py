@@ -191,6 +191,7 @@ def test_frames_in_random_order_are_found(path: scenes.Path, tmp_path: Path) -> 
     assert critique_of(video, "A street.", tmp_path).overall >= 0.95
 
 
+@pytest.mark.thorough
 def test_played_backwards_only_the_asked_camera_tells(base: Video, tmp_path: Path) -> None:
     assert critique_of(base[::-1], "A dune field.", tmp_path).overall >= 0.95
     assert critique_of(base[::-1], PROMPT, tmp_path).overall < 0.3
