@@ -7,6 +7,7 @@ from typing import Any, Final
 
 COMMANDS: Final = ("run", "report", "calibrate", "compare", "replay", "degrade", "drafts")
 
+DONE, FAILED, NOTHING, INTERRUPTED, TERMINATED = 0, 1, 3, 130, 143
 EXIT_CODES: Final = """exit codes:
   0    done
   1    the machine failed (a full disk, a server that does not answer); what was done is kept
@@ -57,3 +58,16 @@ def command(
     )
     added.set_defaults(main=main)
     return added
+
+
+def override(its: argparse.ArgumentParser, example: str = "critic.backend=hybrid") -> None:
+    """Let a command's config be overridden."""
+    its.add_argument(
+        "-s",
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="overrides",
+        help=f"override a key of the config, e.g. -s {example} (may be repeated)",
+    )

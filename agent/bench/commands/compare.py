@@ -5,12 +5,11 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from agent.bench.arguments import command
+from agent.bench.arguments import NOTHING, command
 
 if TYPE_CHECKING:
     from agent.bench.figures.paired_types import AxisComparison
 
-NOTHING: Final = 3
 _EXAMPLES: Final = """two critics, each a benchmark's folder or a table (sample_id, score, label, group):
   retake bench compare bench/mine bench/other
   retake bench compare bench/mine judge.csv --axis physics --json

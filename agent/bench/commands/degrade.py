@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from agent.bench.arguments import command
+from agent.bench.arguments import DONE, FAILED, INTERRUPTED, NOTHING, TERMINATED, command, override
 from agent.errors import ServingError, StorageError
 
 EXAMPLES = """examples:
@@ -19,7 +19,6 @@ EXAMPLES = """examples:
 Stopped at any moment, the same command goes on where it was: no clip is made or judged twice.
 
 """
-DONE, FAILED, NOTHING, INTERRUPTED, TERMINATED = 0, 1, 3, 130, 143
 
 
 def add(commands: Any) -> None:
@@ -34,15 +33,7 @@ def add(commands: Any) -> None:
         main=main,
     )
     degrade.add_argument("--config", metavar="CONFIG", help="whose critic judges (default: the embedded one, signals)")
-    degrade.add_argument(
-        "-s",
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        dest="overrides",
-        help="override a key of the config, e.g. -s critic.backend=hybrid (may be repeated)",
-    )
+    override(degrade)
     degrade.add_argument(
         "--clips",
         metavar="DATA",

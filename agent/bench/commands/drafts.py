@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.bench.arguments import command
+from agent.bench.arguments import DONE, INTERRUPTED, NOTHING, TERMINATED, command, override
 from agent.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from agent.config import DraftConfig, RunConfig
 
 OUT = "bench/drafts"
-DONE, NOTHING, INTERRUPTED, TERMINATED = 0, 3, 130, 143
 
 DESCRIPTION = """Measure how well drafts rank the captions of a prompt as renders as asked do, for CONFIG's generator,
 critic and reasoner. The file that is written makes `search.draft: auto` go by it.
@@ -42,15 +41,7 @@ def add(commands: Any) -> None:
     """Its arguments."""
     its = command(commands, "drafts", "how well drafts rank captions", DESCRIPTION, EXAMPLES, main=main)
     its.add_argument("config", nargs="?", metavar="CONFIG", help="a run's config (default: the embedded parts)")
-    its.add_argument(
-        "-s",
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        dest="overrides",
-        help="override a key of the config, e.g. -s request.size=832x480 (may be repeated)",
-    )
+    override(its, "request.size=832x480")
     its.add_argument("--prompts", metavar="FILE", help="one a line, or a table with a column prompt (default: 12)")
     its.add_argument("--limit", type=_from(1), metavar="N", help="the first N prompts alone")
     its.add_argument("--captions", type=_from(2, 100), default=4, metavar="N", help="of each prompt (default: 4)")
@@ -173,8 +164,8 @@ def _concluded(
 def command_line(args: argparse.Namespace) -> str:
     """The command as it was given, but for how it shows its result."""
     words = ["retake", "bench", "drafts", *([args.config] if args.config else [])]
-    for override in args.overrides:
-        words += ["-s", override]
+    for given in args.overrides:
+        words += ["-s", given]
     values = {"prompts": None, "limit": None, "captions": 4, "seeds": 2, "tier": None, "steps": None, "frames": None}
     for name, default in values.items():
         if getattr(args, name) != default:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from agent.bench.arguments import command
+from agent.bench.arguments import DONE, NOTHING, command
 from agent.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from agent.bench.report.material import Material
     from agent.bench.types import Scored
 
-DONE, NOTHING = 0, 3
 FIRST: Final = ("roc_auc", "average_precision", "spearman", "kendall", "pearson", "ece")
 """Figures that --json has at the top, of the main axis."""
 

@@ -7,7 +7,7 @@ import sys
 import time
 from typing import Any
 
-from agent.bench.arguments import command
+from agent.bench.arguments import DONE, FAILED, INTERRUPTED, NOTHING, TERMINATED, command, override
 from agent.errors import ServingError, StorageError
 
 EXAMPLES = """examples:
@@ -19,7 +19,6 @@ EXAMPLES = """examples:
 Stopped at any moment, the same command goes on where it was and judges nothing twice.
 
 """
-DONE, FAILED, NOTHING, INTERRUPTED, TERMINATED = 0, 1, 3, 130, 143
 
 
 def add(commands: Any) -> None:
@@ -35,15 +34,7 @@ def add(commands: Any) -> None:
     )
     run.add_argument("data", metavar="DATA", help="a file with labels, or a folder of runs that were marked")
     run.add_argument("--config", metavar="CONFIG", help="whose critic judges (default: the embedded one, signals)")
-    run.add_argument(
-        "-s",
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        dest="overrides",
-        help="override a key of the config, e.g. -s critic.backend=hybrid (may be repeated)",
-    )
+    override(run)
     run.add_argument("--out", metavar="DIR", help="the benchmark's folder (default: bench/DATA-CRITIC)")
     run.add_argument("--format", metavar="FORMAT", help="of DATA (default: recognised)")
     run.add_argument("--scale", metavar="WORST-BEST", help="of the labels, e.g. 1-5, where DATA does not say it")
