@@ -17,6 +17,7 @@ from weakref import WeakValueDictionary
 
 from pydantic import BaseModel, ValidationError
 
+from agent.errors import StorageError, boundary
 from agent.events import Emit, StepRecalled
 from agent.files import file_hash, write_atomically
 from agent.types import Step
@@ -160,7 +161,8 @@ class Memory:
     def _write(self, step: Step, key: str, record: dict[str, Any]) -> None:
         path = self._path(step, key)
         path.parent.mkdir(exist_ok=True)
-        write_atomically(path, json.dumps({"step": step, "key": key, **record}, indent=1))
+        with boundary(StorageError, f"keeping {path}"):
+            write_atomically(path, json.dumps({"step": step, "key": key, **record}, indent=1))
 
     def _adopt(self, clip: Path, sha256: str) -> bool:
         """Whether the remembered clip is there unchanged, finishing a rename that a kill cut off."""

@@ -39,6 +39,20 @@ class Lines:
                 end = start
             file.truncate(end)
 
+    def fit(self, rows: int) -> None:
+        """Check that no row has a line that is not asked for: a retry would leave its line out.
+
+        Raises:
+            ConfigError: there are more lines than `rows`.
+            OSError: the disk failed.
+        """
+        for path in (self.path, self.before):
+            if sum(1 for _ in scored(path)) > rows:
+                raise ConfigError(
+                    f"{self.path}: holds more rows than the {rows:,} that are asked for; raise --limit, or choose "
+                    "another --out"
+                )
+
     def retry(self) -> None:
         """Have every row looked at again: those that have a score keep it, and the failed ones are tried again."""
         lines = scored(self.path)

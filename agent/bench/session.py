@@ -123,9 +123,10 @@ class Session:
                 await self._judge(judges, memory, shown, self.about)
 
     async def _judge(self, judges: Judges, memory: Memory, shown: Silent, about: About) -> None:
-        folders.write(self.folder, about)
         lines = Lines(self.folder)
         lines.mend()
+        lines.fit(self.asked.total)
+        folders.write(self.folder, about)
         if self.retry:
             memory.forget_failures()
             lines.retry()

@@ -2,6 +2,7 @@
 
 import asyncio
 import csv
+import errno
 import json
 import math
 import os
@@ -139,6 +140,30 @@ def test_nothing_that_can_be_judged_is_an_exit_code_of_its_own(
     assert run(path, "--out", tmp_path / "out", "--json") == 3
     facts = json.loads(capsys.readouterr().out)
     assert (facts["judged"], facts["failures"]) == (0, {"the clip cannot be had": 2})
+
+
+def test_fewer_rows_than_have_lines_are_refused_and_nothing_is_lost(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, out = labels(tmp_path, 3), tmp_path / "out"
+    assert run(path, "--out", out) == 0
+    before = {name: (out / name).read_bytes() for name in ("bench.yaml", "scored.jsonl")}
+    for more in ((), ("--retry-failed",)):
+        assert run(path, "--out", out, "--limit", "2", *more) == 2
+        assert "scored.jsonl: holds more rows than the 2 that are asked for; raise --limit" in capsys.readouterr().err
+        assert {name: (out / name).read_bytes() for name in before} == before
+
+
+def test_a_full_disk_is_named_with_its_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, data: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("agent.memory.write_atomically", full)
+    assert run(labels(tmp_path, 1), "--out", tmp_path / "out") == 1
+    said = capsys.readouterr().err
+    assert re.search(r"keeping \S*/out/memory/judge-\w+\.json: No space left on device; free some space", said)
 
 
 def test_judgements_are_shared_between_benchmarks_of_the_same_critic(

@@ -17,6 +17,7 @@ from agent.bench.report.page import render
 from agent.bench.report.rows import coverage, disagreements
 from agent.bench.types import Scored
 from agent.errors import ConfigError
+from agent.files import file_hash
 from critic.instrument import Instrument
 from critic.threshold import Bound, Threshold
 from tests import benches, movies
@@ -275,23 +276,27 @@ def test_only_clips_are_linked_to(tmp_path: Path) -> None:
     movies.write_movie(tmp_path / "a.mp4", movies.moving(4))
     (tmp_path / "secret.txt").write_text("secret")
     names = ["a.mp4", "secret.txt", "/etc/passwd", "javascript:alert(1)", "https://x.test/b.mp4", "gone.mp4", "n\0.mp4"]
+    names += ["https://me:s3cret@x.test:81/c.mp4?sig=s3cret#s3cret", "http://[x/d.mp4"]
     lines = "".join(f"s{n},{name},a ball,1\n" for n, name in enumerate(names))
     (tmp_path / "clips.csv").write_text(f"sample_id,video,prompt,label\n{lines}")
     about = About(
         dataset="clips",
         source=str(tmp_path / "clips.csv"),
         format="plain",
-        sha256="",
+        sha256=file_hash(tmp_path / "clips.csv"),
         instrument=Instrument(critic="c/1"),
         made=datetime(2026, 1, 1, tzinfo=UTC),
     )
     (tmp_path / "bench").mkdir()
-    found = clips(about, {f"s{n}" for n in range(7)}, tmp_path / "bench")
+    found = clips(about, {f"s{n}" for n in range(len(names))}, tmp_path / "bench")
     assert {name: [c.url for c in shown] for name, shown in found.items() if shown} == {
         "s0": ["../a.mp4"],
         "s4": ["https://x.test/b.mp4"],
+        "s7": ["https://x.test:81/c.mp4"],
     }
     (first,) = found["s0"]
     assert (first.poster or "").startswith("data:image/jpeg;base64,")
     gone = about.model_copy(update={"source": str(tmp_path / "gone.csv")})
     assert clips(gone, {"s0"}, tmp_path) == clips(None, {"s0"}, tmp_path) == {}
+    other = about.model_copy(update={"sha256": "ab" * 32})
+    assert clips(other, {"s0"}, tmp_path / "bench") == {}

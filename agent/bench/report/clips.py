@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit, urlunsplit
 
 from agent.bench.folder import About
 from agent.bench.readers import open_dataset
@@ -30,7 +31,7 @@ class Shown:
 
 
 def clips(about: About | None, wanted: Collection[str], folder: Path) -> Mapping[str, tuple[Shown, ...]]:
-    """The clips of the samples that are wanted: of a pair both. Empty where the dataset is gone.
+    """The clips of the samples that are wanted: of a pair both. Empty where the dataset is gone, or is another by now.
 
     Raises:
         OSError: posters cannot be kept.
@@ -39,7 +40,9 @@ def clips(about: About | None, wanted: Collection[str], folder: Path) -> Mapping
         return {}
     rows: dict[str, Row] = {}
     try:
-        dataset = open_dataset(Path(about.source), about.format)
+        dataset = open_dataset(Path(about.source), about.format, scale=about.scale)
+        if about.format != "runs" and dataset.sha256 != about.sha256:  # a mark more makes no other clip of a run's
+            return {}
         for row in dataset.rows():
             if isinstance(row, Row) and row.sample_id in wanted:
                 rows.setdefault(row.sample_id, row)
@@ -56,7 +59,7 @@ def _shown(row: Row, base: Path, folder: Path, until: float) -> tuple[Shown, ...
 
 def _one(name: str, base: Path, folder: Path, until: float) -> Shown | None:
     if name.startswith(("https://", "http://")):
-        return Shown(name, None)
+        return _linked(name)
     path = (base / name).absolute()
     try:
         if path.suffix.lower() not in SUFFIXES or not path.is_file():
@@ -66,3 +69,13 @@ def _one(name: str, base: Path, folder: Path, until: float) -> Shown | None:
     key = hashlib.sha256(str(path).encode("utf-8", "surrogatepass")).hexdigest()[:24]
     still = poster(path, folder, key) if time.monotonic() < until else None
     return Shown(relative(path, folder), still)
+
+
+def _linked(url: str) -> Shown | None:
+    """A URL without what opens it: a page is passed on, and a password or a signed query is whose table it is."""
+    try:
+        parts = urlsplit(url)
+        host = parts.netloc.rpartition("@")[2]
+        return Shown(urlunsplit((parts.scheme, host, parts.path, "", "")), None)
+    except ValueError:  # a host that none can have
+        return None
