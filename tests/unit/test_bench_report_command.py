@@ -14,6 +14,7 @@ from agent.bench.report.beside import Beside
 from agent.bench.report.material import Material
 from agent.bench.types import Scored
 from agent.cli import main
+from agent.files import file_hash
 from critic.instrument import Instrument
 from tests import benches, movies
 from tests.pages import Page
@@ -31,7 +32,7 @@ def judged(folder: Path, rows: list[Scored], *, done: bool = True) -> Path:
         dataset="clips",
         source=str(folder.parent / "clips.csv"),
         format="plain",
-        sha256="ab" * 32,
+        sha256=file_hash(folder.parent / "clips.csv"),
         instrument=Instrument(critic="hybrid/3", model="nvidia/Cosmos3-Nano"),
         made=datetime(2026, 1, 1, tzinfo=UTC),
         bad_rows=2,
