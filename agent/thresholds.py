@@ -48,8 +48,8 @@ def stated(critic: CriticConfig) -> Stated | None:
         return Stated(path, data, parse(data, path))
     except FileNotFoundError:
         raise ConfigError(
-            f"critic.threshold_file: {path}: there is no such file; `retake bench calibrate` writes one (until "
-            "then: -s critic.threshold_file=null)"
+            f"critic.threshold_file: {path}: there is no such file; put it there (`retake bench calibrate` "
+            "writes one), or take the key out"
         ) from None
     except (OSError, ValueError) as error:
         if isinstance(error, ThresholdFileError):

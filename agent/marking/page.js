@@ -202,8 +202,9 @@ function labelOf(button, item) {
 
 function mark(kind, label) {
   const item = here();
-  if (!item || value(item, kind) === label) return say(item ? "Marked so already." : "");
-  done.push({ item, kind, before: value(item, kind) });
+  if (!item) return say("");
+  // the same again is sent as well: another tab may have said something else since this one was loaded
+  if (value(item, kind) !== label) done.push({ item, kind, before: value(item, kind) });
   send(item, kind, label);
 }
 function undo() {

@@ -226,6 +226,26 @@ def test_undo_takes_back_what_was_done_last_and_shows_it(seat: Seat, folder: Pat
 
 
 @pytest.mark.browser
+@pytest.mark.thorough
+def test_what_is_marked_last_stands_whichever_tab_it_was(seat: Seat, folder: Path) -> None:
+    seat.press("4")
+    seat.says("Saved: 4 of 5")
+    other = seat.page.context.new_page()
+    other.goto(seat.page.url)
+    other.locator("[data-label='4'][aria-pressed=true]").wait_for()
+    other.keyboard.press("2")
+    other.locator("#said", has_text="Saved: 2 of 5").wait_for()
+    other.close()
+    assert seat.pressed() == ["4 good"]
+    seat.press("n k 4")
+    seat.says("Saved: 4 of 5")
+    assert kept(folder) == [("Ann", "rating", 4)]
+    seat.press("u")
+    seat.says("Taken back")
+    assert kept(folder) == []
+
+
+@pytest.mark.browser
 def test_two_are_compared_side_by_side_in_step(seat: Seat, folder: Path) -> None:
     seat.press("b")
     assert seat.text("#all-progress") == "0 of 3 pairs compared"

@@ -112,7 +112,7 @@ def test_two_thresholds_are_one_too_many(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_a_file_that_cannot_be_read_names_its_key(tmp_path: Path) -> None:
-    for path, words in ((tmp_path / "none", "there is no such file"), (tmp_path, "Is a directory")):
+    for path, words in ((tmp_path / "none", "there is no such file; put it there"), (tmp_path, "Is a directory")):
         with pytest.raises(ConfigError, match=words) as caught:
             stated(SignalsConfig(threshold_file=str(path)))
         assert str(caught.value).startswith(f"critic.threshold_file: {path}: ")
