@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent.bench.types import RowAxis, Scored
 from agent.errors import ConfigError
@@ -85,10 +85,19 @@ def read(folder: Path) -> About:
     Raises:
         ConfigError: the folder holds none.
     """
+    path = folder / ABOUT
+    if not path.is_file():
+        raise ConfigError(f"{folder}: is no benchmark's folder, it has no {ABOUT}; `retake bench run` makes one")
     try:
-        return About.model_validate(yaml.safe_load((folder / ABOUT).read_text(encoding="utf-8")))
-    except (OSError, yaml.YAMLError, ValueError) as error:
-        raise ConfigError(f"{folder}: is no benchmark's folder ({error}); `retake bench run` makes one") from error
+        return About.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        what = "it is no YAML in UTF-8"
+        if isinstance(error, ValidationError):
+            first = error.errors()[0]
+            what = ": ".join(filter(None, (".".join(map(str, first["loc"])), first["msg"])))
+        raise ConfigError(f"{path}: is damaged ({what}); put it back, or choose another folder") from error
 
 
 def scored(path: Path) -> Iterator[Scored]:

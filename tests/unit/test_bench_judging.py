@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -118,7 +119,9 @@ async def test_one_clips_failure_is_a_line_and_never_a_zero(tmp_path: Path, outc
 
 async def test_a_clip_that_is_not_there_is_a_line(tmp_path: Path) -> None:
     rows = [row(0, video="gone.mp4"), row(1, first_frame="gone.png")]
-    clip, frame = await judged(bench(tmp_path, rows, CountingCritic()))
+    work = bench(tmp_path, rows, CountingCritic())
+    clip, frame = await judged(work)
+    assert work.tally.recalled == 0
     assert clip.failure.startswith("the clip cannot be had: ")
     assert frame.failure.startswith("the first frame cannot be had: ")
 
@@ -260,7 +263,7 @@ async def test_failed_rows_are_tried_again_and_the_others_stand(tmp_path: Path, 
     before = await judged(bench(tmp_path, 6, CountingCritic(lambda p: JudgeError("odd") if p in bad else 0.5)))
     assert sum(line.score is None for line in before) == 2
     again = bench(tmp_path, 6, CountingCritic(lambda p: ServerDown("gone") if p == f"boat {stop}" else 0.9))
-    again.judging.memory.forget_failures()
+    shutil.rmtree(tmp_path / "bench" / "memory")  # the lines alone say what was judged
     again.lines.retry()
     if stop in {1, 4}:  # the server dies, and the same command with or without --retry-failed goes on
         with pytest.raises(ServingError):
@@ -304,6 +307,23 @@ def test_a_folder_of_other_labels_or_another_critic_is_told_apart(tmp_path: Path
         "critic: signals/1 there, signals/2 here",
         "fps: none there, 4 here",
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("garbage: [", "bench.yaml: is damaged (it is no YAML in UTF-8); put it back"),
+        ("extra: 1", "bench.yaml: is damaged (dataset: Field required); put it back"),
+        (None, "is no benchmark's folder, it has no bench.yaml; `retake bench run` makes one"),
+    ],
+)
+def test_what_is_no_benchmark_is_told_in_a_line(tmp_path: Path, text: str | None, words: str) -> None:
+    if text is not None:
+        (tmp_path / "bench.yaml").write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        folders.read(tmp_path)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_damaged_line_is_named(tmp_path: Path) -> None:
