@@ -21,11 +21,12 @@ import pytest
 import yaml
 
 from agent.cli import main
+from agent.journal import only_writer
 from generator.types import RenderSpec
 from tests.clips import write_clip
 from tests.e2e.process import environment, start, stop, wait_for
 from tests.seeing import seeing
-from tests.wire import Answer, Wire
+from tests.wire import Answer, Wire, completion
 
 TINY = RenderSpec(width=64, height=64, num_frames=9, fps=8)
 RUBRIC = """
@@ -152,6 +153,35 @@ def test_fewer_rows_than_have_lines_are_refused_and_nothing_is_lost(
         assert run(path, "--out", out, "--limit", "2", *more) == 2
         assert "scored.jsonl: holds more rows than the 2 that are asked for; raise --limit" in capsys.readouterr().err
         assert {name: (out / name).read_bytes() for name in before} == before
+
+
+@pytest.mark.thorough
+def test_an_answer_that_cannot_be_read_is_asked_for_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, say = labels(tmp_path, 2), seeing()
+
+    def odd(body: Any) -> Any:
+        return completion("No idea.") if "<boat 1>" in json.dumps(body) else say(body)
+
+    with Wire(odd) as server:
+        args = [path, *asking(tmp_path, server.url), "--out", tmp_path / "out"]
+        assert run(*args) == 0
+        assert "1 of 2 judged, 1 failed" in capsys.readouterr().out
+        server.reply = say
+        assert run(*args) == 0
+        assert "1 of 2 judged, 2 of them known from before, 1 failed" in capsys.readouterr().out
+        assert run(*args, "--retry-failed") == 0
+        assert "2 of 2 judged" in capsys.readouterr().out
+
+
+def test_a_benchmark_that_another_process_works_on_is_left_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, out = labels(tmp_path, 1), tmp_path / "out"
+    out.mkdir()
+    with only_writer(out, "benchmark"):
+        assert run(path, "--out", out) == 2
+    assert "another process is working on this benchmark" in capsys.readouterr().err
+    assert not (out / "bench.yaml").exists()
 
 
 def test_a_full_disk_is_named_with_its_file(
