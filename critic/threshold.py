@@ -56,12 +56,29 @@ class Bound(_Noun):
             raise ValueError("right must not be above n")
         if self.lower_bound > self.right / self.n:
             raise ValueError("lower_bound must not be above right / n: no bound lies over what was seen")
+        # clips that are alike only lower a bound; what is written down may be rounded
+        if self.level >= 0.5 and _chance(self.right, self.n, self.lower_bound - 1e-4) > 1 - self.level:
+            raise ValueError(f"lower_bound must not be above what {self.right} of {self.n} clips bear out at level")
         return self
 
     def words(self) -> str:
         """The promise, for people: "at least 80% (95% confidence: 46 of 48 labelled clips)"."""
         borne_out = f"{told(self.confidence)} confidence: {self.right} of {self.n} labelled clips"
         return f"at least {told(self.target)} ({borne_out})"
+
+
+def _chance(right: int, n: int, share: float) -> float:
+    """Of at least `right` of `n` clips, where people take each with the chance `share`, below right / n."""
+    if right == 0 or share <= 0:
+        return float(right == 0)
+    ways = math.lgamma(n + 1) - math.lgamma(right + 1) - math.lgamma(n - right + 1)
+    term, total = math.exp(ways + right * math.log(share) + (n - right) * math.log1p(-share)), 0.0
+    for k in range(right, n + 1):
+        total += term
+        term *= (n - k) / (k + 1) * share / (1 - share)
+        if term < total * 1e-12:
+            break
+    return total
 
 
 class Threshold(_Noun):

@@ -26,7 +26,7 @@ from tests.pages import Page
 HOSTILE = "<script>alert(1)</script>\u202e" + "x" * 5000
 THRESHOLD = Threshold(
     threshold=0.8,
-    accept=Bound(target=0.8, lower_bound=0.82, confidence=0.95, level=0.98, n=31, right=29, design_effect=1),
+    accept=Bound(target=0.8, lower_bound=0.82, confidence=0.95, level=0.98, n=31, right=30, design_effect=1),
     n=120,
     groups=30,
     instrument=Instrument(critic="other/2"),

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import yaml
+from scipy.stats import beta
 
 from agent.building import foretold
 from agent.config import RunConfig
@@ -186,3 +187,13 @@ def test_a_model_is_only_known_when_it_answers(tmp_path: Path) -> None:
 def test_no_bound_without_clips() -> None:
     with pytest.raises(ValueError, match="greater than or equal to 1"):
         Bound(target=0.8, lower_bound=0, confidence=0.95, level=0.95, n=0, right=0, design_effect=1)
+
+
+@pytest.mark.parametrize(("right", "n"), [(1, 1), (46, 48), (45, 45), (600, 1000), (19_000, 20_000)])
+@pytest.mark.parametrize("level", [0.9, 0.98])
+def test_no_bound_is_above_what_its_clips_bear_out(right: int, n: int, level: float) -> None:
+    facts: dict[str, Any] = {"target": 0.05, "confidence": 0.9, "level": level, "n": n, "right": right}
+    bound = float(beta.ppf(1 - level, right, n - right + 1))
+    assert Bound(**facts, design_effect=1, lower_bound=bound).lower_bound == bound
+    with pytest.raises(ValueError, match=f"lower_bound must not be above what {right} of {n} clips bear out"):
+        Bound(**facts, design_effect=1, lower_bound=min(bound + 0.001, right / n))
