@@ -43,6 +43,8 @@ def stated(critic: CriticConfig) -> Stated | None:
     if path is None:
         return None
     try:
+        if Path(path).is_fifo():  # it would be waited for, and it is read more than once
+            raise ConfigError(f"critic.threshold_file: {path}: is no plain file; write it to one")
         with Path(path).open("rb") as file:
             data = file.read(_MOST)
         return Stated(path, data, parse(data, path))

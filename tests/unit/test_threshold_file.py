@@ -1,5 +1,6 @@
 """The threshold file: what it says, what is refused, and what a config makes of it."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,9 @@ def test_a_file_that_cannot_be_read_names_its_key(tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match=words) as caught:
             stated(SignalsConfig(threshold_file=str(path)))
         assert str(caught.value).startswith(f"critic.threshold_file: {path}: ")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ConfigError, match=r"critic\.threshold_file: .*pipe: is no plain file"):
+        stated(SignalsConfig(threshold_file=str(tmp_path / "pipe")))
     with pytest.raises(ConfigError, match="embedded null byte"):
         stated(SignalsConfig(threshold_file="a\0b"))
     (tmp_path / "bad").write_text("threshold: 0.5")
