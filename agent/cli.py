@@ -219,7 +219,12 @@ def _bench(args: argparse.Namespace) -> int:
     if args.bench_command is None:
         args.help_of.print_help()
         return WRONG
-    return _own(args)
+    try:
+        return _own(args)
+    except RetakeError as error:
+        if args.json:  # whoever reads the one object reads why there is no other
+            print(json.dumps({"error": str(error)}))
+        raise
 
 
 def _own(args: argparse.Namespace) -> int:

@@ -179,8 +179,10 @@ def test_a_benchmark_that_another_process_works_on_is_left_alone(
     path, out = labels(tmp_path, 1), tmp_path / "out"
     out.mkdir()
     with only_writer(out, "benchmark"):
-        assert run(path, "--out", out) == 2
-    assert "another process is working on this benchmark" in capsys.readouterr().err
+        assert run(path, "--out", out, "--json") == 2
+    said = capsys.readouterr()
+    assert "another process is working on this benchmark" in said.err
+    assert f"retake: {json.loads(said.out)['error']}\n" in said.err
     assert not (out / "bench.yaml").exists()
 
 
