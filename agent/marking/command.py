@@ -42,7 +42,11 @@ def add(commands: Any) -> None:
     added.add_argument("--port", type=int, default=0, metavar="N", help="of 127.0.0.1 (default: a free one)")
     added.add_argument("--rater", metavar="NAME", help="whose marks these are (default: the page asks)")
     added.add_argument("--pairs", type=int, metavar="N", help="most pairs proposed of a run (default: 10)")
-    added.add_argument("--no-browser", action="store_true", help="print the address, and open nothing")
+    added.add_argument(
+        "--no-browser",
+        action="store_true",
+        help="print the address, and open nothing: on a shared machine others may read what a browser is started with",
+    )
     added.add_argument(
         "--blind",
         action=argparse.BooleanOptionalAction,

@@ -2,6 +2,7 @@
 
 The checks are those that a server on the loopback interface needs: the `Host` header against DNS rebinding, `Origin`
 against other sites' requests, a secret against other users of the machine, and headers that let no page of a run act.
+The secret is in the address that the browser is started with, which who may list this user's processes can read.
 """
 
 import re
