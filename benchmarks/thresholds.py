@@ -75,9 +75,10 @@ class Line(NamedTuple):
     usual_broken: int
 
 
+SIZES: Final = ((60, 60, 0.0), (200, 200, 0.0), (200, 50, 1.0), (200, 20, 1.5), (200, 10, 1.5), (1000, 250, 1.0))
 WORLDS: Final = tuple(
     World(labels, prompts, differ, critic, slope, middle)
-    for labels, prompts, differ in ((60, 60, 0.0), (200, 200, 0.0), (200, 50, 1.0), (200, 20, 1.5), (1000, 250, 1.0))
+    for labels, prompts, differ in SIZES
     for critic, slope, middle in (("sharp", 12.0, 0.4), ("fair", 6.0, 0.5), ("blunt", 3.0, 0.3))
 )
 

@@ -31,8 +31,8 @@ class Bound(_Noun):
 
     The promise is `target`: that the share is lower has a chance of at most 1 - `confidence`, the choice of the
     threshold included. `lower_bound` is the one-sided Clopper-Pearson bound (Biometrika 26, 1934) of `right` of `n`,
-    both divided by the design effect where clips of one group are alike (as Korn and Graubard do, Survey Methodology
-    24, 1998).
+    both divided by the design effect where clips of one group are alike or groups few (as Korn and Graubard do, Survey
+    Methodology 24, 1998): `scipy.stats.beta.ppf(1 - level, right / d, (n - right) / d + 1)`.
     """
 
     target: float = Field(gt=0, lt=1)
@@ -48,7 +48,7 @@ class Bound(_Noun):
     right: int = Field(ge=0)
     """Of these, the clips that people took (for a rejection: did not take)."""
     design_effect: float = Field(ge=1)
-    """By how much clips of one prompt that are alike lower the effective number; 1: they are independent."""
+    """By how much clips of one prompt that are alike, and few prompts, lower the effective number; 1: independent."""
 
     @model_validator(mode="after")
     def _borne_out(self) -> Self:

@@ -7,22 +7,24 @@ from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import beta
+from scipy.stats import beta, binom, t
 from sklearn.model_selection import GroupKFold
 
 from agent.bench.types import Scored
 from critic.threshold import Bound
 
-STARTS: Final = ((0.2, 0.35, 0.5), (0.25, 0.5), (0.3,))
+STARTS: Final = ((0.05, 0.1, 0.2, 0.35, 0.5), (0.2, 0.35, 0.5), (0.25, 0.5), (0.3,))
 """Shares of the clips, the best scores first, at which a search begins: of these the first set that the number of clips
 leaves room for. None of it looks at a label."""
 FOLDS: Final = 5
-LEAST_GROUPS: Final = 4
-"""Prompts. With fewer nothing is known of how alike clips of one prompt are."""
+LEAST_GROUPS: Final = 10
+"""Prompts. With fewer too little is known of how alike clips of one prompt are for any promise to be kept."""
 STEP: Final = 1e-6
 """Between two scores: critiques are rounded to it."""
 MOST: Final = 1_000_000
 """Labels beyond which it is not worth saying how many would be needed."""
+POWER: Final = 0.8
+"""How often as many labels as are said to be needed should do."""
 
 
 @dataclass(frozen=True)
@@ -71,9 +73,13 @@ class Sample:
     def mirrored(self) -> "Sample":
         """What a rejection is to an acceptance: low scores for high ones, refused for taken. No floor is needed.
 
-        A step is added first, since what is rejected scores below a threshold and not at it.
+        What is rejected scores below a threshold and not at it: a step is added first, that reaches no other score.
         """
-        return Sample(-(self.score + STEP), ~np.isnan(self.score), ~self.passed, self.group)
+        known = np.append(np.unique(self.score[~np.isnan(self.score)]), math.inf)
+        following = known[np.searchsorted(known, self.score, side="right").clip(max=len(known) - 1)]
+        stepped = np.round(self.score + STEP, 9)
+        above = np.where((stepped > self.score) & (stepped <= following), stepped, following)
+        return Sample(np.where(np.isnan(self.score), math.nan, -above), ~np.isnan(self.score), ~self.passed, self.group)
 
 
 class Found(NamedTuple):
@@ -117,12 +123,40 @@ def design_effects(group: NDArray[np.int64], alike: float) -> NDArray[np.float64
     return effects
 
 
+def scarcity(groups: int, clips: int, level: float) -> float:
+    """By how much few prompts lower the effective number: how alike their clips are is then hardly known.
+
+    The squared quotient of Student's quantiles at that many degrees of freedom (Korn and Graubard, Survey Methodology
+    24, 1998). 1: every clip is of a prompt of its own.
+    """
+    if not 1 < groups < clips:
+        return 1.0
+    at = max(level, 0.75)
+    return float((t.ppf(at, groups - 1) / t.ppf(at, clips - 1)) ** 2)
+
+
+class _Ordered:
+    """Clips that a threshold could accept, the best scores first, and what stands behind each first 1, 2, … n."""
+
+    def __init__(self, sample: Sample, least: float = -math.inf) -> None:
+        usable = sample.only(sample.accepts & (sample.score >= least))
+        usable = usable.only(np.argsort(-usable.score, kind="stable"))
+        self.score = usable.score
+        self.right, self.n = np.cumsum(usable.passed), np.arange(1, len(usable) + 1)
+        self.alike = design_effects(usable.group, alikeness(sample.passed, sample.group))
+        # a threshold accepts all clips of one score or none
+        self.ends = np.flatnonzero(np.append(usable.score[1:] != usable.score[:-1], True))
+
+    def __len__(self) -> int:
+        return len(self.n)
+
+
 def find(sample: Sample, *, target: float, confidence: float, least: float = -math.inf) -> Found | None:
-    """The lowest threshold that is borne out; where none is, what comes nearest to it.
+    """The lowest threshold that is borne out; where none is, one that comes near to it.
 
     Thresholds are tested from high scores to low ones by the one-sided Clopper-Pearson bound, and the first that fails
     ends the search, so that no allowance for having tested many is needed (fixed sequence testing). It begins at up to
-    three places, which share the error between them (Angelopoulos et al., Learn then Test, 2021, arXiv 2110.01052):
+    five places, which share the error between them (Angelopoulos et al., Learn then Test, 2021, arXiv 2110.01052):
     that of all accepted clips fewer than `target` are taken has a chance of at most 1 - `confidence`.
 
     Args:
@@ -134,20 +168,21 @@ def find(sample: Sample, *, target: float, confidence: float, least: float = -ma
     Returns:
         None: no clip lies beyond any threshold.
     """
-    usable = sample.only(sample.accepts & (sample.score >= least))
+    usable = _Ordered(sample, least)
     if not len(usable):
         return None
-    usable = usable.only(np.argsort(-usable.score, kind="stable"))
-    starts = _starts(len(usable), target, confidence)
+    right, n, ends = usable.right, usable.n, usable.ends
+    starts = _starts(len(usable), target, confidence, sample.groups, len(sample))
     level = 1 - (1 - confidence) / len(starts)
-    right, n = np.cumsum(usable.passed), np.arange(1, len(usable) + 1)
-    effects = np.round(design_effects(usable.group, alikeness(sample.passed, sample.group)), 6)
+    effects = np.round(usable.alike * scarcity(sample.groups, len(sample), level), 6)
     taken, refused = right / effects, (n - right) / effects
     lows = np.where(right > 0, beta.ppf(1 - level, np.maximum(taken, 1e-12), refused + 1), 0.0)
-    # a threshold accepts all clips of one score or none
-    ends = np.flatnonzero(np.append(usable.score[1:] != usable.score[:-1], True))
-    last = max((_last(lows[ends] >= target, int(np.searchsorted(ends, start - 1))) for start in starts), default=-1)
-    index = int(ends[last] if last >= 0 else ends[np.argmax(lows[ends])])
+    firsts = np.searchsorted(ends, np.array(starts) - 1)
+    last = max(_last(lows[ends] >= target, int(first)) for first in firsts)
+    # where nothing holds: what was tested first or lies right above it, and no bound that luck alone lifted
+    short = ends[np.concatenate([firsts, np.maximum(firsts - 1, 0)])]
+    short = short[lows[short] < target]
+    index = int(ends[last] if last >= 0 else short[np.argmax(lows[short])])
     bound = Bound(
         target=target,
         lower_bound=float(lows[index]),
@@ -160,14 +195,15 @@ def find(sample: Sample, *, target: float, confidence: float, least: float = -ma
     return Found(float(usable.score[index]), bound, last >= 0)
 
 
-def _starts(clips: int, target: float, confidence: float) -> tuple[int, ...]:
-    """How many of the best-scored clips the first tested thresholds accept."""
+def _starts(clips: int, target: float, confidence: float, groups: int = 0, of: int = 0) -> tuple[int, ...]:
+    """How many of the best-scored clips the first tested thresholds accept; groups and clips in all: for `scarcity`."""
     for shares in STARTS:
-        fewest = least_labels(target, 1 - (1 - confidence) / len(shares))
+        level = 1 - (1 - confidence) / len(shares)
+        fewest = math.ceil(least_labels(target, level) * scarcity(groups, of, level))
         starts = tuple(dict.fromkeys(max(round(share * clips), fewest) for share in shares))
         if len(starts) == len(shares) and starts[-1] <= clips:
             return starts
-    return (min(max(round(STARTS[-1][0] * clips), least_labels(target, confidence)), clips),)
+    return (min(max(round(STARTS[-1][0] * clips), fewest), clips),)
 
 
 def _last(held: NDArray[np.bool_], start: int) -> int:
@@ -194,22 +230,31 @@ def cross_validated(sample: Sample, *, target: float, confidence: float) -> tupl
     return accepted, taken
 
 
-def needed(found: Found, of: int) -> int | None:
-    """About how many labelled clips more it takes, if the share seen is the true one; None: no number would do.
+def needed(sample: Sample, *, target: float, confidence: float) -> int | None:
+    """About how many labelled clips more it takes to be given a threshold four times in five; None: no number would do.
 
-    Args:
-        found: what was seen.
-        of: labelled clips there are.
+    If the shares of taken clips among the best-scored tenth, fifth and so on are the true ones, but for two clips that
+    are as was asked for, and as many clips come of each new prompt: how likely one of the thresholds that are tested
+    first is borne out by so many labels.
     """
-    bound = found.bound
-    share, n = bound.right / bound.n, 1
-    if share <= bound.target:
-        return None
-    while lower_bound(math.floor(share * n + 1e-9), n, bound.level) < bound.target:
-        n = max(n + 1, math.ceil(n * 1.01))
-        if n > MOST:
-            return None
-    return max(math.ceil(n * bound.design_effect * of / bound.n) - of, 1)
+    usable, of = _Ordered(sample), len(sample)
+    total = of
+    while len(usable) and total <= MOST:
+        total = max(total + 1, math.ceil(total * 1.02))
+        grown = total / of
+        groups = round(sample.groups * grown)
+        starts = _starts(round(len(usable) * grown), target, confidence, groups, total)
+        level = 1 - (1 - confidence) / len(starts)
+        # where those thresholds lie among the clips there are
+        places = np.minimum(np.ceil(np.array(starts) / grown).astype(int), len(usable)) - 1
+        at = usable.ends[np.searchsorted(usable.ends, places)]
+        few = scarcity(groups, total, level)
+        counted = np.maximum(usable.n[at] * grown / (usable.alike[at] * few), 1).astype(int)
+        fewest = binom.isf(1 - level, counted, target)  # one more bears the target out
+        shares = (usable.right[at] + 2 * target) / (usable.n[at] + 2)  # the best of few is by luck too high
+        if np.max(binom.sf(fewest, counted, shares)) >= POWER:
+            return total - of
+    return None
 
 
 def least_labels(target: float, confidence: float) -> int:

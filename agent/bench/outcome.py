@@ -66,7 +66,7 @@ def calibrate(rows: Sequence[Scored], wish: Wish, origin: Origin) -> Outcome:
     threshold = Threshold(
         threshold=found.at,
         accept=found.bound,
-        reject_below=round(-low.at, 9) if low is not None and rejects else None,
+        reject_below=-low.at if low is not None and rejects else None,
         reject=low.bound if low is not None and rejects else None,
         n=len(sample),
         groups=len(set(sample.group)),
@@ -128,19 +128,21 @@ def _withheld(sample: Sample, found: Found | None, wish: Wish) -> tuple[str, int
     bound = found.bound
     seen = (
         f"at {found.at:.2f} people took {bound.right} of the {bound.n} clips, which bears out "
-        f"{told(bound.lower_bound)} with {bound.confidence:.0%} confidence, not {told(bound.target)}"
+        f"{told(bound.lower_bound)} with {told(bound.confidence)} confidence, not {told(bound.target)}"
     )
     if bound.design_effect > 1.005:
-        seen += f" (clips of one prompt are alike, so they count as {bound.n / bound.design_effect:.0f})"
-    more = needed(found, len(sample))
+        seen += f" (clips of one prompt may be alike, so they count as {bound.n / bound.design_effect:.0f})"
+    more = needed(sample, target=wish.precision, confidence=wish.confidence)
     if more is None:
-        return (
-            f"{seen}. More labels would not help if {told(bound.right / bound.n)} is the true share: ask for less than "
-            "that (--precision), or judge by a better critic"
-        ), None
+        share, cure = bound.right / bound.n, "(--precision), or judge by a better critic"
+        if share > wish.precision:
+            return f"{seen}. More labels alone would hardly help: ask for less {cure}", None
+        why = f"More labels would not help if {told(share)} is the true share: ask for less than that {cure}"
+        return f"{seen}. {why}", None
     if bound.n < least:
         seen += f"; {floor}"
-    return f"{seen}. If that share is the true one, about {more:,} labelled clips more are needed", more
+    many = f"about {more:,} labelled clip{'s' * (more != 1)} more of other prompts"
+    return f"{seen}. If the shares seen are the true ones, {many} would do four times in five", more
 
 
 def _rejection(sample: Sample, threshold: float, share: float, wish: Wish) -> Found | None:

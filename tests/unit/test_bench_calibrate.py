@@ -85,7 +85,7 @@ def test_it_is_withheld_in_words(of: list[Scored], says: str) -> None:
 def test_how_many_more_labels_it_takes() -> None:
     made = outcome(rows([0.9] * 12 + [0.1] * 12, [1] * 12 + [0] * 12))
     assert made.more is not None
-    assert f"about {made.more} labelled clips more are needed" in made.withheld
+    assert f"about {made.more} labelled clips more of other prompts would do" in made.withheld
     count = 24 + (made.more or 0)
     again = outcome(rows([0.9] * (count // 2) + [0.1] * (count // 2), [1] * (count // 2) + [0] * (count // 2)))
     assert again.threshold is not None
