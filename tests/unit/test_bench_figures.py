@@ -391,3 +391,17 @@ def test_curves_have_at_most_512_points_and_their_ends() -> None:
 def test_no_rows_are_an_error() -> None:
     with pytest.raises(ConfigError, match="clips: holds no row"):
         figures([], dataset="clips")
+
+
+@pytest.mark.parametrize(("rows", "chance"), [(2, True), (4, True), (5, False), (19, False)])
+def test_a_few_rows_in_order_are_luck(rows: int, chance: bool) -> None:
+    """Four in order either way are 2 of 24 orders, whatever Student's distribution says of a perfect correlation."""
+    found = _of([_row(n, n, n / 20, "mos") for n in range(rows)], bootstrap=50)
+    assert found.spearman.value == pytest.approx(1)
+    assert found.chance is chance
+
+
+def test_pairs_that_people_call_ties_alone_are_said_to_be() -> None:
+    found = _of([_row(n, 0.5, 0.5, "pair", score_b=0.5) for n in range(3)])
+    said = "On pairs it agrees with people, who call each with scores a tie, in 1.00 (scores"
+    assert said in " ".join(found.words)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from scipy.stats import binomtest, mannwhitneyu, spearmanr
+from scipy.stats import binomtest, mannwhitneyu, permutation_test, rankdata, spearmanr
 
 from agent.bench.figures.calibration import bins, histogram_edges, reliability
 from agent.bench.figures.columns import Columns, columns
@@ -14,10 +14,13 @@ from agent.bench.figures.estimates import estimates, tie_margin
 from agent.bench.figures.resampling import with_intervals
 from agent.bench.figures.sentences import sentences
 from agent.bench.figures.types import AxisFigures, Figure, Leaning
+from agent.bench.figures.weighted import Floats
 from agent.bench.table import AXES
 from agent.bench.types import RowAxis, Scored
 
 LEVEL: Final = 0.05
+_SHUFFLED: Final = 20
+"""Rows under which Student's distribution, by which scipy says how likely a rank correlation is by luck, is none."""
 
 
 class Telling(NamedTuple):
@@ -104,7 +107,18 @@ def _telling(by: Columns, found: dict[str, Figure]) -> Telling | None:
         right = round(pairs.value * pairs.n)
         return Telling("Accuracy on pairs", pairs, 0.5, float(binomtest(right, pairs.n).pvalue))
     if found["spearman"].value is not None:
-        answer: Any = spearmanr(by.score[by.graded], by.grade[by.graded])
-        p = float(answer.pvalue)
-        return Telling("Rank correlation (Spearman)", found["spearman"], 0.0, p if np.isfinite(p) else 1.0)
+        p = _by_luck(by.score[by.graded], by.grade[by.graded])
+        return Telling("Rank correlation (Spearman)", found["spearman"], 0.0, p)
     return None
+
+
+def _by_luck(score: Floats, grade: Floats) -> float:
+    """Chance of a rank correlation as far from 0: of few rows by shuffling (all orders, if they are under 8)."""
+    if len(score) >= _SHUFFLED:
+        answer: Any = spearmanr(score, grade)
+        return float(answer.pvalue)
+    one, other = (rankdata(side) - (len(side) + 1) / 2 for side in (score, grade))
+    made = permutation_test(
+        (one,), lambda shuffled, axis: (shuffled * other).sum(axis=axis), permutation_type="pairings", rng=0
+    )
+    return float(made.pvalue)

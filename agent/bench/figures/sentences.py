@@ -154,10 +154,10 @@ def _calibration(found: AxisFigures) -> str:
 def _on_pairs(found: AxisFigures) -> str:
     if not found.n_pairs or found.pairwise_accuracy_ties.value is None or found.tie_margin is None:
         return ""
-    return (
-        f"On pairs it agrees with people in {interval(found.pairwise_accuracy)} without their ties, and in "
-        f"{interval(found.pairwise_accuracy_ties)} with them (scores within {found.tie_margin:.3g} called a tie)."
-    )
+    three = f"{interval(found.pairwise_accuracy_ties)} with them (scores within {found.tie_margin:.3g} called a tie)."
+    if found.pairwise_accuracy.value is None:
+        return f"On pairs it agrees with people, who call each with scores a tie, in {three.replace(' with them', '')}"
+    return f"On pairs it agrees with people in {interval(found.pairwise_accuracy)} without their ties, and in {three}"
 
 
 def _unsteady(found: AxisFigures) -> str:
