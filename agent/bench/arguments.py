@@ -1,6 +1,7 @@
 """`retake bench`: its commands' arguments and help."""
 
 import argparse
+import math
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any, Final
@@ -71,3 +72,21 @@ def override(its: argparse.ArgumentParser, example: str = "critic.backend=hybrid
         dest="overrides",
         help=f"override a key of the config, e.g. -s {example} (may be repeated)",
     )
+
+
+def finite(text: str) -> float:
+    """An argument that is a number; neither nan nor inf is."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"must be a number (got {text[:40]!r})")
+    return value
+
+
+def whole(text: str) -> int:
+    """An argument that is a whole number from 0."""
+    if not text.isdecimal() or len(text) > 18:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 0 (got {text[:40]!r})")
+    return int(text)

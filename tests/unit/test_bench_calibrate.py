@@ -207,11 +207,26 @@ def test_wrong_commands_are_told(args: list[str], says: str, capsys: pytest.Capt
     assert says in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("share", ["0", "1", "90", "nan", "much"])
+@pytest.mark.parametrize("share", ["0", "1", "90", "nan", "much", "0.9999999999999999"])
 def test_a_share_is_one(share: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["bench", "calibrate", "x", "--precision", share])
     assert "must lie between 0 and 1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["calibrate", "x", "--precision", "0.9", "--pass-at", "nan"],
+        ["report", "x", "--pass-at", "inf"],
+        ["report", "x", "--seed", "-3"],
+        ["replay", "x", "--seed", "-3"],
+    ],
+)
+def test_a_number_that_is_none_is_told(args: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["bench", *args])
+    assert "must be a" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

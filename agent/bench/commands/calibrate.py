@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.bench.arguments import command
+from agent.bench.arguments import command, finite
 from agent.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def add(commands: Any) -> None:
     its.add_argument("--no-rejection", action="store_true", help="reject nothing: below the threshold all is undecided")
     its.add_argument("--confidence", type=_share, default=0.95, metavar="C", help="of each promise (default: 0.95)")
     its.add_argument(
-        "--pass-at", type=float, metavar="LABEL", help="least label that counts as taken (default: 4 of 1-5, likewise)"
+        "--pass-at", type=finite, metavar="LABEL", help="least label that counts as taken (default: 4 of 1-5, likewise)"
     )
     its.add_argument("--axis", metavar="AXIS", help="which axis's labels count (default: overall, if there are any)")
     its.add_argument("--out", metavar="FILE", help=f"the threshold file (default: {FILE} in BENCH_DIR, or here)")
@@ -173,6 +173,6 @@ def _share(text: str) -> float:
         value = float(text)
     except ValueError:
         value = 0.0
-    if not 0 < value < 1:
+    if not 1e-6 <= value <= 1 - 1e-6:
         raise argparse.ArgumentTypeError(f"must lie between 0 and 1, such as 0.9 (got {text!r})")
     return value

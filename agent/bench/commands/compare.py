@@ -1,11 +1,10 @@
 """`retake bench compare`."""
 
 import argparse
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from agent.bench.arguments import NOTHING, command
+from agent.bench.arguments import NOTHING, command, finite, whole
 
 if TYPE_CHECKING:
     from agent.bench.figures.paired_types import AxisComparison
@@ -32,8 +31,8 @@ def add(commands: Any) -> None:
     added.add_argument("a", metavar="A", type=Path, help="a benchmark's folder or a table of scores")
     added.add_argument("b", metavar="B", type=Path, help="another")
     added.add_argument("--axis", type=_axis, metavar="AXIS", help="one alone, e.g. overall, physics (default: all)")
-    added.add_argument("--pass-at", type=_finite, metavar="LABEL", help="least label that counts as taken")
-    added.add_argument("--seed", type=_whole, default=0, help="of the resamples (default: 0)")
+    added.add_argument("--pass-at", type=finite, metavar="LABEL", help="least label that counts as taken")
+    added.add_argument("--seed", type=whole, default=0, help="of the resamples (default: 0)")
     added.add_argument(
         "--resamples",
         type=_resamples,
@@ -52,24 +51,8 @@ def _axis(text: str) -> str:
     return text
 
 
-def _finite(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise argparse.ArgumentTypeError(f"must be a number (got {text[:40]!r})")
-    return value
-
-
-def _whole(text: str) -> int:
-    if not text.isdecimal() or len(text) > 18:
-        raise argparse.ArgumentTypeError(f"must be a whole number from 0 (got {text[:40]!r})")
-    return int(text)
-
-
 def _resamples(text: str) -> int:
-    if not 100 <= _whole(text) <= _MOST:
+    if not 100 <= whole(text) <= _MOST:
         raise argparse.ArgumentTypeError(f"must be from 100 to {_MOST:,}")
     return int(text)
 

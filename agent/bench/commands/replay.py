@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.bench.arguments import command
+from agent.bench.arguments import command, whole
 from agent.errors import ConfigError, RetakeError
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def add(commands: Any) -> None:
     its.add_argument("--threshold-file", metavar="FILE", help="its threshold, among them")
     its.add_argument("--max-iterations", metavar="N,…", help="iterations (default: as each run had them)")
     its.add_argument("--samples", metavar="N,…", help="candidates of an iteration (default: as each run had them)")
-    its.add_argument("--seed", type=int, default=0, help="of the intervals' bootstrap (default: 0)")
+    its.add_argument("--seed", type=whole, default=0, help="of the intervals' bootstrap (default: 0)")
     its.add_argument(
         "--out", metavar="DIR", help=f"also write {FILE} there: a benchmark's folder, whose report draws it"
     )

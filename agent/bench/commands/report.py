@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from agent.bench.arguments import DONE, NOTHING, command
+from agent.bench.arguments import DONE, NOTHING, command, finite, whole
 from agent.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -33,10 +33,10 @@ def add(commands: Any) -> None:
     )
     report.add_argument("folder", nargs="?", metavar="BENCH_DIR", help="what `retake bench run` made")
     report.add_argument("--scores", metavar="FILE.csv", help="scores beside labels, judged by anything else")
-    report.add_argument("--pass-at", type=float, metavar="LABEL", help="least label that counts as taken (4 of 1-5)")
+    report.add_argument("--pass-at", type=finite, metavar="LABEL", help="least label that counts as taken (4 of 1-5)")
     report.add_argument("--axis", help="look at this axis alone: overall, physics …")
     report.add_argument("--bootstrap", type=int, default=1000, metavar="N", help="resamples behind intervals (1000)")
-    report.add_argument("--seed", type=int, default=0, help="of the resamples (0)")
+    report.add_argument("--seed", type=whole, default=0, help="of the resamples (0)")
     report.add_argument("--out", metavar="DIR", help="where to write (BENCH_DIR, or bench/ and the table's name)")
     report.add_argument("--json", action="store_true", help="print nothing but one JSON object")
     report.add_argument("-q", "--quiet", action="store_true", help="print what it comes to and the page's path alone")
