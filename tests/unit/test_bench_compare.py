@@ -178,15 +178,15 @@ def test_swapped_groups_give_the_statistic_of_the_swapped_ranks(seed: int) -> No
     ranks = rankdata(a), rankdata(b)
     scales = scaled(a), scaled(b)
     areas, kendalls = (
-        swap.areas(a, b, passed, group)(tosses),
+        swap.reordered(a, b, group, swap.area_statistic(passed))(tosses),
         swap.reordered(a, b, group, swap.kendall_statistic(label))(tosses),
     )
     pearsons = swap.pearsons(a, b, label, group)(tosses)
     precisions = swap.reordered(a, b, group, swap.precision_statistic(passed))(tosses)
     for k, toss in enumerate(tosses.T):
         mixed = [np.where(toss[group], sides[::-1], sides) for sides in (ranks, scales)]
-        mean_ranks = [(side[passed].mean() - side[~passed].mean()) / 24 for side in mixed[0]]
-        assert areas[k] == pytest.approx(mean_ranks[0] - mean_ranks[1], abs=1e-9)
+        area = [roc_auc_score(passed, side) for side in mixed[0]]
+        assert areas[k] == pytest.approx(area[0] - area[1], abs=1e-9)
         moments = [float(np.corrcoef(side, label)[0, 1]) for side in mixed[1]]
         assert pearsons[k] == pytest.approx(moments[0] - moments[1], abs=1e-9)
         ap = [average_precision_score(passed, side) for side in mixed[0]]
@@ -222,7 +222,8 @@ def _null(seed: int, gain: float = 0.0) -> dict[str, float]:
     passed = label > 0.3
     area = np.diff([rankdata(side)[passed].mean() - rankdata(side)[~passed].mean() for side in (b, a)])[0] / 60
     pearson = np.corrcoef(a, label)[0, 1] - np.corrcoef(b, label)[0, 1]
-    areas, pearsons = swap.areas(a, b, passed, group), swap.pearsons(a, b, label, group)
+    areas = swap.reordered(a, b, group, swap.area_statistic(passed))
+    pearsons = swap.pearsons(a, b, label, group)
     return {
         "area": swap.p_value(areas, float(area), 30, 199, [seed]),
         "pearson": swap.p_value(pearsons, float(pearson), 30, 199, [seed]),
@@ -239,6 +240,21 @@ def test_among_equals_every_p_is_as_likely_as_another(name: str) -> None:
 @pytest.mark.parametrize("name", ["area", "pearson"])
 def test_among_unequals_small_ones_are_the_rule(name: str) -> None:
     assert sum(_null(seed, gain=3.0)[name] <= 0.05 for seed in range(40)) >= 32
+
+
+@pytest.mark.thorough
+def test_what_clips_of_one_class_differ_by_is_no_difference_of_areas() -> None:
+    """Where every clip is a group: mean ranks as they are gave a p of at most a fifth but an eighth of the time."""
+    found = []
+    for seed in range(300):
+        random = np.random.default_rng(seed)
+        good = random.normal(size=60)
+        a, b, passed = good + random.normal(size=60), good + random.normal(size=60), good > 0.7
+        seen = float(roc_auc_score(passed, a) - roc_auc_score(passed, b))
+        areas = swap.reordered(a, b, np.arange(60), swap.area_statistic(passed))
+        found.append(swap.p_value(areas, seen, 60, 199, [seed]))
+    assert sum(p <= 0.2 for p in found) / 300 == pytest.approx(0.2, abs=0.06)
+    assert sum(p <= 0.05 for p in found) / 300 <= 0.09
 
 
 @pytest.mark.thorough

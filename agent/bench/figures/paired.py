@@ -82,9 +82,8 @@ def _of_taken(a: Columns, b: Columns) -> dict[str, _Pair | str]:
     group, groups = _groups(a.group[rows])
     found: dict[str, _Pair | str] = dict.fromkeys(names, "people took all of these clips, or none of them")
     if passed.any() and not passed.all():
-        found["roc_auc"] = _Pair(
-            rows, by.auc_of(x, passed), by.auc_of(y, passed), swap.areas(x, y, passed, group), groups
-        )
+        sorting = swap.reordered(x, y, group, swap.area_statistic(passed))
+        found["roc_auc"] = _Pair(rows, by.auc_of(x, passed), by.auc_of(y, passed), sorting, groups, sorts=True)
         sorting = swap.reordered(x, y, group, swap.precision_statistic(passed))
         made = by.average_precision_of(x, passed), by.average_precision_of(y, passed)
         found["average_precision"] = _Pair(rows, *made, sorting, groups, sorts=True)

@@ -8,8 +8,9 @@ Statistics in Medicine 24, 2005). Rows of one group are swapped together, since 
 Scores can be swapped only where they mean the same: of statistics that know ranks alone each critic's scores are first
 brought to ranks, of Pearson's correlation, which no linear scale changes, to [0, 1] by their ends; the Brier score's
 are probabilities already, and an accuracy's are right or wrong. Each statistic of the unswapped ranks is that of the
-scores. The area and Spearman's correlation are then taken of the swapped ranks as they are (the difference of mean
-ranks, Pearson's correlation); average precision and Kendall's correlation, of the swapped ranks in their new order.
+scores. Spearman's correlation is then taken of the swapped ranks as they are (Pearson's correlation); the area, average
+precision and Kendall's correlation, of the swapped ranks in their new order. (Differences of mean ranks as they are
+would hold what the clips of one class differ by among themselves, which no area knows of: its p would be too high.)
 """
 
 from collections.abc import Callable, Iterator
@@ -56,12 +57,6 @@ def means(a: Floats, b: Floats, group: Ints) -> Swapped:
     return swapped
 
 
-def areas(a: Floats, b: Floats, passed: NDArray[np.bool_], group: Ints) -> Swapped:
-    """Of the area under the ROC curve: the difference of the classes' mean ranks, over the rows."""
-    side = np.where(passed, 1 / passed.sum(), -1 / (~passed).sum())
-    return means(side * rankdata(a), side * rankdata(b), group)
-
-
 def pearsons(a: Floats, b: Floats, label: Floats, group: Ints) -> Swapped:
     """Of Pearson's correlation with the label; of Spearman's, if all three are ranks."""
     label = scaled(label) - scaled(label).mean()
@@ -98,6 +93,18 @@ def reordered(a: Floats, b: Floats, group: Ints, statistic: Callable[[Floats], f
         return np.array(found)
 
     return swapped
+
+
+def area_statistic(passed: NDArray[np.bool_]) -> Callable[[Floats], float]:
+    """Area under the ROC curve of scores; ties a half."""
+    pairs = int(passed.sum()) * int((~passed).sum())
+
+    def statistic(score: Floats) -> float:
+        taken, others = score[passed], np.sort(score[~passed])
+        below, up_to = (others.searchsorted(taken, side).sum() for side in ("left", "right"))
+        return float((below + up_to) / (2 * pairs))
+
+    return statistic
 
 
 def precision_statistic(passed: NDArray[np.bool_]) -> Callable[[Floats], float]:
