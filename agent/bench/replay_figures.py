@@ -186,6 +186,11 @@ def _words(stored: Sequence[Stored], points: Sequence[Point]) -> Iterator[str]:
     if any(s.run.choice is not None for s in stored):
         yield "Final choices by comparison are left out: of two clips the score decides."
     yield "Captions are as they were: with fewer candidates a rewrite might have been another."
+    if any(s.run.budget.samples_per_iteration > 1 for s in stored):
+        yield (
+            "Renders are counted as if each was judged before the next one began; side by side "
+            "(generator.concurrency), or with search.racing: false, an accepted iteration may cost more of them."
+        )
 
 
 def thresholds(runs: Sequence[Run], count: int = 9) -> list[float]:

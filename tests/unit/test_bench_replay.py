@@ -161,6 +161,11 @@ def test_regret_and_savings_by_hand(tmp_path: Path) -> None:
     assert (found.marked, found.precision) == (0, None)
 
 
+def test_it_is_said_that_renders_side_by_side_save_less(tmp_path: Path) -> None:
+    said = " ".join(replay([finished(tmp_path, [(0.8, 0.9)], samples_per_iteration=2)], [0.7]).words)
+    assert "as if each was judged before the next one began" in said
+
+
 def test_runs_of_one_prompt_have_no_interval(tmp_path: Path) -> None:
     runs = [finished(tmp_path / name, [(0.8, 0.9)], prompt="same") for name in "ab"]
     found = point(runs, 0.7)

@@ -19,7 +19,8 @@ would have ended early with an accepted clip, how many of these clips people tak
 mark), how much score was given away by stopping, and how many renders and render seconds that saved.
 Nothing is rendered.
 
-  * The real stop rules decide over the clips that a run has, as if they had come one after the other.
+  * The real stop rules decide over the clips that a run has, as if they had come one after the other; renders side
+    by side save less.
   * A run that stopped before it could tell is left out, and counted: runs made with -s budget.early_stop=false
     -s search.draft=null tell most.
 """
