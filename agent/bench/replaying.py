@@ -10,7 +10,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, NamedTuple
 
-from agent import marks
+from agent import journal, marks
+from agent.errors import RetakeError
 from agent.files import file_hash
 from agent.run import Run
 from agent.spending import seconds
@@ -50,6 +51,8 @@ class Stored:
 
     run: Run
     passed: Mapping[Entrant, bool]
+    racing: bool = True
+    """Whether an accepted clip ends its iteration: `search.racing` of the run's own config."""
 
     @classmethod
     def of(cls, run: Run) -> "Stored":
@@ -57,7 +60,12 @@ class Stored:
         clips = {entrant: candidate.clip.path for entrant, candidate in run.entrants.items()}
         given = marks.standing(run.folder)
         hashes = {e: file_hash(clips[e]) for e in {m.first for m in given} if e in clips and clips[e].exists()}
-        return cls(run, opinions([mark for mark in given if hashes.get(mark.first) == mark.clip_sha256]))
+        said = opinions([mark for mark in given if hashes.get(mark.first) == mark.clip_sha256])
+        try:
+            racing = journal.load_settings(run.folder).search.racing
+        except RetakeError:  # a copy without its config: as is the default
+            racing = True
+        return cls(run, said, racing)
 
 
 def opinions(given: Sequence[marks.Mark]) -> dict[Entrant, bool]:
@@ -110,7 +118,7 @@ def replayed(stored: Stored, rule: Rule) -> Stop | None:
     for iteration in run.iterations:
         if stop_reason(now) is not None:
             break
-        after = _rendered(now, iteration, rule.samples)
+        after = _rendered(now, iteration, rule.samples, racing=stored.racing)
         if after is None:
             return None
         now = after
@@ -121,8 +129,11 @@ def replayed(stored: Stored, rule: Rule) -> Stop | None:
     return Stop(best.score, now.accepts(best), stored.passed.get(entrant), now.renders, sum(seconds(now.iterations)))
 
 
-def _rendered(run: Run, stored: Iteration, samples: int | None) -> Run | None:
-    """A run and one iteration more, seed by seed until one is accepted; None: a seed has no outcome to go by."""
+def _rendered(run: Run, stored: Iteration, samples: int | None, *, racing: bool) -> Run | None:
+    """A run and one iteration more, seed by seed, with racing until one is accepted.
+
+    None: a seed has no outcome to go by.
+    """
     seeds = stored.seeds[:samples]
     begun = stored.model_copy(update={"seeds": seeds, "candidates": (), "failures": (), "given_up": ()})
     run = run.model_copy(update={"iterations": (*run.iterations, begun)})
@@ -135,7 +146,7 @@ def _rendered(run: Run, stored: Iteration, samples: int | None) -> Run | None:
             run = run.with_failure(failed[seed])
         else:
             return None
-        if run.settled:
+        if racing and run.settled:
             last = run.iterations[-1].model_copy(update={"seeds": seeds[:count]})
             return run.model_copy(update={"iterations": (*run.iterations[:-1], last)})
     return run

@@ -106,6 +106,16 @@ def test_what_a_run_did_not_render_it_cannot_tell(tmp_path: Path) -> None:
     assert stop(whole, 0.6, samples=3) is None
 
 
+def test_without_racing_an_accepted_clip_has_its_siblings(tmp_path: Path) -> None:
+    """The best of an iteration is then chosen, and all of it is rendered."""
+    run = finished(tmp_path, [(0.5, 0.8), (0.7, 0.9)])
+    found = replayed(Stored(run, {}, racing=False), Rule(0.5))
+    assert found == Stop(0.8, accepted=True, passed=None, renders=2, render_seconds=4.0)
+    assert Stored.of(run).racing
+    (tmp_path / journal.CONFIG).write_text("search: {racing: false}\n")
+    assert not Stored.of(run).racing
+
+
 def test_unfit_runs_are_named(tmp_path: Path) -> None:
     run = finished(tmp_path, SCORES)
     assert unfit(run) == ""
