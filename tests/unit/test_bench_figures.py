@@ -344,6 +344,13 @@ def test_what_sways_a_critic_is_said() -> None:
         assert said in words
 
 
+def test_what_intervals_leave_open_is_said() -> None:
+    perfect = [_row(n, n % 2, 0.9 if n % 2 else 0.1, "binary", group=f"g{n}") for n in range(80)]
+    assert "No two clips are out of order" in " ".join(_of(perfect, bootstrap=50).words)
+    mixed = [*perfect[:50], _row(99, 1, 0.05, "binary", group="g99")]
+    assert "Over 51 prompts these intervals are a little too narrow." in _of(mixed, bootstrap=50).words
+
+
 @pytest.mark.parametrize("seed", range(60))
 def test_few_rows_of_any_kinds_have_their_figures_or_say_why_not(seed: int) -> None:
     random = np.random.default_rng(seed)
