@@ -110,7 +110,7 @@ class Clips:
                 wrong = no_video(path)
             else:
                 wrong = "is no file" if path.exists() else "does not exist"
-                wrong += f"; paths start from {shorten(str(self.folder))}"
+                wrong += f"; paths start from {shorten(str(self.folder.absolute()), 200)}"
         except OSError as error:
             wrong = f"cannot be read ({error.strerror}); check the path"
         except (ValueError, RuntimeError) as error:  # a NUL character, an unknown ~user

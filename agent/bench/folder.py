@@ -87,7 +87,10 @@ def read(folder: Path) -> About:
     """
     path = folder / ABOUT
     if not path.is_file():
-        raise ConfigError(f"{folder}: is no benchmark's folder, it has no {ABOUT}; `retake bench run` makes one")
+        what = f"it has no {ABOUT}" if folder.is_dir() else "it does not exist"
+        if folder.is_file():
+            what = "it is a file (a table of scores is given by --scores)"
+        raise ConfigError(f"{folder}: is no benchmark's folder, {what}; `retake bench run` makes one")
     try:
         return About.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except OSError as error:

@@ -103,7 +103,10 @@ def _unusable(sample: Sample) -> str:
     if not len(scores):
         return "no clip has a score"
     if scores.min() < 0 or scores.max() > 1:
-        return f"scores go from {scores.min():g} to {scores.max():g}, and a run's threshold lies in [0, 1]"
+        return (
+            f"scores go from {scores.min():g} to {scores.max():g}, and a run's threshold lies in [0, 1]; bring them "
+            "there first (percent: divide by 100)"
+        )
     if sample.passed.all() or not sample.passed.any():
         what = "all" if sample.passed.all() else "none"
         return f"people take {what} of the {len(sample)} clips: nothing can be learnt of what tells them apart"

@@ -192,7 +192,11 @@ class Session:
             f"{tally.total - tally.done:,} still to come": tally.total - tally.done,
         }
         lines = [", ".join([rows, *(words for words, count in facts.items() if count)])]
-        lines += [f"failed   {count:,}: {reason}" for reason, count in tally.failures.most_common(5)]
+        for reason, count in tally.failures.most_common(5):
+            first = tally.first_of.get(reason)
+            lines.append(f"failed   {count:,}: {reason}" + (f"; the first: {first}" if first else ""))
+        if tally.failed:
+            lines.append("again    the same command with --retry-failed tries what failed again")
         if tally.means:
             lines.append(f"score    {tally.means}")
         lines += [f"critic   {critic}", f"folder   {self.folder}"]

@@ -29,7 +29,12 @@ def records(path: Path) -> Iterator[tuple[int, Mapping[str, str] | str]]:
     """
     try:
         if not path.is_file():
-            raise ConfigError(f"{path}: is neither a benchmark's folder nor a table of scores")
+            what = (
+                "is neither a benchmark's folder nor a table of scores"
+                if path.exists()
+                else "does not exist: give a benchmark's folder or a table"
+            )
+            raise ConfigError(f"{path}: {what}")
         if path.stat().st_size > MAX_BYTES:
             raise ConfigError(f"{path}: has over {MAX_BYTES // 1024**2} MiB; split it")
         with path.open(encoding="utf-8-sig", newline="") as file:

@@ -39,6 +39,8 @@ class Tally:
     """Rows on an axis that the critic does not ask about."""
     failures: Counter[str] = field(default_factory=Counter)
     """Rows that failed, by reason."""
+    first_of: dict[str, str] = field(default_factory=dict)
+    """What the first of them says beyond the reason, as which clip is not there."""
     passed: Mean = field(default_factory=Mean)
     not_passed: Mean = field(default_factory=Mean)
     agreed: Mean = field(default_factory=Mean)
@@ -60,7 +62,9 @@ class Tally:
         if row.failure.startswith(NOT_ASKED):
             self.not_asked += 1
         elif row.score is None:
-            self.failures[row.failure.partition(": ")[0]] += 1
+            reason, _, more = row.failure.partition(": ")
+            self.failures[reason] += 1
+            self.first_of.setdefault(reason, more)
         else:
             self.judged += 1
             self._mean(row, row.score)

@@ -80,7 +80,8 @@ def test_a_whole_benchmark(tmp_path: Path, capsys: pytest.CaptureFixture[str], m
     assert run(path.name, "--retest", "0.5") == 0
     said = capsys.readouterr()
     assert "rows     4 of 5 judged, 1 failed, 12 bad rows left out" in said.out
-    assert "failed   1: the clip cannot be had" in said.out
+    assert "failed   1: the clip cannot be had; the first: video: 'gone.mp4' does not exist" in said.out
+    assert "again    the same command with --retry-failed tries what failed again" in said.out
     assert "score    passed " in said.out
     assert said.out.endswith("folder   bench/clips-signals\nnext     retake bench report bench/clips-signals\n")
     assert said.err.count("clips.csv: line ") == 10

@@ -69,7 +69,10 @@ def test_it_says_what_it_lets_through() -> None:
         (rows([0.9] * 20, [1] * 20), "people take all of the 20 clips"),
         (rows([0.9] * 20, [0] * 20), "people take none of the 20 clips"),
         (rows([None] * 20, [0, 1] * 10), "no clip has a score"),
-        (rows([7.0] * 20, [0, 1] * 10), "scores go from 7 to 7, and a run's threshold lies in [0, 1]"),
+        (
+            rows([7.0] * 20, [0, 1] * 10),
+            "scores go from 7 to 7, and a run's threshold lies in [0, 1]; bring them there first",
+        ),
         (rows([0.9] * 20, [0, 1] * 10, groups=2), "the 20 clips come from 2 prompts"),
         (rows([0.9] * 20, [0, 1] * 10, floors_hold=False), "each is without a score or below a floor"),
         (rows([0.9] * 20, [0, 1] * 10), "More labels would not help if 50% is the true share"),

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,13 @@ from agent.bench.figures import swapping as swap
 from agent.bench.figures.compare import compare
 from agent.bench.figures.compute import figures
 from agent.bench.figures.paired_types import AxisComparison, Comparison
+from agent.bench.figures.verdicts import verdict
 from agent.bench.figures.weighted import Floats, scaled
+from agent.bench.folder import About, write
 from agent.bench.types import Scored
 from agent.cli import main
 from agent.errors import ConfigError
+from critic.instrument import Instrument
 
 
 def _rows(seed: int, noise: float, n: int = 80, digits: int = 2, **more: Any) -> list[Scored]:
@@ -282,6 +286,21 @@ def _table(path: Path, rows: Sequence[Scored]) -> str:
     return str(path)
 
 
+def _bench(folder: Path, labels: str) -> str:
+    folder.mkdir()
+    (folder / "scored.jsonl").write_text("".join(row.model_dump_json() + "\n" for row in _rows(2, 0.3, n=12)))
+    about = About(
+        dataset=folder.name,
+        source="labels.csv",
+        format="plain",
+        sha256=labels,
+        instrument=Instrument(critic="signals/1"),
+        made=datetime(2026, 1, 1, tzinfo=UTC),
+    )
+    write(folder, about)
+    return str(folder)
+
+
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "bench"
     folder.mkdir()
@@ -295,6 +314,23 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     found = json.loads(capsys.readouterr().out)
     assert (found["a"], found["b"], found["seed"]) == ("bench", "judge.csv", 7)
     assert {d["statistic"] for d in found["axes"][0]["differences"]} >= {"roc_auc", "kendall", "brier"}
+
+
+def test_two_benchmarks_of_different_labels_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folders = [_bench(tmp_path / name, labels) for name, labels in (("a", "0" * 64), ("b", "1" * 64), ("c", "0" * 64))]
+    assert main(["bench", "compare", *folders[:2], "--resamples", "100"]) == 0
+    assert "which are not the same bytes: rows are joined by sample_id alone" in capsys.readouterr().err
+    assert main(["bench", "compare", folders[0], folders[2], "--resamples", "100"]) == 0
+    assert not capsys.readouterr().err
+
+
+def test_an_interval_that_leaves_0_out_where_the_test_does_not_is_told_as_that() -> None:
+    made = _of(_rows(2, 0.3), _rows(2, 4.0))
+    found = made.of("roc_auc").model_copy(update={"p": 0.09, "separated": False, "needed": 81})
+    others = [each for each in made.differences if each.statistic != "roc_auc"]
+    told = verdict(made.model_copy(update={"differences": (found, *others)}), ("A", "B"))[0]
+    assert told.startswith("Not separated on these 80 rows")
+    assert told.endswith("the test does not bear that out: rows of more prompts would tell.")
 
 
 def test_the_command_tells_bad_rows_and_shows_no_escape_sequence(
@@ -321,7 +357,7 @@ def test_wrong_arguments(tmp_path: Path, more: list[str], code: int, capsys: pyt
         main(["bench", "compare", a, a, *more])
     assert left.value.code == code
     assert main(["bench", "compare", a, str(tmp_path / "none.csv")]) == code
-    assert "neither a benchmark's folder nor a table" in capsys.readouterr().err
+    assert "none.csv: does not exist: give a benchmark's folder or a table" in capsys.readouterr().err
 
 
 def test_rows_that_say_nothing_end_with_3(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -295,7 +295,7 @@ def test_own_clips_come_with_their_prompts(tmp_path: Path) -> None:
 
 
 def test_wrong_words_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(ConfigError, match="blurred is meant"):
+    with pytest.raises(ConfigError, match="is 'blurred' meant"):
         chosen(["blured"])
     assert [d.name for d in chosen(["noisy", "frozen"])] == ["frozen", "noisy"]
     out = str(tmp_path / "out")

@@ -81,6 +81,13 @@ def test_what_is_wrong_is_told_by_line_and_column_and_the_rest_is_read() -> None
     }
 
 
+def test_labels_in_words_of_ones_own_are_told_which_there_are(tmp_path: Path) -> None:
+    with pytest.raises(
+        ConfigError, match=r"line 2: label must be pass or fail, a number, or A, B or tie \(got 'good'\)"
+    ):
+        of(tmp_path, "video,prompt,label\na.mp4,A cat,good\nb.mp4,A cat,bad\n")
+
+
 def test_the_documented_examples_are_read(tmp_path: Path) -> None:
     page = (Path(__file__).parents[2] / "docs" / "bench-data.md").read_text()
     small, full, objects = (
@@ -103,7 +110,7 @@ def test_the_documented_examples_are_read(tmp_path: Path) -> None:
         ("label,video_b", ["1,b.mp4", "0.5,b.mp4"], "pair", "comparisons"),
         ("label,scale", ["4,1-5", "1,1-5"], "likert", "grades"),
         ("label,scale", ["1,1-5", "0,0-5"], "likert", "grades"),
-        ("label", ["4", "5", "1"], "mos", r"without a scale.*add a column scale with 1-5"),
+        ("label", ["4", "5", "1"], "mos", r"without a scale.*give --scale 1-5"),
         ("label", ["4.2", "5"], "mos", r"mean opinion scores: .*\(line 2: '4.2'\)"),
         ("label", ["1", "0", "11"], "mos", r"not all are pass or fail.*\(line 4: '11'\)"),
         ("label,scale", ["62.5,0-100", "70,0-100"], "mos", "mean opinion scores"),

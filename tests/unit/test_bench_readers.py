@@ -253,6 +253,29 @@ def test_an_unknown_format_is_told_with_all_that_are_known(tmp_path: Path, conte
     assert all(f"\n  {name}: {words}" in str(caught.value) for name, words in FORMATS.items())
 
 
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "it is empty"),
+        (b"file,text,score\n", "its columns are 'file', 'score', 'text'"),
+        (b"sample_id,score,label\n", "a table of scores, which `retake bench report --scores` reads"),
+    ],
+)
+def test_of_an_unknown_format_it_is_told_what_it_looks_like(tmp_path: Path, content: bytes, says: str) -> None:
+    (tmp_path / "what.csv").write_bytes(content)
+    with pytest.raises(ConfigError, match=says):
+        open_dataset(tmp_path / "what.csv")
+
+
+def test_runs_that_nobody_marked_and_other_folders_are_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="a folder that holds no marked run"):
+        open_dataset(tmp_path)
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "run.json").write_text("{}")
+    with pytest.raises(ConfigError, match="nobody has marked a clip of its runs; `retake mark "):
+        open_dataset(tmp_path)
+
+
 def test_what_is_not_there_or_not_known_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="does not exist"):
         open_dataset(tmp_path / "gone.csv")

@@ -247,7 +247,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
         (["{}"], "no run lies here"),
         (["{}/a", "--accept-at", "80"], "--accept-at: must be numbers between 0 and 1"),
         (["{}/a", "--samples", "0"], "--samples: must be whole numbers from 1"),
-        (["{}/a", "--threshold-file", "nix.yaml"], "--threshold-file"),
+        (["{}/a", "--threshold-file", "nix.yaml"], "--threshold-file nix.yaml: cannot be read (No such file"),
     ],
 )
 def test_wrong_commands_are_told(

@@ -54,7 +54,7 @@ def test_a_benchmarks_folder_becomes_a_page_and_a_terminal(folder: Path, capsys:
     assert said.startswith("clips: 60 rows, judged by hybrid/3 nvidia/Cosmos3-Nano\nAUC 0.")
     assert "Judging is not finished" in said
     assert "Left out: 2 bad rows." in said
-    assert f"retake bench calibrate {folder} --pass-at 3 --precision 0.9" in said
+    assert f"retake bench calibrate {folder} --pass-at 3 --precision 0.8" in said
     assert said.endswith(f"report   {folder}/report.html\n")
     page = Page((folder / "report.html").read_text(encoding="utf-8"))
     assert "label >= 3 of 1-5" in page.said
@@ -113,13 +113,23 @@ def test_what_is_wrong_is_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixtu
         "holds other files and no report of ours; name another": [*table, "--out", str(tmp_path / "mine")],
         "is a benchmark of its own, whose report it holds": [*table, "--out", str(folder)],
         "is a file; name a folder with --out": [*table, "--out", str(scores)],
-        "is no benchmark's folder": [str(tmp_path)],
+        "is no benchmark's folder, it has no bench.yaml": [str(tmp_path)],
+        "is no benchmark's folder, it does not exist": [str(tmp_path / "nope")],
+        "is no benchmark's folder, it is a file (a table of scores is given by --scores)": [str(scores)],
     }
     for words, arguments in wrong.items():
         assert main(["bench", "report", *arguments]) == 2
         assert words in capsys.readouterr().err
     assert [p.name for p in (tmp_path / "mine").iterdir()] == ["thesis.tex"]
     assert not (tmp_path / "o").exists()
+
+
+@pytest.mark.parametrize("command", [["report"], ["calibrate", "--precision", "0.8"]])
+def test_a_label_to_pass_at_is_a_number(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    for label in ("four", "nan"):
+        with pytest.raises(SystemExit):
+            main(["bench", *command, "--pass-at", label])
+        assert f"argument --pass-at: must be a number (got '{label}')" in capsys.readouterr().err
 
 
 def test_a_terminal_is_told_nothing_that_it_would_obey() -> None:

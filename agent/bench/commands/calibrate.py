@@ -17,8 +17,8 @@ WITHHELD = "withheld.txt"
 """Beside a benchmark's figures: why it has no threshold."""
 FILE = "threshold.yaml"
 
-DESCRIPTION = """Find the lowest score of which the labels bear out that people take enough of the clips above it, and
-write it as a threshold file for a run's critic.threshold_file. Where the labels do not bear it out, nothing is
+DESCRIPTION = """Find the lowest score at or above which people take enough of the clips, as far as the labels bear it
+out, and write it as a threshold file for a run's critic.threshold_file. Where the labels do not bear it out, nothing is
 written, and it is said about how many more it takes.
 
   * The promise holds with the confidence that you ask, the search for the threshold included; clips of one prompt
@@ -108,7 +108,7 @@ def _given(args: argparse.Namespace) -> "tuple[list[Scored], Origin, list[str]]"
         for row in bad[:10]:
             print(f"retake: {path}: line {row.line}: {row.why}", file=sys.stderr)
         if bad:
-            words.append(f"{len(bad)} rows of the table cannot be used.")
+            words.append(f"{len(bad)} row{'s' * (len(bad) > 1)} of the table cannot be used.")
         critic = None if args.critic is None else Instrument(critic=args.critic)
         if critic is None:
             words.append(

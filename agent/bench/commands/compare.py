@@ -1,6 +1,7 @@
 """`retake bench compare`."""
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -67,6 +68,8 @@ def main(args: argparse.Namespace) -> int:
     need("scipy", "sklearn")
     (a, bad_a), (b, bad_b) = read(args.a), read(args.b)
     names = _names(args.a, args.b)
+    if of := _other_labels(args.a, args.b):
+        print(printable(f"retake: {of}"), file=sys.stderr)
     made = compare(a, b, names=names, axis=args.axis, pass_at=args.pass_at, resamples=args.resamples, seed=args.seed)
     if args.json:
         print(made.model_dump_json(indent=2))
@@ -81,6 +84,21 @@ def main(args: argparse.Namespace) -> int:
     return 0 if said else NOTHING
 
 
+def _other_labels(a: Path, b: Path) -> str:
+    """What is to be known of two benchmarks of different labels; "" where nothing is."""
+    from agent.bench.folder import ABOUT, read
+
+    if not ((a / ABOUT).is_file() and (b / ABOUT).is_file()):
+        return ""
+    first, second = read(a), read(b)
+    if first.sha256 == second.sha256:
+        return ""
+    return (
+        f"{a} was judged on the labels {first.dataset}, {b} on {second.dataset}, which are not the same bytes: rows "
+        "are joined by sample_id alone (in a table without one the number of the row); see that it means the same clip"
+    )
+
+
 def _names(a: Path, b: Path) -> tuple[str, str]:
     """What tells them apart: the last part of their paths, or the whole of them."""
     first, second = a.resolve().name, b.resolve().name
@@ -90,7 +108,7 @@ def _names(a: Path, b: Path) -> tuple[str, str]:
 def _table(made: "AxisComparison", names: tuple[str, str]) -> list[str]:
     from agent.bench.figures.verdicts import TITLES, p_told
 
-    these = f"{made.n:,} rows in {made.groups:,} groups"
+    these = f"{made.n:,} rows in {made.groups:,} group{'s' * (made.groups != 1)}"
     lines = [f"{made.axis}: {these}, A {names[0]}, B {names[1]}; taken: {made.pass_at}"]
     lines.append(f"  {'':24}{'A':>7}{'B':>8}{'A - B':>9}   {'95 % interval':18}")
     for found in made.differences:

@@ -100,7 +100,9 @@ def _of_file(path: Path) -> float:
 
     try:
         return read(path).threshold
-    except (ThresholdFileError, OSError) as error:
+    except OSError as error:
+        raise ConfigError(f"--threshold-file {path}: cannot be read ({error.strerror or error})") from error
+    except ThresholdFileError as error:
         raise ConfigError(f"--threshold-file: {error}") from error
 
 

@@ -148,6 +148,6 @@ def chosen(names: list[str] | None) -> tuple[Degradation, ...]:
     for name in names or ():
         if name not in DEGRADATIONS:
             near = get_close_matches(name, DEGRADATIONS, 1)
-            meant = f"; {near[0]} is meant?" if near else ""
+            meant = f"; is {near[0]!r} meant?" if near else ""
             raise ConfigError(f"--only {name!r}: there is no such degradation{meant} All: {', '.join(DEGRADATIONS)}")
     return tuple(each for each in _ALL if not names or each.name in names)

@@ -58,6 +58,8 @@ def _first(made: AxisComparison, names: tuple[str, str]) -> str:
 def _needed(found: Difference) -> str:
     if found.needed is None:
         return ""
+    if found.low is not None and found.high is not None and not found.low <= 0 <= found.high:
+        return "; the interval leaves 0 out, and the test does not bear that out: rows of more prompts would tell"
     if found.needed > 1_000_000:
         return "; more than a million rows would be needed to see this difference"
     return f"; about {found.needed:,} rows would be needed to see this difference"

@@ -6,12 +6,15 @@ whether a file (`head`: its first bytes) or a folder (`head` is empty) is of its
 whose labels are not the bytes of one file has `digest(path)` as well: their SHA-256 as hex.
 """
 
+import shlex
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Final, Protocol, cast
 
 from agent.bench.dataset import Dataset
+from agent.bench.readers.making import quoted
+from agent.bench.readers.sheet import head_columns
 from agent.bench.types import BadRow, Row
 from agent.errors import ConfigError
 from agent.files import file_hash
@@ -86,4 +89,21 @@ def _recognised(path: Path) -> str:
         if _reader(name).recognises(path, head):
             return name
     known = "".join(f"\n  {name}: {words}" for name, words in FORMATS.items())
-    raise ConfigError(f"{path}: is of no known format. Say which with --format, or give one of these:{known}")
+    why = f"is of no known format{_unknown(path, head)}"
+    raise ConfigError(f"{path}: {why}. Say which with --format, or give one of these:{known}")
+
+
+def _unknown(path: Path, head: bytes) -> str:
+    """Why no format recognises it, as far as that can be seen."""
+    if path.is_dir():
+        if any(path.glob("run.json")) or any(path.glob("*/run.json")):
+            return f": nobody has marked a clip of its runs; `retake mark {shlex.quote(str(path))}` is for that"
+        return ": it is a folder that holds no marked run; give the file with the labels"
+    if not head.strip():
+        return ": it is empty"
+    found = head_columns(head)
+    if {"score", "label"} <= found:
+        return ": it looks like a table of scores, which `retake bench report --scores` reads"
+    if len(found) > 1 and head.isascii() and b"\0" not in head:
+        return f"; its columns are {', '.join(map(quoted, sorted(found)[:12]))}"
+    return ""

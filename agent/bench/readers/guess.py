@@ -86,7 +86,7 @@ def label_type(rows: Iterable[Told]) -> tuple[LabelType, str]:
     if seen.not_1_to_5 is None:
         return "mos", (
             "The labels are whole numbers from 1 to 5 without a scale, and are taken for mean opinion scores of which "
-            "nobody knows what is good enough. If they are grades, add a column scale with 1-5."
+            "nobody knows what is good enough. If they are grades, give --scale 1-5, or a column scale that holds 1-5."
         )
     odd = seen.not_a_verdict or seen.not_a_grade
     return "mos", (

@@ -100,7 +100,7 @@ def _row(record: Record, number_of_row: str, scale: Scale | None, kind: LabelTyp
             "binary": "pass, fail, 1 or 0",
             "pair": "A, B or tie",
             "likert": "a whole number",
-            "mos": "a number",
+            "mos": "a number" if record["label_type"] else "pass or fail, a number, or A, B or tie",
         }[kind]
         return BadRow(line=record.line, why=f"label must be {allowed} (got {quoted(record['label'])})")
     return made(

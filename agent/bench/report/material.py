@@ -55,7 +55,7 @@ def onward(material: Material) -> tuple[str, str]:
     main, found = material.main, material.beside
     path = shlex.quote(str(material.folder / THRESHOLD))
     out = f" --out {path}" if material.about is None else ""
-    calibrate = f"retake bench calibrate {material.source} --precision 0.9{out}"
+    calibrate = f"retake bench calibrate {material.source} --precision 0.8{out}"
     if main is None or state(main) == "nothing judged":
         return "Mend what is under failures, then judge the rows again.", ""
     if found.threshold is not None:

@@ -144,7 +144,7 @@ def coverage_risk(axis: AxisFigures, beside: Beside) -> Figure | None:
     axes.axhline(base, color=SOFT, linestyle=(0, (4, 3)), linewidth=1.4, label="picked blindly")
     made = None if beside.coverage is None else beside.threshold
     for target in TARGETS if made is None else (made.accept.target,):
-        name = f"{'target' if made else 'precision'} {target:.2f}"
+        name = f"{'target: ' if made else ''}precision {target:.2f}"
         axes.axhline(1 - target, color=INK, linestyle=(0, (1, 1.8)), linewidth=1.3)
         axes.annotate(name, (1.0, 1 - target), (0, 2), textcoords="offset points", ha="right", fontsize=9)
     if made is not None and beside.coverage is not None:

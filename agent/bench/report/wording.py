@@ -100,7 +100,11 @@ _LINES: Final = {
     "pairwise_accuracy": ("Accuracy on pairs", 0, "Pairs whose better clip scores higher; people's ties left out."),
     "ece": ("Calibration error (ECE)", 0, "How far the score is from the share that people take. Lower is better."),
     "ece_isotonic": ("ECE after isotonic fit", 0, "The same once the score is mapped, on other prompts."),
-    "brier": ("Brier score", 0, "Squared error as a probability. Lower is better; the tick: always the share taken."),
+    "brier": (
+        "Brier score",
+        0,
+        "Squared error as a probability. Lower is better; the tick: saying the mean each time.",
+    ),
     "aurc": ("Area under risk", 0, "Share not taken among the best-scored clips. Lower is better; the tick: blindly."),
     "quadratic_kappa": ("Quadratic kappa", -1, "Agreement on the label's steps beyond chance."),
     "exact_accuracy": ("Exact agreement", 0, "Clips on exactly the step that people gave."),
@@ -161,7 +165,7 @@ def _saturation(axis: AxisFigures) -> Sway:
     if unique == 1:
         words = "It always says the same: the score carries nothing."
     scores = "score" if unique == 1 else "different scores"
-    return Sway("Saturation", f"{unique:,} {scores}; the commonest {percent(common)}", words)
+    return Sway("Saturation", f"{unique:,} {scores}; {percent(common)} of clips have the commonest", words)
 
 
 def _leniency(axis: AxisFigures) -> Sway:
