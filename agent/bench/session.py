@@ -185,7 +185,7 @@ class Session:
         tally, critic = self.tally, "" if self.about is None else self.about.instrument.name
         rows = f"rows     {tally.judged:,} of {tally.total:,} judged"
         facts = {
-            f"{tally.recalled:,} of them known from before": tally.recalled,
+            f"{tally.recalled:,} of them judged already": tally.recalled,
             f"{tally.failed:,} failed": tally.failed,
             f"{tally.not_asked:,} on an axis that the critic does not ask about": tally.not_asked,
             f"{tally.bad_rows:,} bad row{'s' * (tally.bad_rows > 1)} left out": tally.bad_rows,
@@ -198,7 +198,7 @@ class Session:
         if tally.failed:
             lines.append("again    the same command with --retry-failed tries what failed again")
         if tally.means:
-            lines.append(f"score    {tally.means}")
+            lines.append(f"mean     {tally.means}")
         lines += [f"critic   {critic}", f"folder   {self.folder}"]
         if tally.judged and tally.done == tally.total:
             lines.append(f"next     retake bench report {shlex.quote(str(self.folder))}")

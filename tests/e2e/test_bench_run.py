@@ -82,7 +82,7 @@ def test_a_whole_benchmark(tmp_path: Path, capsys: pytest.CaptureFixture[str], m
     assert "rows     4 of 5 judged, 1 failed, 12 bad rows left out" in said.out
     assert "failed   1: the clip cannot be had; the first: video: 'gone.mp4' does not exist" in said.out
     assert "again    the same command with --retry-failed tries what failed again" in said.out
-    assert "score    passed " in said.out
+    assert "mean     passed " in said.out
     assert said.out.endswith("folder   bench/clips-signals\nnext     retake bench report bench/clips-signals\n")
     assert said.err.count("clips.csv: line ") == 10
     assert "2 more rows cannot be used" in said.err
@@ -112,7 +112,7 @@ def test_a_whole_benchmark(tmp_path: Path, capsys: pytest.CaptureFixture[str], m
 
     write_clip(tmp_path / "gone.mp4", TINY)
     assert run(path.name, "--retest", "0.5", "--retry-failed", "-q") == 0
-    assert "rows     5 of 5 judged, 4 of them known from before" in capsys.readouterr().out
+    assert "rows     5 of 5 judged, 4 of them judged already" in capsys.readouterr().out
     assert written(out)[:4] == lines[:4]
 
     cases: list[tuple[list[str], str]] = [
@@ -169,7 +169,7 @@ def test_an_answer_that_cannot_be_read_is_asked_for_again(tmp_path: Path, capsys
         assert "1 of 2 judged, 1 failed" in capsys.readouterr().out
         server.reply = say
         assert run(*args) == 0
-        assert "1 of 2 judged, 2 of them known from before, 1 failed" in capsys.readouterr().out
+        assert "1 of 2 judged, 2 of them judged already, 1 failed" in capsys.readouterr().out
         assert run(*args, "--retry-failed") == 0
         assert "2 of 2 judged" in capsys.readouterr().out
 
@@ -234,7 +234,7 @@ def test_a_server_that_dies_ends_it_and_the_same_command_goes_on(
         assert "To go on, give the same command again." in said.err
         server.reply = say
         assert run(*args) == 0
-    assert "5 of 5 judged, 3 of them known from before" in capsys.readouterr().out
+    assert "5 of 5 judged, 3 of them judged already" in capsys.readouterr().out
     assert len(written(tmp_path / "out")) == 5
 
 
