@@ -162,6 +162,17 @@ async def test_clips_are_made_once_and_judged_against_what_was_changed(tmp_path:
     assert {path: path.read_bytes() for path in tmp_path.rglob("*.mp4")} == bytes_
 
 
+@pytest.mark.parametrize("numbers", [(5,), (5, 5)], ids=["one base", "one clip asked for twice"])
+def test_another_clip_is_another_one(numbers: Sequence[int], tmp_path: Path) -> None:
+    made = Maker(tmp_path, [Made(number, TINY, 0) for number in numbers], DEGRADATIONS)
+    base, *cut = (made.case(0, wanted) for wanted in (("", 0), ("cut_in", 3), ("dissolved", 3)))
+    assert base is not None
+    for case in cut:
+        assert case is not None
+        apart = np.abs(decode(tmp_path / case.clip) - decode(tmp_path / base.clip).astype(float))
+        assert apart.mean(axis=(1, 2, 3)).max() > 9
+
+
 def test_base_clips_are_of_three_kinds_and_the_seed_is_theirs() -> None:
     found = [(base.name, base.prompt) for base in made(12, TINY, 0)]
     assert {name[3:] for name, _ in found} == {"text", "image", "scene"}
@@ -288,6 +299,11 @@ def test_own_clips_come_with_their_prompts(tmp_path: Path) -> None:
     table.write_text("video,prompt\nb.mp4,One\nb.mp4,One\nb.mp4,Two\n")
     assert [c.prompt for c in own(table, tmp_path / "got", count=None, size=(64, 48), most=None)] == ["One", "Two"]
     assert own(table, tmp_path / "got", count=1, size=(64, 48), most=None)[0].material().video.shape == (6, 48, 64, 3)
+    for few, needed in ((material(frames=4).video, "has 4 frames"), (material().video[:, :40], "is 96x40")):
+        encode(few, tmp_path / "few.mp4", threads="1")
+        table.write_text("video,prompt\nb.mp4,One\nfew.mp4,Two\n")
+        with pytest.raises(ConfigError, match=needed):
+            own(table, tmp_path / "got", count=None, size=None, most=None)
     for wrong in ("gone.mp4", "http://127.0.0.1:9/a.mp4", "file:///etc/passwd"):
         table.write_text(f"video,prompt\n{wrong},One\n")
         with pytest.raises(ConfigError, match="--clips"):
@@ -302,7 +318,7 @@ def test_wrong_words_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     for wrong in (["--size", "7x7"], ["--frames", "3"], ["--only", "nothing"], ["--clips", str(tmp_path / "gone")]):
         assert main(["bench", "degrade", "--out", out, *wrong]) == 2
         assert wrong[0] in capsys.readouterr().err
-    for wrong in (["--severities", "0"], ["--bases", "0"]):
+    for wrong in (["--severities", "0"], ["--bases", "0"], ["--seed", "-1"]):
         with pytest.raises(SystemExit):
             main(["bench", "degrade", *wrong])
     assert not Path(out).exists()

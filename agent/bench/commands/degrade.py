@@ -56,7 +56,7 @@ def add(commands: Any) -> None:
         help="of the clips (default: 320x192; with --clips: their own, 640 on the long side at most)",
     )
     degrade.add_argument("--out", default="bench/degrade", metavar="DIR", help="(default: bench/degrade)")
-    degrade.add_argument("--seed", type=int, default=0, help="of the base clips and the intervals (default: 0)")
+    degrade.add_argument("--seed", type=_seed, default=0, help="of the base clips and the intervals (default: 0)")
     degrade.add_argument("--json", action="store_true", help="print nothing but one JSON object at the end")
     degrade.add_argument("-q", "--quiet", action="store_true", help="print only the table")
 
@@ -108,6 +108,12 @@ def _stopped(args: argparse.Namespace, folder: Path, code: int, error: str = "")
 def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"must be 1 or more (got {text!r})")
+    return int(text)
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"must be 0 or more (got {text!r})")
     return int(text)
 
 

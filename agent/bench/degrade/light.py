@@ -10,7 +10,7 @@ from agent.bench.degrade.video import Video, each
 
 
 def flickering(video: Video, severity: int) -> Video:
-    """Brightness jumps at random from frame to frame by 1 to 12 %."""
+    """Brightness jumps at random from frame to frame by 1.5 to 12 %."""
     dice = np.random.default_rng(5)
     gains = 1 + (0.015, 0.025, 0.04, 0.07, 0.12)[severity - 1] * dice.standard_normal(len(video))
     return each(lambda f, i: f * gains[i], video)

@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -27,6 +27,9 @@ SUFFIXES: Final = frozenset((".mp4", ".mov", ".m4v", ".mkv", ".webm", ".gif"))
 IMAGES: Final = (".png", ".jpg", ".jpeg", ".webp")
 MOST_FRAMES: Final = 97
 """Of a clip, if nothing is said: four seconds at 24 fps."""
+LEAST_FRAMES: Final = 5
+LEAST_SIDE: Final = 48
+"""With fewer frames or smaller, some degradations cannot be done; clips made on the spot have as many, too."""
 LONG_SIDE: Final = 640
 """Pixels that a clip is made smaller to, if nothing is said: what is done to it is done five times for each of forty
 degradations."""
@@ -66,8 +69,10 @@ class Own:
             image = None if self.image is None else load(self.image)
         except (JudgeError, OSError) as error:
             raise ConfigError(f"--clips: {self.video}: {error}") from error
-        if len(found) < 2:
-            raise ConfigError(f"--clips: {self.video}: has {len(found)} frames, and 2 are needed")
+        if len(found) < LEAST_FRAMES:
+            raise ConfigError(f"--clips: {self.video}: has {len(found)} frames, and {LEAST_FRAMES} are needed")
+        if min(width, height) < LEAST_SIDE:
+            raise ConfigError(f"--clips: {self.video}: is {width}x{height}, and {LEAST_SIDE} a side are needed")
         if image is not None:
             image = np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
         return Material(np.stack(found), max(1, round(rate)), self.prompt, image)
@@ -86,7 +91,7 @@ def own(
         most: frames of each.
 
     Raises:
-        ConfigError: there are none, one lacks a prompt, or one cannot be had.
+        ConfigError: there are none, one lacks a prompt, or one cannot be had or degraded.
     """
     if not path.exists():
         raise ConfigError(f"--clips: {path}: does not exist; give a folder of clips, a CSV of them, or a dataset")
@@ -97,10 +102,11 @@ def own(
         files = asyncio.run(_had(asked, Clips(path if path.is_dir() else path.parent, cache)))
     except IntakeError as error:
         raise ConfigError(f"--clips: {path}: {error}") from error
-    found = []
+    found: list[Own] = []
     for number, (each, (video, image)) in enumerate(zip(asked, files, strict=True), 1):
         word = re.sub(r"[^a-z0-9]+", "-", Path(each.video).stem.lower()).strip("-")[:32] or "clip"
         found.append(Own(f"{number:02d}-{word}", each.prompt, video, image, size, most or MOST_FRAMES))
+        replace(found[-1], most=LEAST_FRAMES).material()  # one that cannot be used is told before any is judged
     return tuple(found)
 
 

@@ -37,7 +37,7 @@ def warped(video: Video, severity: int) -> Video:
 
 
 def blurred(video: Video, severity: int) -> Video:
-    """Gaussian blur with a sigma of .35 to 2 % of the height."""
+    """Gaussian blur with a sigma of .5 to 2.4 % of the height."""
     sigma = video.shape[1] * (0.005, 0.0075, 0.011, 0.016, 0.024)[severity - 1]
     return each(lambda f, _: cv2.GaussianBlur(f, (0, 0), sigma), video)
 
@@ -73,7 +73,7 @@ def static_burst(video: Video, severity: int) -> Video:
 
 
 def blocky(video: Video, severity: int) -> Video:
-    """Blocks of 8x8 pixels lose their detail: 15 to 90 % of the way to their mean and slopes."""
+    """Blocks of 8x8 pixels lose their detail: 15 to 90 % of the way to their mean."""
     share = (0.15, 0.3, 0.45, 0.65, 0.9)[severity - 1]
 
     def change(frame: NDArray[np.float32], _: int) -> NDArray[Any]:

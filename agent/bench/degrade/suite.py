@@ -5,15 +5,16 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 from PIL import Image
 from pydantic import ValidationError
 
-from agent.bench.degrade.bases import Base
-from agent.bench.degrade.catalogue import Degradation
+from agent.bench.degrade.bases import Base, Made, Size
+from agent.bench.degrade.catalogue import Degradation, Material
 from agent.bench.degrade.types import Case, Judged
 from agent.bench.degrade.video import encode
 from agent.errors import ServingError
@@ -77,7 +78,7 @@ class Maker:
         base = self.bases[number].name
         with self._turn:  # one of several threads reads or renders a base, and the others find it read
             material = self._material(number)
-            other = self._material((number + 1) % len(self.bases)) if name else material
+            other = self._other(number, material) if name else material
         changed = self.degradations[name].change(material, other, severity) if name else material
         if changed is None:
             self._note(Case(base=base, degradation=name, severity=severity, prompt="", clip=""))
@@ -95,6 +96,18 @@ class Maker:
         case = Case(base=base, degradation=name, severity=severity, prompt=changed.prompt, clip=clip, first_frame=image)
         self._note(case)
         return case
+
+    def _other(self, number: int, material: Material) -> Material:
+        """The next base with other pictures: a clip that is cut into itself is no other clip."""
+        for step in range(1, len(self.bases)):
+            other = self._material((number + step) % len(self.bases))
+            if not np.array_equal(other.video, material.video):
+                return other
+        return self._spare
+
+    @cached_property
+    def _spare(self) -> Material:
+        return Made(1, Size(), 0).material()
 
     def _note(self, case: Case) -> None:
         with self._turn, (self.folder / CASES).open("a", encoding="utf-8") as file:
