@@ -12,6 +12,7 @@ from agent.config import DraftConfig, RunConfig
 from agent.errors import ConfigError
 from agent.forecasting import planned, ratio
 from agent.forecasting.correlation import Measured, correlation, read
+from agent.lines import printable
 from agent.types import Draft, Request
 from generator import sizes
 from generator.capabilities import Capabilities, capabilities
@@ -22,6 +23,8 @@ PREFIX = "draft-"
 """Of the names of the files that drafts are made from: those of the request, at the drafts' size."""
 
 
+MOST_SOURCE = 160
+"""Characters of a measurement's source that are told."""
 AUTO = DraftConfig(steps=12, seeds=4)
 SAME, ROUNDING = 0.99, 0.05
 """Share of a target's steps or frames from which a draft has as many; of a step or frame, since files round shares."""
@@ -68,7 +71,7 @@ def tiered(config: RunConfig, request: Request) -> Request:
     kind = (plan.engine, draft_tier, target, steps, frames)
     found = correlation(*kind, own) or correlation(*kind)
     file = Path(config.search.draft_correlation or "").name
-    source = "" if found is None else f"{found.source}, in your {file}" if found in own else found.source
+    source = "" if found is None else _short(found.source) + (f", in your {file}" if found in own else "")
     bill, whole = known_price(config.generator, spec), known_price(config.generator, request.spec)
     costly = gain <= 1 or (bill is not None and whole is not None and bill >= whole)
     why = ""
@@ -100,6 +103,12 @@ def tiered(config: RunConfig, request: Request) -> Request:
         assumes=assumes,
     )
     return request.model_copy(update={"draft": draft})
+
+
+def _short(source: str) -> str:
+    """A measurement's source for a sentence: a file may be anybody's, and name hundreds of runs."""
+    line = printable(" ".join(source.split()))
+    return line if len(line) <= MOST_SOURCE else f"{line[: MOST_SOURCE - 1]}…"
 
 
 def _own(config: RunConfig) -> tuple[Measured, ...]:
@@ -137,7 +146,7 @@ def _measured(own: Sequence[Measured], engine: str, spec: RenderSpec, able: Capa
     return AUTO.model_copy(
         update={
             "tier": f"{row.draft}p",
-            "steps": None if row.steps > SAME else steps,
+            "steps": None if row.steps > SAME else max(steps, int(able.steps.least)),
             "frames": None if row.frames > SAME else max(frames, int(able.frames.least)),
         }
     )

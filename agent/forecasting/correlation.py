@@ -36,9 +36,9 @@ class Measured(BaseModel):
     """Tier of the drafts."""
     target: int
     """Tier of the renders as asked."""
-    steps: float = Field(gt=0)
+    steps: float = Field(gt=0, le=1)
     """Denoising steps of a draft as a share of the target's."""
-    frames: float = Field(gt=0)
+    frames: float = Field(gt=0, le=1)
     """Frames likewise."""
     value: float = Field(ge=-1, le=1)
     """Spearman's, averaged over prompts."""

@@ -526,6 +526,8 @@ def test_drafts_that_were_asked_for_are_held_against_the_users_measurement_first
         ("[a, b", "line 1, column 6: is not YAML"),
         ("- a", "measurement 1: input should be a valid dictionary"),
         (written([ROW, ROW], "x").replace("value: 0.7", "value: 7", 2), "measurement 1: value: input should be less"),
+        (written([ROW], "x").replace("steps: 0.35", "steps: .inf"), "steps: input should be less than or equal to 1"),
+        (written([ROW], "x").replace("frames: 1.0", "frames: 1e308"), "frames: input should be less than or equal to"),
         (written([ROW], "x").replace("low: 0.4", "low: 0.8"), "measurement 1: value 0.7 is not between low 0.8"),
         (written([ROW], "x").replace("prompts", "promts"), "measurement 1: prompts: field required"),
         ("x" * (1 << 20) + "x", "over 1,048,576 bytes"),
@@ -538,6 +540,17 @@ def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, text: str | None, w
     with pytest.raises(ConfigError, match=r"search\.draft_correlation: .*mine\.yaml: ") as fault:
         made(omni(file))
     assert words in str(fault.value)
+
+
+def test_a_file_of_anybodys_is_told_in_a_line_and_asks_for_a_step_at_least(tmp_path: Path) -> None:
+    source = "\x1b[2J\nretake bench drafts --runs " + " ".join(f"runs/{n}" for n in range(500))
+    file = measured_as(tmp_path, ROW.model_copy(update={"steps": 1e-9, "source": source}))
+    draft = made(omni(file)).draft
+    assert draft is not None
+    assert draft.spec.num_inference_steps == 1
+    assert draft.assumes.isprintable()
+    assert len(draft.assumes) < 500
+    assert "…, in your mine.yaml)." in draft.assumes
 
 
 def test_the_file_is_found_from_the_configs_folder(tmp_path: Path) -> None:
