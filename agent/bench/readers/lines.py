@@ -35,6 +35,8 @@ class Lines(Iterator[str]):
         self._file = file
         self.number = 0
         """Of the line that was given last, from 1."""
+        self.quotes = 0
+        """Quotation marks in all lines that were given."""
 
     def __iter__(self) -> Self:
         return self
@@ -50,6 +52,7 @@ class Lines(Iterator[str]):
             raise StopIteration
         self.number += 1
         if len(line) <= MAX_LINE or line.endswith("\n"):
+            self.quotes += line.count('"')
             return line
         while line and not line.endswith(("\n", "\r")):
             line = self._file.readline(MAX_LINE)

@@ -141,7 +141,7 @@ def _cells(lines: Lines, path: Path) -> Iterator[Record | BadRow]:
     lowered = [name.strip().lower() for name in names]
     reader = csv.reader(lines, delimiter=delimiter, strict=False)
     while True:
-        line = lines.number + 1
+        line, quotes = lines.number + 1, lines.quotes
         try:
             row = next(reader)
         except StopIteration:
@@ -150,9 +150,13 @@ def _cells(lines: Lines, path: Path) -> Iterator[Record | BadRow]:
             yield BadRow(line=lines.number, why=str(error))
             continue
         except csv.Error as error:
-            yield BadRow(line=line, why=f"cannot be read as CSV ({error}); is a quotation mark not closed?")
+            why = f"cannot be read as CSV{_up_to(line, lines)} ({error}); is a quotation mark not closed?"
+            yield BadRow(line=line, why=why)
             continue
         if not any(cell.strip() for cell in row):
+            continue
+        if lines.number > line and len(row) < len(names) and (lines.quotes - quotes) % 2:
+            yield BadRow(line=line, why=f"is one row{_up_to(line, lines)}; is a quotation mark not closed?")
             continue
         if len(row) > len(names):
             why = (
@@ -162,6 +166,11 @@ def _cells(lines: Lines, path: Path) -> Iterator[Record | BadRow]:
             continue
         pairs = zip(lowered, (cell.strip() for cell in row), strict=False)
         yield Record(line, {name: cell for name, cell in pairs if name and cell})
+
+
+def _up_to(line: int, lines: Lines) -> str:
+    """Where what begins at a line ends, if it is another one."""
+    return f" up to line {lines.number}" if lines.number > line else ""
 
 
 def _objects(lines: Lines) -> Iterator[Record | BadRow]:
