@@ -1,5 +1,6 @@
 """`retake bench degrade`: what is done to clips, made and judged once, and the figures of a critic."""
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -71,6 +72,28 @@ def test_every_degradation_changes_a_clip_at_every_severity_and_the_same_each_ti
     assert np.array_equal(base.video, kept), "the base is shared by all of them"
     assert degradation.words.endswith(".")
     assert degradation.words[0].isupper() or degradation.words[0].isdigit()
+
+
+WHOLE_OR_NOT = {"another_asked", "another_move", "cut", "dropped", "corrupted"}
+"""Of which a mean over pixels says nothing: other words, pieces, another length, and whole blocks of a small clip."""
+
+
+@pytest.mark.parametrize("name", sorted(DEGRADATIONS.keys() - WHOLE_OR_NOT))
+def test_what_is_done_grows_with_severity(name: str) -> None:
+    base, other = material(frames=25), material("room", frames=25)
+    changed = [DEGRADATIONS[name].change(base, other, severity) for severity in SEVERITIES]
+    apart = [0.0, *(difference(base, each) for each in changed if each is not None)]
+    assert len(apart) == 6
+    assert all(milder < worse for milder, worse in pairwise(apart)), apart
+
+
+def test_base_and_degraded_clips_are_encoded_alike_and_hardly_lose(tmp_path: Path) -> None:
+    made = maker(tmp_path, 1)
+    cases = [made.case(0, wanted) for wanted in (("", 0), ("watermarked", 1))]
+    files = [(tmp_path / case.clip).read_bytes() for case in cases if case is not None]
+    said = [re.findall(rb"x264 - core.*?options: ([^\0]*)", file)[0] for file in files]
+    assert said[0] == said[1]
+    assert b"crf=18.0" in said[0]
 
 
 def test_frames_come_backwards_without_a_jump_but_the_turn() -> None:
@@ -232,6 +255,8 @@ def test_intervals_are_by_bases_and_by_the_seed() -> None:
     assert found.interval[0] < (found.all.auc or 0) < found.interval[1]
     assert found.pooled_interval[0] < (found.all.pooled or 0) < found.pooled_interval[1]
     assert row().interval == found.interval
+    few = [judged("a", 0.1, "blurred", 1), judged("a", 0.2, "blurred", 3), judged("b", 0.1, "blurred", 1)]
+    assert row(few).pooled_interval == (1, 1), "what always wins does so among any bases, of however many clips"
     assert row(DEGRADED[:3]).interval is None, "one base says nothing of others"
     flat = row([judged(base, 0.1, "blurred", 5) for base in BASES])
     assert (flat.all.auc, flat.interval, flat.spearman) == (1.0, (1.0, 1.0), None)

@@ -31,7 +31,7 @@ from agent.controller import Controller
 from agent.drafts import AUTO, settled, tiered, unasked
 from agent.errors import ConfigError, RunFolderError
 from agent.events import Event
-from agent.forecasting.correlation import DATA, Measured, measured, read, written
+from agent.forecasting.correlation import DATA, Measured, correlation, measured, read, written
 from agent.reading import check, load_config
 from agent.request import plain
 from agent.run import Run
@@ -318,6 +318,19 @@ def test_the_choice_by_drafts_beside_chance() -> None:
     assert found.loss.value == pytest.approx((0 + 0.5 + 0.1) / 3, abs=1e-4)
     assert found.loss_by_chance.value == pytest.approx(((0.9 - 2.09 / 3) + (0.8 - 0.5) + 0.1) / 3, abs=1e-4)
     assert found.tied == 1
+
+
+def test_a_caption_that_lacks_hardly_anything_is_near_the_best_and_not_it() -> None:
+    found = agreement(landscape([paired(0.9, 0.69), paired(0.1, 0.7)], [paired(0.9, 0.67), paired(0.1, 0.7)]))
+    assert (found.best.value, found.near.value) == (0, 0.5)
+
+
+def test_what_was_measured_holds_for_no_fewer_steps_or_frames() -> None:
+    def held(steps: float, frames: float) -> bool:
+        return correlation(ROW.generator, ROW.draft, ROW.target, steps, frames, [ROW]) is not None
+
+    assert ROW.frames == 1
+    assert [held(0.35, 1), held(0.9, 1), held(0.3, 1), held(0.35, 0.9)] == [True, True, False, False]
 
 
 def test_what_seeds_alone_allow() -> None:
