@@ -329,6 +329,10 @@ def test_own_clips_come_with_their_prompts(tmp_path: Path) -> None:
         table.write_text("video,prompt\nb.mp4,One\nfew.mp4,Two\n")
         with pytest.raises(ConfigError, match=needed):
             own(table, tmp_path / "got", count=None, size=None, most=None)
+    for row, needed in (("b.mp4,", "line 3: prompt is empty"), ("b.mp4,One,more", "line 3: has 3 cells")):
+        table.write_text(f"video,prompt\nb.mp4,One\n{row}\n")
+        with pytest.raises(ConfigError, match=needed):
+            own(table, tmp_path / "got", count=None, size=None, most=None)
     for wrong in ("gone.mp4", "http://127.0.0.1:9/a.mp4", "file:///etc/passwd"):
         table.write_text(f"video,prompt\n{wrong},One\n")
         with pytest.raises(ConfigError, match="--clips"):

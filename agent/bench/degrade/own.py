@@ -15,8 +15,8 @@ import numpy as np
 from agent.bench.degrade.catalogue import Material
 from agent.bench.fetching import Clips
 from agent.bench.readers import open_dataset
-from agent.bench.readers.sheet import Record, columns, records
-from agent.bench.types import Row
+from agent.bench.readers.sheet import columns, records
+from agent.bench.types import BadRow, Row
 from agent.errors import ConfigError, IntakeError
 from critic import frames
 from critic.signals.first_frame import load
@@ -125,8 +125,11 @@ def _listed(path: Path) -> Iterator[Asked]:
         yield from map(_beside, clips)
     elif path.suffix.lower() in {".csv", ".tsv", ".jsonl", ".ndjson"} and _plain(path):
         for record in records(path, required=("video", "prompt"), used=("first_frame",)):
-            if isinstance(record, Record) and record["video"] and record["prompt"]:
-                yield Asked(record["video"], record["prompt"], record["first_frame"] or None)
+            if isinstance(record, BadRow):
+                raise ConfigError(f"--clips: {path}: line {record.line}: {record.why}")
+            if empty := next((column for column in ("video", "prompt") if not record[column]), ""):
+                raise ConfigError(f"--clips: {path}: line {record.line}: {empty} is empty")
+            yield Asked(record["video"], record["prompt"], record["first_frame"] or None)
     else:
         for row in open_dataset(path).rows():
             if isinstance(row, Row):
