@@ -441,6 +441,10 @@ def test_runs_that_say_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str
         folders([str(tmp_path / "clips")])
     assert main(["bench", "drafts", "c.yaml", "--limit", "2", "--runs", str(tmp_path)]) == 2
     assert "leave out CONFIG, --limit" in capsys.readouterr().err
+    (tmp_path / "out").mkdir(exist_ok=True)
+    (tmp_path / "out" / session.ABOUT).write_text("seeds: 2\n")
+    assert main(["bench", "drafts", "--runs", str(tmp_path / "run"), "--out", str(tmp_path / "out")]) == 2
+    assert "holds a measurement that was rendered" in capsys.readouterr().err
 
 
 # a run that goes by it

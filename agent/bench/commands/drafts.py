@@ -118,10 +118,14 @@ def _measured(session: "Session", *, quiet: bool) -> "Landscape":
 
 def _from_runs(args: argparse.Namespace) -> int:
     from agent.bench.drafting.finished import folders, from_runs
+    from agent.bench.drafting.session import ABOUT
+    from agent.reading import expand
 
     given = {"CONFIG": args.config, "-s": args.overrides, "--prompts": args.prompts, "--limit": args.limit}
     if beside := [name for name, value in given.items() if value]:
         raise ConfigError(f"--runs takes what is there, and nothing is rendered: leave out {', '.join(beside)}")
+    if (expand(args.out or OUT, "--out") / ABOUT).exists():
+        raise ConfigError(f"--out {args.out or OUT}: holds a measurement that was rendered; choose another --out")
     landscape, words = from_runs(folders(args.runs))
     return _concluded(args, landscape, words)
 
