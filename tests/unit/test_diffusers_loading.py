@@ -113,6 +113,8 @@ from generator.config import DiffusersConfig
 from generator.diffusers import Diffusers
 
 def load(*_):
+    # asyncio.run has no wake-up descriptor: a signal that comes just before it waits is seen only when it next wakes
+    time.sleep(0.3)
     print("loading", flush=True)
     while True:
         time.sleep(0.01)
