@@ -1,9 +1,14 @@
 """What every test runs under: no socket but loopback, no secret and no setting of the machine."""
 
 import os
+import sys
 
 import pytest
 from pytest_socket import enable_socket, socket_allow_hosts
+
+# where bytecode is not kept, each of the hundred processes that tests start would compile the package anew
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 @pytest.fixture(autouse=True)

@@ -46,6 +46,7 @@ DRAWN = """() => [...document.querySelectorAll('.drawing')].map(svg => {
 """Of each drawing: the colour of its words and of its curve, and how tall its words are in pixels."""
 
 
+@pytest.mark.thorough
 def test_it_fits_every_window_and_reads_by_day_and_by_night(visit: Visit) -> None:
     page = visit.page
     page.eval_on_selector_all("details", "all => all.forEach(d => { d.open = true; })")

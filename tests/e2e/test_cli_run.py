@@ -58,6 +58,7 @@ def test_the_main_job(tmp_path: Path) -> None:
     assert run["forecast"]["places"][0]["basis"] == "measured by the benchmark"
 
 
+@pytest.mark.thorough
 def test_plain_lines_where_there_is_no_terminal(tmp_path: Path) -> None:
     done = retake(
         "run",
@@ -84,6 +85,7 @@ def test_plain_lines_where_there_is_no_terminal(tmp_path: Path) -> None:
     assert "\x1b" not in done.out
 
 
+@pytest.mark.thorough
 def test_quiet_says_only_the_verdict(tmp_path: Path) -> None:
     done = retake("run", QUICKSTART, *SMALL, "-s", "budget.max_iterations=1", "--out", tmp_path / "run", "--quiet")
     assert [line.split()[0] for line in done.out.splitlines()[1:]] == ["rules", "score", "video", "spent", "report"]

@@ -183,7 +183,7 @@ def test_killed_at_random_moments(tmp_path: Path, racing: bool, undisturbed: tup
         pytest.param("canaries: self-test start", ARGS, marks=pytest.mark.thorough),
         pytest.param("canaries/.shuffled", ARGS, marks=pytest.mark.thorough),  # the critic's test is half made
         pytest.param(".unremembered-04-seed-8", ARGS, marks=pytest.mark.thorough),  # the first one promoted
-        pytest.param(ACCEPTED, RACE, id="accepted"),
+        pytest.param(ACCEPTED, RACE, id="accepted", marks=pytest.mark.thorough),
     ],
 )
 def test_killed_at_the_worst_moments(

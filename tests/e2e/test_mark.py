@@ -292,6 +292,7 @@ def test_scores_are_hidden_until_asked_for_and_the_space_bar_pauses(seat: Seat) 
 
 
 @pytest.mark.browser
+@pytest.mark.thorough
 def test_a_mark_that_cannot_be_saved_waits_in_the_page(seat: Seat, folder: Path) -> None:
     (folder / "1 a run").rename(folder.parent / "away")
     seat.press("3 p")
@@ -332,6 +333,7 @@ def test_the_report_is_shown_and_is_nobody_here(seat: Seat) -> None:
 
 
 @pytest.mark.browser
+@pytest.mark.thorough
 def test_it_can_be_read_narrow_and_wide_by_day_and_by_night(seat: Seat, tmp_path: Path) -> None:
     unnamed = (
         "all => all.filter(e => !(e.getAttribute('aria-label') || e.textContent.trim() || e.labels?.length)).length"

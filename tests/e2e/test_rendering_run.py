@@ -124,6 +124,7 @@ def test_a_key_reaches_the_server_and_no_file(tmp_path: Path, monkeypatch: pytes
         assert b"hush-hush" not in file.read_bytes(), file
 
 
+@pytest.mark.thorough
 def test_after_kill_9_no_render_is_asked_for_twice(tmp_path: Path) -> None:
     with Omni(seconds=0.15) as server:
         process = start("run", write_config(tmp_path, {"endpoints": [server.url]}), log=tmp_path / "log")

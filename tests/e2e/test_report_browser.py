@@ -237,7 +237,14 @@ def test_the_raw_json_is_behind_a_switch_and_exact(visit: Visit, good: Run) -> N
 
 
 @pytest.mark.parametrize(
-    "made", [runs.good, runs.chosen, runs.asked, runs.failed, runs.running, lambda folder: runs.many(folder, 30)]
+    "made",
+    [
+        runs.good,
+        *(
+            pytest.param(made, marks=pytest.mark.thorough)
+            for made in (runs.chosen, runs.asked, runs.failed, runs.running, lambda folder: runs.many(folder, 30))
+        ),
+    ],
 )
 def test_no_page_is_wider_than_its_window(browser: Browser, tmp_path: Path, made: runs.Maker) -> None:
     with browser.new_context() as context:
@@ -278,7 +285,13 @@ CONTRAST = """() => {
 """Every element whose own text has less contrast to what lies under it than WCAG 2.2 AA asks of small text."""
 
 
-@pytest.mark.parametrize("made", [runs.good, runs.chosen, runs.asked, runs.failed, runs.running])
+@pytest.mark.parametrize(
+    "made",
+    [
+        runs.good,
+        *(pytest.param(m, marks=pytest.mark.thorough) for m in (runs.chosen, runs.asked, runs.failed, runs.running)),
+    ],
+)
 def test_text_has_contrast_by_day_and_by_night(browser: Browser, tmp_path: Path, made: runs.Maker) -> None:
     with browser.new_context() as context:
         page = context.new_page()
