@@ -92,6 +92,7 @@ async def test_the_same_clip_gets_the_same_critique(critic: Critic, clip: Path, 
     assert same(first, second)
 
 
+@pytest.mark.thorough
 async def test_clips_judged_side_by_side_do_not_disturb_one_another(critic: Critic, clip: Path) -> None:
     alone = await critic.judge(clip, PROMPT, None)
     together = await asyncio.gather(*(critic.judge(clip, PROMPT, None) for _ in range(3)))

@@ -97,7 +97,12 @@ async def generator(case: Case) -> AsyncIterator[Generator]:
 @pytest.mark.parametrize(
     ("name", "asked"),
     [
-        pytest.param(name, asked, id=f"{name}-{asked.width}x{asked.height}x{asked.num_frames}@{asked.fps}")
+        pytest.param(
+            name,
+            asked,
+            id=f"{name}-{asked.width}x{asked.height}x{asked.num_frames}@{asked.fps}",
+            marks=[pytest.mark.thorough] if asked.width * asked.height * asked.num_frames > 3_000_000 else [],
+        )
         for name, case in CASES.items()
         for asked in (case.asked, *case.others)
     ],

@@ -260,9 +260,8 @@ def slow() -> Iterator[Slow]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("how", "code"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.thorough)]
-)
+@pytest.mark.parametrize(("how", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.thorough
 def test_interrupted_it_keeps_its_lines_and_goes_on(tmp_path: Path, slow: Slow, how: signal.Signals, code: int) -> None:
     path, out, log = labels(tmp_path, 40), tmp_path / "out", tmp_path / "log"
     args = ["bench", "run", path, *asking(tmp_path, slow.wire.url), "--out", out]

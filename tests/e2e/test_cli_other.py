@@ -62,6 +62,7 @@ def test_doctor_names_the_cure(tmp_path: Path) -> None:
     assert "nowhere.png" in done.out.replace("\n", "")
 
 
+@pytest.mark.thorough
 def test_report_is_rebuilt(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     retake("run", QUICKSTART, *SMALL, "-s", "budget.max_iterations=1", "--out", folder)

@@ -318,6 +318,7 @@ def test_a_mark_that_cannot_be_saved_waits_in_the_page(seat: Seat, folder: Path)
 
 
 @pytest.mark.browser
+@pytest.mark.thorough
 def test_the_report_is_shown_and_is_nobody_here(seat: Seat) -> None:
     with seat.page.context.expect_page() as opened:
         seat.page.locator("#runs a").click()

@@ -147,6 +147,7 @@ def test_pointing_at_a_clip_plays_its_iteration_in_step(visit: Visit) -> None:
     assert visit.playing(FIRST) == [False] * 3
 
 
+@pytest.mark.thorough
 def test_focus_plays_and_the_space_bar_pauses(visit: Visit) -> None:
     visit.page.locator("#iteration-1 .measured summary").first.focus()
     visit.page.keyboard.press("Shift+Tab")
@@ -338,6 +339,7 @@ def test_a_running_page_reads_itself_again_and_keeps_its_place(browser: Browser,
         assert visit.complaints == []
 
 
+@pytest.mark.thorough
 def test_a_clip_deleted_after_the_page_was_written_is_said_to_be_missing(browser: Browser, tmp_path: Path) -> None:
     run = runs.many(tmp_path / "run", 2)
     path = write_report(run)

@@ -117,7 +117,7 @@ def test_a_move_moves_the_picture_the_other_way(
         assert abs(moved[1 - axis]) < 0.02
 
 
-@pytest.mark.parametrize("from_photograph", [False, True])
+@pytest.mark.parametrize("from_photograph", [pytest.param(False, marks=pytest.mark.thorough), True])
 def test_pushing_in_magnifies_and_pulling_out_shrinks(from_photograph: bool, photograph: Path) -> None:
     first = photograph if from_photograph else None
     closer, farther = (
@@ -128,6 +128,7 @@ def test_pushing_in_magnifies_and_pulling_out_shrinks(from_photograph: bool, pho
     assert farther < -0.06
 
 
+@pytest.mark.thorough
 def test_a_clockwise_roll_turns_the_picture_counter_clockwise() -> None:
     assert zoom_and_roll(render(f"mountains, the camera rolls clockwise, {PINNED}"))[1] < -2
     assert zoom_and_roll(render(f"mountains, the camera rolls counter-clockwise, {PINNED}"))[1] > 2
@@ -163,6 +164,7 @@ def test_weak_and_strong_words_order_the_amplitude() -> None:
     assert plain < 0.8 * strong
 
 
+@pytest.mark.thorough
 def test_a_vague_prompt_moves_vaguely() -> None:
     moved = np.abs(travel(render(f"mountains, {PINNED}"))).max()
     assert moved < 0.5 * abs(travel(render(f"mountains, the camera pans right, {PINNED}"))[0])
@@ -258,6 +260,7 @@ def test_seeds_compose_differently() -> None:
     assert likeness(one, two) < 0.8
 
 
+@pytest.mark.thorough
 def test_a_draft_shows_the_composition_of_its_final() -> None:
     draft = next(film("mountains, static", spec(), 3))
     final = next(film("mountains, static", spec(width=832, height=480), 3))
@@ -288,7 +291,10 @@ def test_no_empty_border_comes_into_a_photograph(photograph: Path, words: str) -
 
 
 @pytest.mark.parametrize(("width", "height"), [(96, 64), (64, 96)])
-@pytest.mark.parametrize("hour", get_args(Hour))
+@pytest.mark.parametrize(
+    "hour",
+    [pytest.param(hour, marks=[pytest.mark.thorough] if n else []) for n, hour in enumerate(get_args(Hour))],
+)
 def test_every_place_has_a_picture_at_every_hour(hour: str, width: int, height: int) -> None:
     words = {"hall": "warehouse", "room": "living room"}
     for place in get_args(Place) if width > height or hour == "day" else ("sea", "street"):

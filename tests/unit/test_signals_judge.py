@@ -158,7 +158,11 @@ def half_second(video: Video, degrade: Callable[[Video, int], Video]) -> Video:
 
 @pytest.mark.parametrize(
     ("criterion", "degrade"),
-    [("noise", picture.noisy), ("blur", picture.blurred), ("blockiness", picture.blocky)],
+    [
+        ("noise", picture.noisy),
+        pytest.param("blur", picture.blurred, marks=pytest.mark.thorough),
+        pytest.param("blockiness", picture.blocky, marks=pytest.mark.thorough),
+    ],
 )
 def test_damage_to_a_part_of_a_clip_is_found_with_its_time(
     base: Video, tmp_path: Path, criterion: str, degrade: Callable[[Video, int], Video]
@@ -182,7 +186,10 @@ def test_a_burst_of_static_is_never_accepted(base: Video, tmp_path: Path) -> Non
     assert (span.start, span.end) == pytest.approx((22 / 24, 28 / 24), abs=0.13)
 
 
-@pytest.mark.parametrize("path", [PAN, scenes.Path()], ids=["pan", "still"])
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(PAN, id="pan", marks=pytest.mark.thorough), pytest.param(scenes.Path(), id="still")],
+)
 def test_frames_in_random_order_are_found(path: scenes.Path, tmp_path: Path) -> None:
     video = scenes.clip("street", frames=49, path=path)
     shuffled = critique_of(video[np.random.default_rng(2).permutation(49)], "A street.", tmp_path)
