@@ -51,6 +51,7 @@ def test_a_killed_measurement_goes_on_and_does_nothing_twice(tmp_path: Path) -> 
     assert told["figures"] == found["figures"]
 
 
+@pytest.mark.thorough
 def test_what_cannot_be_measured_is_said_before_anything_is_written(tmp_path: Path) -> None:
     done = retake("bench", "drafts", "-s", "request.size=320x192", "--out", "out", cwd=tmp_path)
     assert done.code == 2

@@ -246,6 +246,7 @@ def test_what_is_marked_last_stands_whichever_tab_it_was(seat: Seat, folder: Pat
 
 
 @pytest.mark.browser
+@pytest.mark.thorough
 def test_two_are_compared_side_by_side_in_step(seat: Seat, folder: Path) -> None:
     seat.press("b")
     assert seat.text("#all-progress") == "0 of 3 pairs compared"

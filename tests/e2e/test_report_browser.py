@@ -160,6 +160,7 @@ def test_focus_plays_and_the_space_bar_pauses(visit: Visit) -> None:
     assert visit.playing(FIRST) == [True] * 3
 
 
+@pytest.mark.thorough
 def test_a_click_on_a_defect_seeks_every_clip_of_the_iteration(visit: Visit) -> None:
     visit.page.locator("#iteration-1 .defects button").first.click()
     visit.until(

@@ -152,6 +152,7 @@ def test_between_its_bounds_a_run_asks_people_until_one_has_spoken(tmp_path: Pat
     assert (code, "threshold.yaml: there is no such file" in err) == (2, True)
 
 
+@pytest.mark.thorough
 async def test_the_model_that_answers_is_held_against_the_file(tmp_path: Path) -> None:
     async with Wire(seeing()) as server:
         path = tmp_path / "config.yaml"

@@ -268,6 +268,7 @@ async def test_a_server_that_fails_is_no_verdict(clip: Path, tmp_path: Path) -> 
     assert not (tmp_path / "canaries").exists()
 
 
+@pytest.mark.thorough
 async def test_a_model_that_always_answers_alike_fails_and_all_it_took_is_counted(clip: Path, tmp_path: Path) -> None:
     async with Wire(seeing_model()) as server, chat_with(server) as chat:
         critic = VLM(VLMConfig(feedback=False), chat, Checklist(chat))

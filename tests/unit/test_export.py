@@ -120,6 +120,7 @@ def test_each_format_is_what_its_name_says(
 
 
 @pytest.mark.parametrize("container", ["mp4", "webm", "mov"])
+@pytest.mark.thorough
 def test_a_higher_quality_is_nearer_and_larger(tmp_path: Path, container: str) -> None:
     dice = np.random.default_rng(3)
     frames = [np.clip(f + dice.normal(0, 9, f.shape), 0, 255).astype(np.uint8) for f in moving(6, 192, 128)]
@@ -136,6 +137,7 @@ def test_a_higher_quality_is_nearer_and_larger(tmp_path: Path, container: str) -
 
 
 @pytest.mark.parametrize("container", FORMATS)
+@pytest.mark.thorough
 def test_two_exports_give_the_same_bytes(tmp_path: Path, container: str) -> None:
     clip = write_movie(tmp_path / "clip.mp4", moving(10, 192, 128), tone=0.4)
     form = {"format": container, "quality": "medium", "export_fps": 48, "interpolation": "flow"}
