@@ -306,7 +306,7 @@ def once(out: Path, count: int) -> None:
 @pytest.mark.timeout(300)
 def test_killed_at_random_moments_over_the_wire(tmp_path: Path, slow: Slow) -> None:
     path, dice = labels(tmp_path, 60), random.Random(6)
-    for number in range(max(2, KILLS // 4)):  # twice each
+    for number in range(max(2, KILLS // 8)):  # twice each
         out, log = tmp_path / f"out{number}", tmp_path / "log"
         args = ["bench", "run", path, *asking(tmp_path, slow.wire.url), "--out", out, "--concurrency", "1"]
         finished, codes = set[str](), list[int]()
