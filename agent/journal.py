@@ -106,6 +106,19 @@ def _missing_parents(folder: Path) -> list[Path]:
     return [p for p in folder.absolute().parents if not p.exists()]
 
 
+def runs_in(folder: Path) -> list[Path]:
+    """The run folders that a folder is or holds, in the order of their names; hidden ones are none.
+
+    Raises:
+        OSError: the folder cannot be read.
+    """
+    if (folder / RUN).is_file():
+        return [folder]
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if not path.name.startswith(".") and (path / RUN).is_file())
+
+
 def load(folder: Path) -> Run:
     """Read a run back from its folder.
 

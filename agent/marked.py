@@ -25,7 +25,7 @@ class Marked:
     def chosen(self) -> Entrant | None:
         """The chosen candidate's place."""
         best = self.run.best
-        return next((place for place, candidate in self.run.entrants.items() if candidate is best), None)
+        return None if best is None else self.run.place_of(best)
 
     @property
     def needs_human(self) -> bool:

@@ -99,6 +99,10 @@ class Run(BaseModel):
         """All candidates by their places, in order."""
         return {Entrant(iteration=n, seed=c.seed): c for n, i in enumerate(self.iterations) for c in i.candidates}
 
+    def place_of(self, candidate: Candidate) -> Entrant | None:
+        """The place of a candidate of this run; None if it is none."""
+        return next((place for place, found in self.entrants.items() if found is candidate), None)
+
     def candidate(self, entrant: Entrant) -> Candidate | None:
         """The candidate at a place of the run; None if there is none."""
         return self.entrants.get(entrant)

@@ -61,7 +61,7 @@ def calibrate(rows: Sequence[Scored], wish: Wish, origin: Origin) -> Outcome:
     if found is None or not found.holds:
         why, more = _withheld(sample, found, wish)
         return Outcome(None, why, more, tuple(words))
-    low = None if wish.rejection is None else _rejection(sample, found.at, wish.rejection, wish)
+    low = None if wish.rejection is None else _rejection(sample, found.at, wish.rejection, wish.confidence)
     rejects = low is not None and low.holds
     threshold = Threshold(
         threshold=found.at,
@@ -69,7 +69,7 @@ def calibrate(rows: Sequence[Scored], wish: Wish, origin: Origin) -> Outcome:
         reject_below=-low.at if low is not None and rejects else None,
         reject=low.bound if low is not None and rejects else None,
         n=len(sample),
-        groups=len(set(sample.group)),
+        groups=sample.groups,
         pass_at=counted_as_passed(rows, wish.pass_at),
         dataset=origin.dataset,
         dataset_sha256=origin.sha256,
@@ -110,7 +110,7 @@ def _unusable(sample: Sample) -> str:
     if sample.passed.all() or not sample.passed.any():
         what = "all" if sample.passed.all() else "none"
         return f"people take {what} of the {len(sample)} clips: nothing can be learnt of what tells them apart"
-    groups = len(set(sample.group))
+    groups = sample.groups
     if groups < LEAST_GROUPS:
         return (
             f"the {len(sample)} clips come from {groups} prompt{'s' * (groups != 1)}; how alike clips of one prompt "
@@ -148,9 +148,9 @@ def _withheld(sample: Sample, found: Found | None, wish: Wish) -> tuple[str, int
     return f"{seen}. If the shares seen are the true ones, {many} would do four times in five", more
 
 
-def _rejection(sample: Sample, threshold: float, share: float, wish: Wish) -> Found | None:
+def _rejection(sample: Sample, threshold: float, share: float, confidence: float) -> Found | None:
     """Below which score clips are surely not to be taken."""
-    return find(sample.mirrored(), target=share, confidence=wish.confidence, least=-threshold)
+    return find(sample.mirrored(), target=share, confidence=confidence, least=-threshold)
 
 
 def _said(sample: Sample, found: Found, low: Found | None, wish: Wish) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from agent import journal, marks
 from agent.errors import RetakeError
-from agent.files import file_hash
+from agent.marked import marked
 from agent.run import Run
 from agent.spending import seconds
 from agent.stopping import stop_reason
@@ -57,15 +57,11 @@ class Stored:
     @classmethod
     def of(cls, run: Run) -> "Stored":
         """With the marks of its folder, as far as they are of the clips that lie there."""
-        clips = {entrant: candidate.clip.path for entrant, candidate in run.entrants.items()}
-        given = marks.standing(run.folder)
-        hashes = {e: file_hash(clips[e]) for e in {m.first for m in given} if e in clips and clips[e].exists()}
-        said = opinions([mark for mark in given if hashes.get(mark.first) == mark.clip_sha256])
         try:
             racing = journal.load_settings(run.folder).search.racing
         except RetakeError:  # a copy without its config: as is the default
             racing = True
-        return cls(run, said, racing)
+        return cls(run, opinions(marked(run).marks), racing)
 
 
 def opinions(given: Sequence[marks.Mark]) -> dict[Entrant, bool]:
@@ -125,8 +121,9 @@ def replayed(stored: Stored, rule: Rule) -> Stop | None:
     best = now.best
     if best is None or stop_reason(now) is None:
         return None
-    entrant = next(entrant for entrant, candidate in now.entrants.items() if candidate is best)
-    return Stop(best.score, now.accepts(best), stored.passed.get(entrant), now.renders, sum(seconds(now.iterations)))
+    place = now.place_of(best)
+    passed = None if place is None else stored.passed.get(place)
+    return Stop(best.score, now.accepts(best), passed, now.renders, sum(seconds(now.iterations)))
 
 
 def _rendered(run: Run, stored: Iteration, samples: int | None, *, racing: bool) -> Run | None:
@@ -154,9 +151,4 @@ def _rendered(run: Run, stored: Iteration, samples: int | None, *, racing: bool)
 
 def folders(places: Sequence[Path]) -> list[Path]:
     """The run folders among these folders and their direct subfolders."""
-    found: dict[Path, None] = {}
-    for place in places:
-        inner = sorted(path.parent for path in place.glob("*/run.json"))
-        for folder in [place] if (place / "run.json").exists() else inner:
-            found[folder.resolve()] = None
-    return list(found)
+    return list(dict.fromkeys(run.resolve() for place in places for run in journal.runs_in(place)))

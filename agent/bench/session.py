@@ -5,9 +5,7 @@ import shlex
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, get_args
-
-from pydantic import TypeAdapter, ValidationError
+from typing import Any, Final
 
 from agent.bench import folder as folders
 from agent.bench.fetching import Clips
@@ -18,7 +16,7 @@ from agent.bench.progress import Silent
 from agent.bench.readers import open_dataset
 from agent.bench.running import Asked, Bench
 from agent.bench.tally import Tally
-from agent.bench.types import RowAxis
+from agent.bench.types import AXES, RowAxis
 from agent.building import build_judges
 from agent.building.judges import Judges
 from agent.config import RunConfig
@@ -27,7 +25,6 @@ from agent.journal import LOCK, only_writer
 from agent.memory import Memory
 from agent.reading import expand, load_config
 from critic.instrument import Instrument
-from critic.types import Axis
 
 OUT: Final = "bench"
 """Folder of the benchmarks that are given none."""
@@ -55,11 +52,10 @@ def prepare(args: argparse.Namespace) -> "Session":
 def _axis(name: str | None) -> RowAxis | None:
     if name is None:
         return None
-    try:
-        return TypeAdapter[RowAxis](RowAxis).validate_python(name)
-    except ValidationError:
-        known = ", ".join(("overall", *get_args(Axis)))
-        raise ConfigError(f"--axis {name!r}: there is no such axis; known are {known}") from None
+    axis = next((axis for axis in AXES if axis == name), None)
+    if axis is None:
+        raise ConfigError(f"--axis {name!r}: there is no such axis; known are {', '.join(AXES)}")
+    return axis
 
 
 def _scale(text: str | None) -> tuple[float, float] | None:

@@ -4,18 +4,16 @@ import logging
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Final, NamedTuple, get_args
+from typing import NamedTuple, get_args
 
 from pydantic import ValidationError
 
 from agent.bench import table_cells as cells
 from agent.bench.folder import SCORED
 from agent.bench.table_records import did_you_mean, records
-from agent.bench.types import BadRow, LabelType, RowAxis, Scored
+from agent.bench.types import AXES, BadRow, LabelType, Scored
 from agent.errors import ConfigError
-from critic.types import Axis
 
-AXES: Final[tuple[RowAxis, ...]] = ("overall", *get_args(Axis))
 _log = logging.getLogger(__name__)
 
 

@@ -1,6 +1,6 @@
 """The benchmark's nouns: a labelled row, a row that cannot be used, and what a critic made of a row."""
 
-from typing import Literal, Self
+from typing import Final, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -8,6 +8,7 @@ from critic.types import Axis
 
 RowAxis = Literal["overall"] | Axis
 """What was rated. overall: the clip as an answer to the prompt."""
+AXES: Final[tuple[RowAxis, ...]] = ("overall", *get_args(Axis))
 LabelType = Literal["likert", "binary", "pair", "mos"]
 """likert: a grade of whole steps. binary: pass or fail. pair: which of two clips is better. mos: a mean of grades."""
 

@@ -90,14 +90,11 @@ def given(folders: Iterable[str]) -> list[Path]:
 
 
 def runs_in(root: Path) -> list[Path]:
-    """The run folders that a folder is or holds."""
-    if (root / journal.RUN).exists():
-        return [root]
+    """The run folders that a folder is or holds; none where it cannot be read."""
     try:
-        inside = sorted(root.iterdir())
+        return journal.runs_in(root)
     except OSError:
         return []
-    return [path for path in inside if not path.name.startswith(".") and (path / journal.RUN).exists()]
 
 
 def ordered(run: Run, *, blind: bool) -> list[tuple[Entrant, Candidate]]:

@@ -13,10 +13,6 @@ if TYPE_CHECKING:
     from agent.bench.outcome import Origin, Outcome
     from agent.bench.types import Scored
 
-WITHHELD = "withheld.txt"
-"""Beside a benchmark's figures: why it has no threshold."""
-FILE = "threshold.yaml"
-
 DESCRIPTION = """Find the lowest score at or above which people take enough of the clips, as far as the labels bear it
 out, and write it as a threshold file for a run's critic.threshold_file. Where the labels do not bear it out, nothing is
 written, and it is said about how many more it takes.
@@ -57,7 +53,7 @@ def add(commands: Any) -> None:
         "--pass-at", type=finite, metavar="LABEL", help="least label that counts as taken (default: 4 of 1-5, likewise)"
     )
     its.add_argument("--axis", metavar="AXIS", help="which axis's labels count (default: overall, if there are any)")
-    its.add_argument("--out", metavar="FILE", help=f"the threshold file (default: {FILE} in BENCH_DIR, or here)")
+    its.add_argument("--out", metavar="FILE", help="the threshold file (default: threshold.yaml in BENCH_DIR, or here)")
     its.add_argument("--json", action="store_true", help="print nothing but one JSON object")
 
 
@@ -66,6 +62,7 @@ def main(args: argparse.Namespace) -> int:
     from agent.bench.extra import need
 
     need("numpy", "scipy", "sklearn")
+    from agent.bench.folder import THRESHOLD, WITHHELD
     from agent.bench.outcome import Wish, calibrate
     from agent.files import write_atomically
 
@@ -78,7 +75,7 @@ def main(args: argparse.Namespace) -> int:
     outcome = calibrate(rows, Wish(args.precision, rejection, args.confidence, args.pass_at), origin)
     outcome = outcome._replace(words=(*words, *outcome.words))
     folder = Path(args.bench) if args.bench is not None else None
-    out = Path(args.out) if args.out else (folder or Path()) / FILE
+    out = Path(args.out) if args.out else (folder or Path()) / THRESHOLD
     if outcome.threshold is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(out, outcome.threshold.to_yaml())
@@ -102,9 +99,8 @@ def _given(args: argparse.Namespace) -> "tuple[list[Scored], Origin, list[str]]"
     if args.scores is not None:
         path = Path(args.scores)
         rows, bad = table.from_csv(path)
-        rows = [
-            row.model_copy(update={"overall": row.score}) for row in rows
-        ]  # a table has one score, whatever it is of
+        # a table has one score, whatever it is of
+        rows = [row.model_copy(update={"overall": row.score}) for row in rows]
         for row in bad[:10]:
             print(f"retake: {path}: line {row.line}: {row.why}", file=sys.stderr)
         if bad:
@@ -141,6 +137,8 @@ def _most(rows: "list[Scored]") -> str:
 
 def told(outcome: "Outcome", out: Path, folder: Path | None = None) -> str:
     """For people. `folder`: of the benchmark, whose report shows it."""
+    from agent.bench.folder import THRESHOLD
+
     if outcome.threshold is None:
         return "\n".join([f"Threshold withheld: {outcome.withheld}.", *outcome.words])
     lines = [
@@ -148,7 +146,7 @@ def told(outcome: "Outcome", out: Path, folder: Path | None = None) -> str:
         *outcome.words,
         f"Written to {out}. To use it: retake run CONFIG -s critic.threshold_file={out}",
     ]
-    if folder is not None and out == folder / FILE:
+    if folder is not None and out == folder / THRESHOLD:
         lines.append(f"To see it drawn: retake bench report {folder}")
     return "\n".join(lines)
 

@@ -45,7 +45,7 @@ def add(commands: Any) -> None:
 
 
 def _axis(text: str) -> str:
-    from agent.bench.table import AXES  # not before there is one to look at: `retake --help` stays quick
+    from agent.bench.types import AXES  # not before there is one to look at: `retake --help` stays quick
 
     if text not in AXES:
         raise argparse.ArgumentTypeError(f"there is no axis {text[:40]!r}; known are {', '.join(AXES)}")

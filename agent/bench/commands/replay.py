@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from agent.bench.replay_figures import Point, Replay
     from agent.run import Run
 
-FILE = "replay.json"
-
 DESCRIPTION = """Say what finished runs would have come to under other thresholds, iterations and samples: how many
 would have ended early with an accepted clip, how many of these clips people take (where they marked them: retake
 mark), how much score was given away by stopping, and how many renders and render seconds that saved.
@@ -42,7 +40,7 @@ def add(commands: Any) -> None:
     its.add_argument("--samples", metavar="N,…", help="candidates of an iteration (default: as each run had them)")
     its.add_argument("--seed", type=whole, default=0, help="of the intervals' bootstrap (default: 0)")
     its.add_argument(
-        "--out", metavar="DIR", help=f"also write {FILE} there: a benchmark's folder, whose report draws it"
+        "--out", metavar="DIR", help="also write replay.json there: a benchmark's folder, whose report draws it"
     )
     its.add_argument("--json", action="store_true", help="print nothing but one JSON object")
 
@@ -53,6 +51,7 @@ def main(args: argparse.Namespace) -> int:
 
     need("numpy", "scipy")
     from agent.bench import replay_figures
+    from agent.bench.folder import REPLAY
     from agent.files import write_atomically
 
     runs = _runs([Path(folder) for folder in args.folders])
@@ -68,7 +67,7 @@ def main(args: argparse.Namespace) -> int:
     )
     if args.out:
         Path(args.out).mkdir(parents=True, exist_ok=True)
-        write_atomically(Path(args.out) / FILE, found.model_dump_json(indent=1))
+        write_atomically(Path(args.out) / REPLAY, found.model_dump_json(indent=1))
     if args.json:
         print(found.model_dump_json())
     else:

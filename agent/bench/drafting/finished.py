@@ -31,13 +31,10 @@ def folders(given: Sequence[str]) -> list[Path]:
     found: dict[Path, None] = {}
     for name in given:
         path = expand(name, "--runs").resolve()
-        if not (path / journal.RUN).exists() and path.is_dir():
-            inner = sorted(place.parent for place in path.glob(f"*/{journal.RUN}"))
-            if not inner:
-                raise RunFolderError(f"{path}: is no run's folder and holds none")
-            found |= dict.fromkeys(inner)
-        else:
-            found[path] = None
+        inner = journal.runs_in(path)
+        if not inner and path.is_dir():
+            raise RunFolderError(f"{path}: is no run's folder and holds none")
+        found |= dict.fromkeys(inner or [path])
     return list(found)
 
 

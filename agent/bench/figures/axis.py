@@ -15,8 +15,7 @@ from agent.bench.figures.resampling import with_intervals
 from agent.bench.figures.sentences import sentences
 from agent.bench.figures.types import AxisFigures, Figure, Leaning
 from agent.bench.figures.weighted import Floats
-from agent.bench.table import AXES
-from agent.bench.types import RowAxis, Scored
+from agent.bench.types import AXES, RowAxis, Scored
 
 LEVEL: Final = 0.05
 _SHUFFLED: Final = 20

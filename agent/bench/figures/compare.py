@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from agent.bench.extra import need
 from agent.bench.figures.joining import join
 from agent.bench.figures.paired_types import Comparison
-from agent.bench.table import AXES
-from agent.bench.types import RowAxis, Scored
+from agent.bench.types import AXES, RowAxis, Scored
 from agent.errors import ConfigError
 
 

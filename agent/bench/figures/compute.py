@@ -5,8 +5,7 @@ from collections.abc import Iterable
 
 from agent.bench.extra import need
 from agent.bench.figures.types import Figures
-from agent.bench.table import AXES
-from agent.bench.types import Scored
+from agent.bench.types import AXES, Scored
 from agent.errors import ConfigError
 from critic.instrument import Instrument
 

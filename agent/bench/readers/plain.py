@@ -11,14 +11,12 @@ from agent.bench.dataset import Dataset
 from agent.bench.readers import guess
 from agent.bench.readers.making import Seen, made, number, quoted
 from agent.bench.readers.sheet import Record, columns, head_columns, records
-from agent.bench.types import BadRow, LabelType, Row, RowAxis
+from agent.bench.types import AXES, BadRow, LabelType, Row, RowAxis
 from agent.errors import ConfigError
-from critic.types import Axis
 
 REQUIRED: Final = ("video", "prompt", "label")
 OPTIONAL: Final = ("sample_id", "first_frame", "axis", "label_type", "scale", "n_raters", "group", "video_b")
 COLUMNS: Final = REQUIRED + OPTIONAL
-_AXES: Final = ("overall", *get_args(Axis))
 _TYPES: Final = get_args(LabelType)
 _SCALE: Final = re.compile(r"(-?[0-9.]+)\s*(?:-|–|to)\s*(-?[0-9.]+)")  # noqa: RUF001  what word processors make of it
 
@@ -123,10 +121,10 @@ def _wrong(record: Record, kind: str, axis: str, raters: float | None) -> str:
     """What a cell says that nothing can be made of, with the nearest thing that could; "" if nothing does."""
     if kind not in _TYPES:
         return f"label_type must be one of {', '.join(_TYPES)} (got {quoted(kind)})"
-    if axis not in _AXES:
-        near = difflib.get_close_matches(axis, _AXES, n=1)
+    if axis not in AXES:
+        near = difflib.get_close_matches(axis, AXES, n=1)
         hint = f"; is {near[0]!r} meant?" if near else ""
-        return f"axis must be one of {', '.join(_AXES)} (got {quoted(axis)}){hint}"
+        return f"axis must be one of {', '.join(AXES)} (got {quoted(axis)}){hint}"
     if raters is None or raters != int(raters) or raters < 1:
         return f"n_raters must be a whole number from 1 on (got {quoted(record['n_raters'])})"
     if record["scale"] and parse_scale(record["scale"]) is None:

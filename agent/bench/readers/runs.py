@@ -31,7 +31,7 @@ from agent.types import Entrant
 def recognises(path: Path, head: bytes) -> bool:  # noqa: ARG001  as the other readers'
     """A folder of a run, or of runs, of which one at least has marks."""
     try:
-        return any((folder / marks.NAME).is_file() for folder in _runs(path))
+        return any((folder / marks.NAME).is_file() for folder in journal.runs_in(path))
     except OSError:
         return False
 
@@ -42,7 +42,7 @@ def read(path: Path) -> Iterator[Row | BadRow]:
     Raises:
         OSError: a folder cannot be read.
     """
-    for folder in _runs(path):
+    for folder in journal.runs_in(path):
         if not (folder / marks.NAME).is_file():
             continue
         try:
@@ -56,19 +56,10 @@ def read(path: Path) -> Iterator[Row | BadRow]:
 def digest(path: Path) -> str:
     """SHA-256 of all marks together, as hex: of the runs' names and of their `marks.jsonl`."""
     found = hashlib.sha256()
-    for folder in _runs(path):
+    for folder in journal.runs_in(path):
         if (folder / marks.NAME).is_file():
             found.update(f"{_name(folder)}\n{file_hash(folder / marks.NAME)}\n".encode())
     return found.hexdigest()
-
-
-def _runs(path: Path) -> list[Path]:
-    """The run's folder itself, or those in it, in the order of their names."""
-    if (path / journal.RUN).is_file():
-        return [path]
-    if not path.is_dir():
-        return []
-    return sorted(f for f in path.iterdir() if not f.name.startswith(".") and (f / journal.RUN).is_file())
 
 
 def _name(folder: Path) -> str:

@@ -6,13 +6,11 @@ from typing import Final
 
 from pydantic import ValidationError
 
+from agent.bench.folder import REPLAY, THRESHOLD, WITHHELD
 from agent.bench.replay_figures import Replay
 from critic.threshold import Threshold, ThresholdFileError
 from critic.threshold import read as read_threshold
 
-THRESHOLD: Final = "threshold.yaml"
-WITHHELD: Final = "withheld.txt"
-REPLAY: Final = "replay.json"
 _MAX_BYTES: Final = 1024 * 1024
 _MAX_WORDS: Final = 4096
 """Characters of `withheld.txt` that are shown."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.bench.figures.types import AxisFigures, Figures
-from agent.bench.folder import About
-from agent.bench.report.beside import THRESHOLD, Beside
+from agent.bench.folder import THRESHOLD, About
+from agent.bench.report.beside import Beside
 from agent.bench.report.wording import state
 from agent.bench.types import Scored
 
