@@ -143,7 +143,7 @@ async def test_a_server_that_stands_still_for_good_is_named(tmp_path: Path) -> N
 
 async def test_a_queue_that_stands_still_is_left_and_time_in_one_that_moves_is_no_fault(tmp_path: Path) -> None:
     async with Omni() as stuck, Omni() as other:
-        async with connected(stuck, stall_seconds=30) as somebody, connected(stuck, other, stall_seconds=0.15) as omni:
+        async with connected(stuck, stall_seconds=30) as somebody, connected(stuck, other, stall_seconds=0.5) as omni:
             stuck.hold()
             theirs = asyncio.create_task(somebody.render(PROMPT, SPEC, seed=1, to=tmp_path / "theirs.mp4"))
             await until(lambda: stuck.begun == 1)
@@ -152,12 +152,12 @@ async def test_a_queue_that_stands_still_is_left_and_time_in_one_that_moves_is_n
             assert (stuck.submits, stuck.deletes, stuck.begun) == (2, 1, 1)  # ours was deleted, and never ran
             stuck.release()
             await theirs
-        async with connected(other, in_flight=4, stall_seconds=0.4) as omni:
-            other.seconds = 0.15
+        async with connected(other, in_flight=4, stall_seconds=0.5) as omni:
+            other.seconds = 0.3
             clips = await asyncio.gather(
                 *(omni.render(PROMPT, SPEC, seed=seed, to=tmp_path / f"{seed}.mp4") for seed in range(4))
             )
-        assert max(clip.rendering.queue_seconds for clip in clips) > 0.4
+        assert max(clip.rendering.queue_seconds for clip in clips) > 0.5
         assert [clip.rendering.attempts for clip in clips] == [1, 1, 1, 1]
 
 
