@@ -1,0 +1,43 @@
+"""The application: every dialect's routes, and what stands before all of them."""
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from agent.server import answers
+from agent.server.context import Context
+from agent.server.types import Refused
+
+DESCRIPTION = """The agentic loop for NVIDIA Cosmos3 video generation, in the words of its users' own clients: fal (`/fal`),
+OpenAI Videos (`/v1/videos`), NIM (`/v1/infer`), and our own (`/v1/runs`), which tells most."""
+
+
+def application(context: Context) -> FastAPI:
+    """The server's application.
+
+    Args:
+        context: its parts, ready to work.
+    """
+    app = FastAPI(
+        title="Retake",
+        description=DESCRIPTION,
+        version=_version(),
+        redirect_slashes=False,  # fal's asynchronous client follows no redirect
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.context = context
+    app.add_exception_handler(Refused, answers.on_refused)
+    app.add_exception_handler(RequestValidationError, answers.on_invalid)
+    app.add_exception_handler(HTTPException, answers.on_http)
+    app.add_exception_handler(Exception, answers.on_broken)
+    return app
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - only here
+
+    try:
+        return version("cosmos-retake")
+    except PackageNotFoundError:
+        return "0"

@@ -1,0 +1,52 @@
+"""What every handler works with: one object, made at the start and kept in the application's state."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from starlette.requests import Request
+
+from agent.server.config import Served
+from agent.server.types import Caller, Scope, refused
+
+if TYPE_CHECKING:
+    from agent.server.desk import Desk
+
+
+@dataclass(frozen=True)
+class Context:
+    """The server's parts, for its handlers."""
+
+    served: Served
+    desk: "Desk"
+    needs_key: bool
+    """Whether requests must carry a key."""
+
+
+def context_of(request: Request) -> Context:
+    """The server's parts."""
+    context: Context = request.app.state.context
+    return context
+
+
+def caller_of(request: Request, scope: Scope) -> Caller:
+    """Who asks, found out by `agent.server.access` before any handler ran.
+
+    Raises:
+        Refused: it may not do that.
+    """
+    caller: Caller = request.scope["retake.caller"]
+    if scope not in caller.scopes:
+        raise refused(403, "forbidden", f"this key may not do that: it lacks the scope {scope!r}")
+    return caller
+
+
+def base_url(request: Request, prefix: str = "") -> str:
+    """Scheme, host and root that the client reached us by, without a final slash; `prefix` where the path has it.
+
+    `server.public_url` goes before it. By a mapped host (queue.fal.run) there is no prefix: see `agent.server.hosts`.
+    """
+    public = context_of(request).served.server.public_url
+    if request.scope.get("retake.mapped"):
+        return f"{request.url.scheme}://{request.headers['host']}"
+    root = public.rstrip("/") if public else str(request.base_url).rstrip("/")
+    return root + prefix

@@ -1,0 +1,78 @@
+"""The desk: where every dialect hands in its requests, asks after them, and takes them back."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from agent.server.types import Caller, Dialect, Job, LogLine, NewJob, State
+
+Cancelled = Literal["removed", "requested", "over", "unknown"]
+"""Taken out of the queue; asked to stop; was over already; there is none."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """A part of a list of jobs, newest first unless asked otherwise."""
+
+    jobs: Sequence[Job]
+    more: bool
+
+
+class Desk(Protocol):
+    """What handlers may ask of the queue. Nothing here gives one caller another's job: it is as if it were not there.
+
+    An `admin` sees everybody's.
+    """
+
+    async def submit(self, new: NewJob, caller: Caller) -> Job:
+        """Take a request. When this returns it is on disk, and its id answers after any kill.
+
+        The same idempotency key of the same owner gives the same job again.
+
+        Raises:
+            Refused: 429 (the queue is full, the key has too many), 422 (the same idempotency key for something else;
+                the model's config does not take the request), 503 (draining).
+        """
+
+    def find(self, id: str, caller: Caller, dialect: Dialect | None = None) -> Job | None:  # noqa: A002
+        """A job of the caller's, from memory where it is live: cheap."""
+
+    def position(self, job: Job) -> int:
+        """How many jobs will start before it; 0 where it is next or no longer waits."""
+
+    def logs(self, job: Job, start: int = 0) -> list[LogLine]:
+        """What it has told so far, from line `start` on. Lines never change once told."""
+
+    def list(
+        self,
+        caller: Caller,
+        *,
+        dialect: Dialect | None = None,
+        states: Sequence[State] = (),
+        after: str | None = None,
+        limit: int = 20,
+        ascending: bool = False,
+    ) -> Page:
+        """Jobs of the caller's; `after`: the id that the part before ended with."""
+
+    async def cancel(self, id: str, caller: Caller) -> Cancelled:  # noqa: A002
+        """Take a job back. A running one ends as soon as its backend lets it; what was done is kept."""
+
+    async def delete(self, id: str, caller: Caller) -> Cancelled:  # noqa: A002
+        """Take a job back and remove all that is kept of it. "over": it was over, and is gone now."""
+
+    async def changed(self, job: Job, *, lines: int, timeout: float) -> Job:  # noqa: ASYNC109
+        """The job once its state is another, or it has more than `lines` log lines, or the time is up."""
+
+    async def ended(self, job: Job, *, timeout: float | None = None) -> Job:  # noqa: ASYNC109
+        """The job once it is over. Raises TimeoutError."""
+
+    def events(self, job: Job, *, after: int = 0) -> AsyncIterator[tuple[int, str]]:
+        """(number from 1, JSON of the event) of what its run announces, from number `after` + 1 on, to its end."""
+
+    def folder(self, job: Job) -> Path:
+        """The run's folder; it may not be there yet."""
+
+    def facts(self) -> dict[str, Any]:
+        """Figures of the whole desk: jobs by state, renders, seconds, dollars."""
