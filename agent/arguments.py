@@ -5,6 +5,7 @@ from typing import Any
 
 from agent.bench.arguments import add_bench
 from agent.marking import command as marking
+from agent.server import command as serving
 
 EXIT_CODES = """exit codes:
   0    a clip was chosen
@@ -139,6 +140,7 @@ def parser() -> argparse.ArgumentParser:
 
     add_bench(commands)
     marking.add(commands)
+    serving.add(commands)
     return top
 
 

@@ -39,6 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "backends": _backends,
         "bench": _bench,
         "mark": _own,
+        "serve": _own,
     }
     try:
         if args.version:

@@ -43,6 +43,10 @@ def expand(path: str | Path, name: str) -> Path:
     return expanded
 
 
+SERVER = "server"
+"""The section that `retake serve` alone reads."""
+
+
 def load_config(path: str | Path | None = None, overrides: Sequence[str] = ()) -> RunConfig:
     """Read a config file, apply `key=value` overrides, and check everything. A threshold file gives `critic.accept_at`.
 
@@ -50,6 +54,17 @@ def load_config(path: str | Path | None = None, overrides: Sequence[str] = ()) -
 
     Raises:
         ConfigError: names the key and the cure.
+    """
+    data, keys = parsed(path, overrides)
+    data.pop(SERVER, None)
+    return settled(check(data, "config" if path is None else str(path), keys))
+
+
+def parsed(path: str | Path | None, overrides: Sequence[str] = ()) -> tuple[dict[str, Any], list[str]]:
+    """A config file's plain data with the overrides applied, its paths absolute; and the keys that were overridden.
+
+    Raises:
+        ConfigError: as in `load_config`, but for what only `check` sees.
     """
     file = None if path is None else expand(path, "config")
     data = {} if file is None else _read(file)
@@ -61,7 +76,7 @@ def load_config(path: str | Path | None = None, overrides: Sequence[str] = ()) -
         _make_absolute(data, key, Path.cwd())
     if "critic.threshold_file" in keys and "critic.accept_at" not in keys:
         _without_its_threshold(data)
-    return settled(check(data, "config" if path is None else str(path), keys))
+    return data, keys
 
 
 def check(data: Mapping[str, Any], source: str = "config", overridden: Sequence[str] = ()) -> RunConfig:

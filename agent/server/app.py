@@ -8,8 +8,8 @@ from agent.server import answers
 from agent.server.context import Context
 from agent.server.types import Refused
 
-DESCRIPTION = """The agentic loop for NVIDIA Cosmos3 video generation, in the words of its users' own clients: fal (`/fal`),
-OpenAI Videos (`/v1/videos`), NIM (`/v1/infer`), and our own (`/v1/runs`), which tells most."""
+DESCRIPTION = """The agentic loop for NVIDIA Cosmos3 video generation, in the words of its users' own clients: fal
+(`/fal`), OpenAI Videos (`/v1/videos`), NIM (`/v1/infer`), and our own (`/v1/runs`), which tells most."""
 
 
 def application(context: Context) -> FastAPI:

@@ -34,7 +34,11 @@ def caller_of(request: Request, scope: Scope) -> Caller:
     Raises:
         Refused: it may not do that.
     """
-    caller: Caller = request.scope["retake.caller"]
+    caller: Caller | None = request.scope.get("retake.caller")
+    if caller is None:
+        if context_of(request).needs_key:
+            raise refused(401, "unauthorized", "no key came with the request")
+        caller = Caller()
     if scope not in caller.scopes:
         raise refused(403, "forbidden", f"this key may not do that: it lacks the scope {scope!r}")
     return caller

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from agent.run import Run
 from agent.server.types import Caller, Dialect, Job, LogLine, NewJob, State
 
 Cancelled = Literal["removed", "requested", "over", "unknown"]
@@ -38,11 +39,20 @@ class Desk(Protocol):
     def find(self, id: str, caller: Caller, dialect: Dialect | None = None) -> Job | None:  # noqa: A002
         """A job of the caller's, from memory where it is live: cheap."""
 
+    def find_by_media_key(self, key: str) -> Job | None:
+        """The job whose files a media key opens, whoever asks."""
+
     def position(self, job: Job) -> int:
         """How many jobs will start before it; 0 where it is next or no longer waits."""
 
     def logs(self, job: Job, start: int = 0) -> list[LogLine]:
         """What it has told so far, from line `start` on. Lines never change once told."""
+
+    def progress(self, job: Job) -> float:
+        """How much of the work is done, in [0, 1], by the renders that may still come."""
+
+    def run(self, job: Job) -> Run | None:
+        """The run as far as it has come, by its events; None before it began."""
 
     def list(
         self,
@@ -74,5 +84,8 @@ class Desk(Protocol):
     def folder(self, job: Job) -> Path:
         """The run's folder; it may not be there yet."""
 
+    async def drain(self) -> None:
+        """Take nothing more, begin nothing more, and wait for what runs, as long as `server.drain_seconds` says."""
+
     def facts(self) -> dict[str, Any]:
-        """Figures of the whole desk: jobs by state, renders, seconds, dollars."""
+        """Figures of the whole desk: `queued`, `running`, `jobs` (by state), `draining`, `engine_pid`."""

@@ -1,0 +1,98 @@
+"""What a run tells, read from its events.jsonl as it grows: numbered events, log lines, and how far it has come."""
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from pydantic import TypeAdapter, ValidationError
+
+from agent.errors import RetakeError
+from agent.events import AttemptFailed, Event, RunFinished, ServerWaiting
+from agent.journal import EVENTS
+from agent.remaining import left
+from agent.run import Run
+from agent.server.types import LogLine
+from agent.terminal import Plain
+
+_EVENT: Final[TypeAdapter[Event]] = TypeAdapter(Event)
+MOST_LINES: Final = 10_000
+"""Log lines that are kept of a run; those beyond are in its events."""
+
+
+class Book:
+    """The events of one run so far, as log lines. It reads no more of the file than is new.
+
+    A number is an event's line in the file, from 1 on: it stays the same over every restart.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._offset = 0
+        self._plain = Plain(io.StringIO())
+        self.number = 0
+        """Of the last line read."""
+        self.lines: list[LogLine] = []
+
+    @property
+    def run(self) -> Run | None:
+        """The run as its events tell it; None before it has begun."""
+        return self._plain.run
+
+    @property
+    def done(self) -> float:
+        """How much of the work is done, in [0, 1]: renders made over those that may still come."""
+        run = self.run
+        if run is None:
+            return 0.0
+        if run.ending is not None:
+            return 1.0
+        made = sum(i.renders + len(i.given_up) for i in run.iterations)
+        more = sum(left(run).values())
+        return made / (made + more) if made + more else 1.0
+
+    def read(self) -> bool:
+        """Take in what is new. Returns whether there was anything."""
+        before = self.number
+        for _, line in raw(self._folder, self.number, self._offset):
+            self._offset += len(line)
+            self.number += 1
+            self._take(line)
+        return self.number > before
+
+    def _take(self, line: bytes) -> None:
+        try:
+            event = _EVENT.validate_json(line, context={"folder": self._folder})
+        except ValidationError:
+            return  # cut off by a kill: the journal began a new line after it
+        out = io.StringIO()
+        self._plain.out = out
+        try:
+            self._plain(event)
+        except (RetakeError, IndexError, ValueError):
+            return  # an event before this one is lost
+        level = "ERROR" if isinstance(event, AttemptFailed) else "DEBUG" if isinstance(event, ServerWaiting) else "INFO"
+        if isinstance(event, RunFinished) and event.ending.reason == "failed":
+            level = "ERROR"
+        at = event.at.isoformat()
+        for text in out.getvalue().splitlines():
+            if len(self.lines) < MOST_LINES and not text.startswith("Run "):  # where it lies is nobody's business
+                self.lines.append(LogLine(text.strip(), level, at))  # type: ignore[arg-type]
+
+
+def raw(folder: Path, after: int = 0, offset: int = 0) -> Iterator[tuple[int, bytes]]:
+    """(number, line with its end) of whole lines. `offset`: where line `after` + 1 begins; 0: found by counting."""
+    try:
+        with (folder / EVENTS).open("rb") as file:
+            number = 0
+            if offset:
+                file.seek(offset)
+                number = after
+            for line in file:
+                if not line.endswith(b"\n"):
+                    return  # still being written
+                number += 1
+                if number > after:
+                    yield number, line
+    except FileNotFoundError:
+        return

@@ -1,0 +1,81 @@
+"""The engine's process: jobs come in by standard input, what becomes of them goes out by standard output."""
+
+import asyncio
+import gc
+import logging
+import os
+import signal
+import sys
+from collections.abc import Coroutine
+from typing import Any, BinaryIO, Final
+
+from agent.server.config import Served
+from agent.server.engine.messages import DOWN, LONGEST, Begin, Cancel, Over, Told
+from agent.server.engine.work import Work
+
+GONE: Final = 0
+
+
+class Engine:
+    """Carries out the jobs it is told to, side by side; who tells it bounds how many."""
+
+    def __init__(self, served: Served, out: BinaryIO) -> None:
+        self._out = out
+        self._work = Work(served, self._told)
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    def heed(self, line: bytes) -> None:
+        """One message."""
+        match DOWN.validate_json(line):
+            case Begin(job=job):
+                if job.id not in self._tasks:
+                    self._tasks[job.id] = asyncio.create_task(self._carry(job.id, self._work.carry(job)))
+            case Cancel(id=id):
+                if (task := self._tasks.get(id)) is not None:
+                    task.cancel()
+
+    async def _carry(self, id: str, work: Coroutine[Any, Any, Over]) -> None:  # noqa: A002 - the noun's own field
+        over = await work
+        self._tasks.pop(id, None)
+        self._say(over)
+        gc.collect()  # a run holds decoded frames in cycles: a server lives for weeks
+
+    def _told(self, id: str) -> None:  # noqa: A002 - as above
+        self._say(Told(id=id))
+
+    def _say(self, message: Told | Over) -> None:
+        try:
+            self._out.write(message.model_dump_json().encode() + b"\n")
+            self._out.flush()
+        except BrokenPipeError:
+            os._exit(GONE)
+
+
+async def _main(out: BinaryIO) -> None:
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader(limit=LONGEST)
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    first = await reader.readline()
+    if not first:
+        return
+    engine = Engine(Served.model_validate_json(first), out)
+    while line := await reader.readline():
+        engine.heed(line)
+    # the server is gone, perhaps killed: its jobs are on the disk, and the next one goes on with them
+    os._exit(GONE)
+
+
+def main() -> None:
+    """Run until standard input ends."""
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(asctime)s engine %(name)s: %(message)s")
+    # Ctrl-C goes to the whole group of the terminal: the server decides what becomes of its jobs
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    # messages alone go up the pipe; what a library prints goes to the log
+    out = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    asyncio.run(_main(out))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,161 @@
+"""One job carried out: its media fetched, its safety checked, its run made or gone on with, its result told."""
+
+import asyncio
+import logging
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from agent import api, journal
+from agent.config import RunConfig
+from agent.errors import (
+    ConfigError,
+    IntakeError,
+    NoCandidateError,
+    RetakeError,
+    RunFolderError,
+    ServingError,
+    StorageError,
+)
+from agent.events import Event
+from agent.run import Run
+from agent.server.config import Served
+from agent.server.engine.messages import Over
+from agent.server.places import Places
+from agent.server.results import result
+from agent.server.scrub import Scrub
+from agent.server.types import Job, Problem, Refused, Result, Safety
+from agent.server.wishes import settings, unfit
+
+log = logging.getLogger(__name__)
+
+LOCKED_SECONDS: Final = 20.0
+"""For which the engine of a server that was killed may hold a run's lock: its last breath."""
+_INPUT: Final = re.compile(r"'?[^' ]*\.server/inputs/[^' ]*'?")
+"""A path of ours: the client knows its file by no name."""
+CANCELLED: Final = Problem(status=499, type="client_cancelled", message="the request was cancelled")
+
+
+@dataclass(frozen=True)
+class Work:
+    """Carries jobs out.
+
+    Args:
+        served: the config.
+        tell: hears that a job's run has announced something.
+    """
+
+    served: Served
+    tell: Callable[[str], None]
+
+    @property
+    def places(self) -> Places:
+        """Where things lie."""
+        return Places(self.served.folder)
+
+    @property
+    def scrub(self) -> Scrub:
+        """Keeps the operator's own back."""
+        return Scrub(self.served.models.values(), [self.served.folder, Path.home()])
+
+    async def carry(self, job: Job) -> Over:
+        """A job, to its end. Raises nothing but what ends this process."""
+        safety: Safety | None = None
+        problem: Problem | None = None
+        try:
+            config = await self._settings(job)
+            safety = await self._checked(job, config)
+            await self._run(job, config)
+        except asyncio.CancelledError:
+            problem = CANCELLED
+        except Exception as error:  # noqa: BLE001 - whatever it is, the job is over and its client is told
+            problem = self._problem(error)
+        run = self._stored(job)
+        made = None if run is None else self._scrubbed(run, safety)
+        if problem is None and (made is None or made.video is None):
+            problem = Problem(status=500, type="no_media_generated", message="the run ended without a video")
+        state = "completed" if problem is None else "cancelled" if problem is CANCELLED else "failed"
+        return Over(id=job.id, state=state, result=made, problem=problem, bytes=self._bytes(job))
+
+    async def _settings(self, job: Job) -> RunConfig:
+        base = self.served.models[job.request.model]
+        inputs = {name: self.places.inputs(job.id) / file for name, file in job.inputs.items()}
+        return settings(base, job.request, inputs)
+
+    async def _checked(self, job: Job, config: RunConfig) -> Safety:
+        del config
+        return Safety(requested=job.request.safety_checker, effective="off")
+
+    async def _run(self, job: Job, config: RunConfig) -> None:
+        folder = self.places.run(job.id)
+
+        def hear(event: Event) -> None:
+            del event
+            self.tell(job.id)
+
+        until = time.monotonic() + LOCKED_SECONDS
+        while True:
+            try:
+                if (folder / journal.RUN).exists():
+                    await api.resume_async(folder, hear)
+                else:
+                    await api.refine_and_generate_async(config=config, out=folder, on_event=hear)
+            except RunFolderError:
+                if time.monotonic() > until:
+                    raise
+                await asyncio.sleep(0.5)
+            else:
+                return
+
+    def _problem(self, error: Exception) -> Problem:
+        """What went wrong, for the client; what that does not say is in the server's log."""
+        match error:
+            case Refused(problem=problem):
+                return problem
+            case ConfigError():
+                fault = unfit(error)
+                return fault.problem
+            case IntakeError():
+                status, kind = 422, "image_load_error"
+            case NoCandidateError():
+                blocked = "safety" in str(error).lower() or "guardrail" in str(error).lower()
+                status, kind = (422, "content_policy_violation") if blocked else (500, "no_media_generated")
+            case ServingError():
+                status, kind = 503, "downstream_service_unavailable"
+            case StorageError() | RunFolderError():
+                status, kind = 500, "internal_server_error"
+            case _:
+                log.error("a job failed in a way that nobody foresaw", exc_info=error)
+                return Problem(status=500, type="internal_server_error", message="the server failed; see its log")
+        message = _INPUT.sub("the file", self.scrub(str(error)))
+        message = message.replace("request.image: ", "image: ").replace("request.video: ", "video: ")
+        loc: tuple[str, ...] = ("image",) if isinstance(error, IntakeError) else ()
+        if status >= 500:
+            log.warning("a job failed: %s", error)
+        return Problem(status=status, type=kind, message=message, loc=loc)
+
+    def _stored(self, job: Job) -> Run | None:
+        folder = self.places.run(job.id)
+        if not (folder / journal.RUN).exists():
+            return None
+        try:
+            return journal.load(folder)
+        except RetakeError:
+            log.exception("%s cannot be read back", folder)
+            return None
+
+    def _scrubbed(self, run: Run, safety: Safety | None) -> Result:
+        made, scrub = result(run, safety), self.scrub
+        shots = tuple(shot.model_copy(update={"error": scrub(shot.error)}) for shot in made.shots)
+        notes = tuple(map(scrub, made.notes))
+        return made.model_copy(update={"shots": shots, "notes": notes, "stop_sentence": scrub(made.stop_sentence)})
+
+    def _bytes(self, job: Job) -> int:
+        folder = self.places.run(job.id)
+        try:
+            return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        except OSError:
+            return 0

@@ -1,0 +1,29 @@
+"""Where the server keeps what: run folders beside one another, and its own things in `.server`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Places:
+    """Paths below the folder of runs (`output.dir`)."""
+
+    folder: Path
+
+    @property
+    def own(self) -> Path:
+        """What is the server's own: jobs.sqlite, inputs, uploads, its keys."""
+        return self.folder / ".server"
+
+    @property
+    def jobs(self) -> Path:
+        """The jobs."""
+        return self.own / "jobs.sqlite"
+
+    def run(self, id: str) -> Path:  # noqa: A002 - the noun's own field
+        """A job's run folder."""
+        return self.folder / id
+
+    def inputs(self, id: str) -> Path:  # noqa: A002 - as above
+        """Media that came with a job's request."""
+        return self.own / "inputs" / id

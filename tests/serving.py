@@ -1,0 +1,111 @@
+"""`retake serve` for tests: as a process, and its application in this one."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import httpx
+
+from agent.server.app import application
+from agent.server.context import Context
+from agent.server.loading import load
+from agent.server.serve import opened
+
+QUICK = ("request.size=256x256", "request.num_frames=13", "search.draft=null")
+"""The least that the embedded renderer makes a clip of: half a second's work a candidate."""
+
+
+@asynccontextmanager
+async def in_process(
+    folder: Path, *overrides: str, config: str | None = None
+) -> AsyncIterator[tuple[httpx.AsyncClient, Context]]:
+    """A client of the application, with the real queue and engine behind it. Answers come whole: no streams."""
+    served = load(config, [f"output.dir={folder}", *QUICK, *overrides])
+    async with opened(served) as context:
+        transport = httpx.ASGITransport(app=application(context), raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000", timeout=60) as client:
+            yield client, context
+
+
+@dataclass
+class Process:
+    """`retake serve` as a process."""
+
+    folder: Path
+    overrides: Sequence[str] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    config: str | None = None
+    host: str = "127.0.0.1"
+    port: int = 0
+    """0: a free one, which a second start keeps."""
+    process: "subprocess.Popen[str] | None" = None
+    output: list[str] = field(default_factory=list)
+    """What it printed, to either stream."""
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self, seconds: float = 60) -> "Process":
+        """Start it, and wait until it answers."""
+        settings = [word for key in (f"output.dir={self.folder}", *self.overrides) for word in ("-s", key)]
+        command = [sys.executable, "-m", "agent", "serve", *([self.config] if self.config else [])]
+        begun = len(self.output)
+        self.process = subprocess.Popen(
+            [*command, "--host", self.host, "--port", str(self.port), *settings],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, **self.environment},
+            start_new_session=True,
+        )
+        Thread(target=self._hear, args=(self.process,), daemon=True).start()
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            for line in self.output[begun:]:
+                if found := re.search(r"serves at http://\S+:(\d+)", line):
+                    self.port = int(found[1])
+                    return self
+            if self.process.poll() is not None:
+                break
+            time.sleep(0.02)
+        self.kill()
+        raise AssertionError("it did not start:\n" + "\n".join(self.output[begun:]))
+
+    def kill(self) -> None:
+        """`kill -9`, of it alone: its engine finds out by itself."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGKILL)
+            self.process.wait(10)
+
+    def stop(self, seconds: float = 60) -> int:
+        """SIGTERM, and wait for it. Returns the exit code."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(seconds)
+
+    def _hear(self, process: "subprocess.Popen[str]") -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            self.output.append(line.rstrip("\n"))
+
+
+@contextmanager
+def serving(folder: Path, *overrides: str, quick: bool = True, **more: Any) -> Iterator[Process]:
+    """The server as a process, stopped at the end."""
+    server = Process(folder, (*(QUICK if quick else ()), *overrides), **more)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.kill()
