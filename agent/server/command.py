@@ -65,7 +65,7 @@ def main(args: argparse.Namespace) -> int:
         raise ConfigError(
             f"retake serve: it needs {error.name}, which is not installed: pip install 'cosmos-retake[server]'"
         ) from error
-    from agent.server.loading import load
+    from agent.server.loading import apart, load
     from agent.server.serve import listen, run
 
     level = logging.INFO if args.verbose else logging.WARNING
@@ -73,6 +73,7 @@ def main(args: argparse.Namespace) -> int:
     served = load(args.config, args.overrides)
     with listen(args.host, args.port) as listener:
         port = listener.getsockname()[1]
+        apart(served, port)
         host = f"[{args.host}]" if ":" in args.host else args.host
 
         def ready() -> None:

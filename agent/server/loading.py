@@ -3,14 +3,18 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
 from agent import reading
 from agent.building import endpoints
+from agent.building.generators import NIM_URL
 from agent.errors import ConfigError
 from agent.server.config import Served, ServerConfig, merged
+from agent.serving.endpoints import shared_by_turns
 from agent.thresholds import settled
+from generator.config import NIMConfig
 
 PATHS: Final = (("api_key_file",), ("safety", "word_file"))
 """Keys of the section that hold a path, read relative to the file they stand in."""
@@ -41,6 +45,11 @@ def load(path: str | Path | None = None, overrides: Sequence[str] = ()) -> Serve
         at = f"{source}: server.models.{name}"
         models[name] = settled(reading.check(merged(data, model.changes), at)) if model.changes else base
         endpoints(models[name])  # a key that is missing is said before anything is served
+        if shared_by_turns(models[name]) is not None and server.limits.max_running > 1:
+            raise ConfigError(
+                f"{source}: server.limits.max_running: the servers of {name} take turns (generator.serve.time_share), "
+                "which runs side by side cannot share; set it to 1, or time_share to false"
+            )
     return Served(base=base, server=server, models=models)
 
 
@@ -56,3 +65,39 @@ def _checked(section: Mapping[str, Any], source: str) -> ServerConfig:
                 said = "unknown key; `retake config --server` prints those there are"
             lines.append(f"{source}: {where}: {said[:1].lower()}{said[1:]}")
         raise ConfigError("\n".join(lines)) from None
+
+
+def apart(served: Served, port: int) -> None:
+    """Check that no backend is looked for where this server itself listens.
+
+    Raises:
+        ConfigError: one is.
+    """
+    for name, config in served.models.items():
+        for part, endpoint in endpoints(config).items():
+            place = endpoint.serve.port if endpoint.serve is not None else _local_port(endpoint.base_url)
+            if place == port:
+                raise _taken(name, part, port)
+        generator = config.generator
+        serve = getattr(generator, "serve", None)
+        places = {_local_port(url) for url in getattr(generator, "endpoints", ())}
+        if isinstance(generator, NIMConfig) and not generator.endpoints:
+            places = {_local_port(NIM_URL)}
+        if port in places or (serve is not None and serve.port == port):
+            raise _taken(name, "generator", port)
+
+
+def _taken(model: str, part: str, port: int) -> ConfigError:
+    return ConfigError(
+        f"--port {port}: the {part} of {model} is configured on that port of this machine; give another --port"
+    )
+
+
+def _local_port(url: str | None) -> int | None:
+    """The port of an address on this machine; None: it is of another, or none."""
+    if url is None:
+        return None
+    parts = urlsplit(url)
+    if (parts.hostname or "") not in {"127.0.0.1", "localhost", "::1"}:
+        return None
+    return parts.port or (443 if parts.scheme == "https" else 80)

@@ -11,7 +11,9 @@ from typing import Any, BinaryIO, Final
 
 from agent.server.config import Served
 from agent.server.engine.messages import DOWN, LONGEST, Begin, Cancel, Over, Told
+from agent.server.engine.warm import Warm
 from agent.server.engine.work import Work
+from agent.server.places import Places
 
 GONE: Final = 0
 
@@ -21,7 +23,9 @@ class Engine:
 
     def __init__(self, served: Served, out: BinaryIO) -> None:
         self._out = out
-        self._work = Work(served, self._told)
+        warm = Warm(Places(served.folder).own / "servers")
+        self._work = Work(served, self._told, warm)
+        self._warming = asyncio.gather(*map(warm.need, served.models.values()), return_exceptions=True)
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def heed(self, line: bytes) -> None:

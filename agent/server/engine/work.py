@@ -24,6 +24,7 @@ from agent.events import Event
 from agent.run import Run
 from agent.server.config import Served
 from agent.server.engine.messages import Over
+from agent.server.engine.warm import Warm
 from agent.server.places import Places
 from agent.server.results import result
 from agent.server.scrub import Scrub
@@ -46,10 +47,12 @@ class Work:
     Args:
         served: the config.
         tell: hears that a job's run has announced something.
+        warm: keeps the servers that configs have started.
     """
 
     served: Served
     tell: Callable[[str], None]
+    warm: Warm
 
     @property
     def places(self) -> Places:
@@ -67,6 +70,7 @@ class Work:
         problem: Problem | None = None
         try:
             config = await self._settings(job)
+            await self.warm.need(config)
             safety = await self._checked(job, config)
             await self._run(job, config)
         except asyncio.CancelledError:
