@@ -1,7 +1,6 @@
 """What a run tells, read from its events.jsonl as it grows: numbered events, log lines, and how far it has come."""
 
 import io
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -53,12 +52,11 @@ class Book:
 
     def read(self) -> bool:
         """Take in what is new. Returns whether there was anything."""
-        before = self.number
-        for _, line in raw(self._folder, self.number, self._offset):
-            self._offset += len(line)
+        lines, self._offset = raw(self._folder, self.number, self._offset)
+        for line in lines:
             self.number += 1
             self._take(line)
-        return self.number > before
+        return bool(lines)
 
     def _take(self, line: bytes) -> None:
         try:
@@ -80,19 +78,27 @@ class Book:
                 self.lines.append(LogLine(text.strip(), level, at))  # type: ignore[arg-type]
 
 
-def raw(folder: Path, after: int = 0, offset: int = 0) -> Iterator[tuple[int, bytes]]:
-    """(number, line with its end) of whole lines. `offset`: where line `after` + 1 begins; 0: found by counting."""
+def raw(folder: Path, after: int = 0, offset: int = 0) -> tuple[list[bytes], int]:
+    """Whole lines of a run's events from number `after` + 1 on, and where the next one begins.
+
+    Args:
+        folder: the run's.
+        after: number of the last line that is known.
+        offset: where line `after` + 1 begins; 0: it is found by counting.
+    """
+    lines: list[bytes] = []
+    skip = 0 if offset else after
     try:
         with (folder / EVENTS).open("rb") as file:
-            number = 0
-            if offset:
-                file.seek(offset)
-                number = after
+            file.seek(offset)
             for line in file:
                 if not line.endswith(b"\n"):
-                    return  # still being written
-                number += 1
-                if number > after:
-                    yield number, line
+                    break  # still being written
+                offset += len(line)
+                if skip:
+                    skip -= 1
+                else:
+                    lines.append(line)
     except FileNotFoundError:
-        return
+        return [], 0
+    return lines, 0 if skip else offset

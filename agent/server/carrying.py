@@ -1,0 +1,213 @@
+"""From waiting to over: who is begun when, what the engine tells of it, and what is written down at its end."""
+
+import logging
+import shutil
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, Final, Protocol
+
+from agent.server.admission import Admission
+from agent.server.config import LimitsConfig
+from agent.server.engine.messages import Over, Told
+from agent.server.engine.work import CANCELLED
+from agent.server.entries import Entries, Entry
+from agent.server.places import Places
+from agent.server.store import Store
+from agent.server.types import Job, Problem
+from agent.server.workers import Workers
+
+log = logging.getLogger(__name__)
+
+DEATHS: Final = 3
+"""Engines that may die while they carry the same job, before it is given up as what kills them."""
+
+
+class Carries(Protocol):
+    """What carries jobs out: `agent.server.engine.parent.Engine`."""
+
+    @property
+    def pid(self) -> int | None:
+        """Of its process."""
+
+    async def start(self) -> None:
+        """Be there from now on."""
+
+    def begin(self, job: Job) -> None:
+        """Carry a job out."""
+
+    def cancel(self, id: str) -> None:  # noqa: A002 - the noun's own field
+        """End a job."""
+
+    async def stop(self) -> None:
+        """Be gone."""
+
+
+MakeEngine = Callable[[Callable[[Told | Over], None], Callable[[], None]], Carries]
+"""From who hears its messages, and who hears of its death."""
+
+
+class Carrier:
+    """Begins what waits as far as there is room, and ends what is over.
+
+    Args:
+        limits: how much may run at once.
+        store: the jobs on disk.
+        entries: the jobs in memory.
+        admission: told how long jobs run.
+        places: where things lie.
+        workers: the disk's threads.
+        make_engine: what carries jobs out.
+        heard: hear of each change of a job's state.
+        announce: makes the end of a job with a webhook known; when it returns that is on disk.
+    """
+
+    def __init__(
+        self,
+        limits: LimitsConfig,
+        store: Store,
+        entries: Entries,
+        admission: Admission,
+        places: Places,
+        workers: Workers,
+        make_engine: MakeEngine,
+        *,
+        heard: Sequence[Callable[[Job], None]] = (),
+        announce: Callable[[Job], Awaitable[None]] | None = None,
+    ) -> None:
+        self._limits = limits
+        self._store = store
+        self._entries = entries
+        self._admission = admission
+        self._places = places
+        self._workers = workers
+        self._heard = heard
+        self._announce = announce
+        self.engine = make_engine(self._hear, self._mourn)
+        self.draining = False
+        """Whether nothing more is begun."""
+
+    async def start(self) -> None:
+        """Go on with what the last server left."""
+        for seq, job in self._store.live():
+            entry = self._entries.enter(job, seq)
+            self.note(job)
+            if job.cancelling:
+                await self.end(entry, _cancelled(job))
+        await self.engine.start()
+        for entry in self._entries.running():
+            self.engine.begin(entry.job)
+        self.fill()
+
+    def fill(self) -> None:
+        """Begin what waits as far as there is room."""
+        running = Counter(entry.job.owner for entry in self._entries.running())
+        free, most = self._limits.max_running - running.total(), self._limits.max_running_per_key
+        if self.draining or free <= 0:
+            return
+        for entry in self._entries.waiting():
+            owner = entry.job.owner
+            if most is not None and running[owner] >= most:
+                continue
+            running[owner] += 1
+            entry.job = entry.job.model_copy(update={"state": "running", "started_at": datetime.now(UTC)})
+            self._entries.moved()
+            self._workers.spawn(self._begin(entry))
+            free -= 1
+            if free <= 0:
+                return
+
+    async def cancel(self, entry: Entry) -> bool:
+        """End a job that lives. Returns whether that is done: a running one takes a while."""
+        if entry.job.state == "queued":
+            await self.end(entry, _cancelled(entry.job))
+            return True
+        if not entry.job.cancelling:
+            entry.job = entry.job.model_copy(update={"cancelling": True})
+            await self._workers.on_disk(partial(self._store.save, entry.job))
+            entry.tell()
+            self.engine.cancel(entry.job.id)
+        return False
+
+    async def end(self, entry: Entry, over: Over) -> None:
+        """A job is over: announced, written down, told."""
+        if not entry.job.live or entry.ending:
+            return
+        entry.ending = True
+        now = datetime.now(UTC)
+        changes: dict[str, Any] = {
+            "state": over.state,
+            "ended_at": now,
+            "cancelling": False,
+            "result": over.result,
+            "problem": over.problem,
+        }
+        job = entry.job.model_copy(update=changes)
+        if job.started_at is not None:
+            self._admission.took((now - job.started_at).total_seconds())
+        if job.webhook is not None and self._announce is not None:
+            try:
+                await self._announce(job)  # first: what a kill cuts off here is announced by the next server
+            except Exception:
+                log.exception("the end of %s could not be announced", job.id)
+        await self._workers.on_disk(partial(self._store.save, job, over.bytes))
+        entry.job = job
+        self._entries.leave(entry)
+        self.note(job)
+        entry.tell()
+        await self._workers.on_files(partial(shutil.rmtree, self._places.inputs(job.id), ignore_errors=True))
+        if entry.removing:
+            await self.forget(job)
+        self.fill()
+
+    async def forget(self, job: Job) -> None:
+        """Remove all that is kept of a job that is over."""
+        await self._workers.on_disk(partial(self._store.remove, job.id))
+        self._entries.forget(job)
+        for folder in (self._places.run(job.id), self._places.inputs(job.id)):
+            await self._workers.on_files(partial(shutil.rmtree, folder, ignore_errors=True))
+
+    def note(self, job: Job) -> None:
+        """Let the listeners hear of a job's state."""
+        for hear in self._heard:
+            try:
+                hear(job)
+            except Exception:
+                log.exception("a listener failed on a job's change")
+
+    async def _begin(self, entry: Entry) -> None:
+        self.note(entry.job)
+        await self._workers.on_disk(partial(self._store.save, entry.job))
+        entry.tell()
+        if entry.job.live and not entry.ending:
+            self.engine.begin(entry.job)
+            if entry.job.cancelling:
+                self.engine.cancel(entry.job.id)
+
+    def _hear(self, message: Told | Over) -> None:
+        entry = self._entries.live(message.id)
+        if entry is None:
+            return
+        entry.fresh = True
+        if isinstance(message, Over):
+            self._workers.spawn(self.end(entry, message))
+        else:
+            entry.tell()
+
+    def _mourn(self) -> None:
+        """The engine died: what it carried is begun again, but for a job that kills it each time."""
+        for entry in self._entries.running():
+            entry.deaths += 1
+            if entry.job.cancelling:
+                self._workers.spawn(self.end(entry, _cancelled(entry.job)))
+            elif entry.deaths >= DEATHS:
+                why = f"the process that carried this request died {DEATHS} times; it is not tried again"
+                problem = Problem(status=500, type="runner_server_error", message=why)
+                self._workers.spawn(self.end(entry, Over(id=entry.job.id, state="failed", problem=problem)))
+            else:
+                self.engine.begin(entry.job)
+
+
+def _cancelled(job: Job) -> Over:
+    return Over(id=job.id, state="cancelled", problem=CANCELLED)

@@ -1,0 +1,314 @@
+"""Who waits, who runs, what a restart goes on with, what is forgotten: the queue over its disk, its engine scripted."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.server.engine.messages import Over, Told
+from agent.server.loading import load
+from agent.server.places import Places
+from agent.server.queue import Queue
+from agent.server.store import Store
+from agent.server.types import Caller, Job, NewJob, Problem, Refused, RunRequest
+
+ME, YOU = Caller(owner="me", scopes=frozenset({"run", "read"})), Caller(owner="you", scopes=frozenset({"run", "read"}))
+ROOT = Caller(owner="root", scopes=frozenset({"run", "read", "admin"}))
+
+
+class Scripted:
+    """An engine that ends jobs when it is told to."""
+
+    def __init__(self, hear: Callable[[Told | Over], None], died: Callable[[], None]) -> None:
+        self.hear, self.died = hear, died
+        self.begun: list[str] = []
+        self.cancelled: list[str] = []
+        self.pid = 7
+
+    async def start(self) -> None:
+        pass
+
+    def begin(self, job: Job) -> None:
+        self.begun.append(job.id)
+
+    def cancel(self, id: str) -> None:  # noqa: A002
+        self.cancelled.append(id)
+        self.hear(Over(id=id, state="cancelled", problem=Problem(status=499, type="client_cancelled", message="")))
+
+    async def stop(self) -> None:
+        pass
+
+    def finish(self, job: Job, **more: Any) -> None:
+        self.hear(Over(id=job.id, state="completed", **more))
+
+
+@asynccontextmanager
+async def opened(folder: Path, *overrides: str, told: list[Job] | None = None) -> AsyncIterator[tuple[Queue, Scripted]]:
+    served = load(None, [f"output.dir={folder}", *(f"server.{key}" for key in overrides)])
+    places = Places(served.folder)
+    places.own.mkdir(parents=True, exist_ok=True)
+    store = Store(places.jobs)
+    engines: list[Scripted] = []
+
+    def make(hear: Callable[[Told | Over], None], died: Callable[[], None]) -> Scripted:
+        engines.append(Scripted(hear, died))
+        return engines[0]
+
+    async def announce(job: Job) -> None:
+        if told is not None:
+            told.append(job)
+
+    queue = Queue(served, store, make_engine=make, announce=announce)
+    await queue.start()
+    try:
+        yield queue, engines[0]
+    finally:
+        await queue.stop()
+        store.close()
+
+
+def new(prompt: str = "a boat", **more: Any) -> NewJob:
+    return NewJob(
+        dialect="runs", endpoint="/v1/runs", request=RunRequest(model="cosmos-3-super", prompt=prompt), **more
+    )
+
+
+async def settle(queue: Queue) -> None:
+    """Wait until nothing is left to write down but what the clock will bring."""
+    for _ in range(500):
+        await asyncio.sleep(0.01)
+        if len(queue._workers._tasks) == 1:
+            return
+    raise AssertionError("it does not come to rest")
+
+
+async def test_the_first_run_the_others_wait_by_priority_and_arrival(tmp_path: Path) -> None:
+    async with opened(tmp_path, "limits.max_running=1") as (queue, engine):
+        first, low, second, high = [await queue.submit(new(priority=p), ME) for p in (0, -1, 0, 1)]
+        assert [queue.position(job) for job in (first, low, second, high)] == [0, 2, 1, 0]
+        for job in (first, high, second, low):
+            await settle(queue)
+            assert engine.begun[-1] == job.id
+            engine.finish(job)
+        await settle(queue)
+        assert [(await queue.ended(job)).state for job in (first, low)] == ["completed"] * 2
+
+
+async def test_a_key_runs_no_more_than_its_share(tmp_path: Path) -> None:
+    async with opened(tmp_path, "limits.max_running=3", "limits.max_running_per_key=1") as (queue, engine):
+        mine = [await queue.submit(new(), ME) for _ in range(3)]
+        yours = await queue.submit(new(), YOU)
+        await settle(queue)
+        assert engine.begun == [mine[0].id, yours.id]
+        engine.finish(mine[0])
+        await settle(queue)
+        assert engine.begun[-1] == mine[1].id
+
+
+@pytest.mark.parametrize(
+    ("limit", "kind"),
+    [("limits.max_queued=1", "queue_full"), ("limits.max_queued_per_key=1", "concurrent_requests_limit")],
+)
+async def test_a_full_queue_is_told_with_a_time_to_come_back(tmp_path: Path, limit: str, kind: str) -> None:
+    async with opened(tmp_path, "limits.max_running=1", limit) as (queue, engine):
+        running, waiting = await queue.submit(new(), ME), await queue.submit(new(), ME)
+        with pytest.raises(Refused) as told:
+            await queue.submit(new(), ME)
+        assert (told.value.problem.status, told.value.problem.type) == (429, kind)
+        assert told.value.retry_after is not None
+        assert told.value.retry_after >= 1
+        assert [job.id for job in queue.list(ME).jobs] == [waiting.id, running.id]
+        engine.finish(running)
+        await settle(queue)
+        assert (await queue.submit(new(), ME)).live
+
+
+async def test_many_at_once_never_pass_the_limit(tmp_path: Path) -> None:
+    async with opened(tmp_path, "limits.max_running=2", "limits.max_queued=3") as (queue, _):
+        told = await asyncio.gather(*(queue.submit(new(str(n)), ME) for n in range(20)), return_exceptions=True)
+        assert sum(isinstance(one, Job) for one in told) == 5
+        assert sum(isinstance(one, Refused) for one in told) == 15
+
+
+async def test_the_same_idempotency_key_is_the_same_job_whenever_it_comes(tmp_path: Path) -> None:
+    async with opened(tmp_path) as (queue, engine):
+        both = await asyncio.gather(*(queue.submit(new(idempotency_key="k"), ME) for _ in range(5)))
+        assert len({job.id for job in both}) == 1
+        assert (await queue.submit(new(idempotency_key="k"), YOU)).id != both[0].id
+        with pytest.raises(Refused, match="used for another request"):
+            await queue.submit(new("another", idempotency_key="k"), ME)
+        engine.finish(both[0])
+        await settle(queue)
+    async with opened(tmp_path) as (queue, engine):
+        again = await queue.submit(new(idempotency_key="k"), ME)
+        assert (again.id, again.state) == (both[0].id, "completed")
+
+
+async def test_a_restart_goes_on_with_what_ran_and_what_waited(tmp_path: Path) -> None:
+    async with opened(tmp_path, "limits.max_running=1") as (queue, _):
+        running, waiting = await queue.submit(new("one", inputs={"image": b"png"}), ME), await queue.submit(new(), ME)
+        await settle(queue)
+    kept = Places(tmp_path).inputs(running.id) / "image"
+    assert kept.read_bytes() == b"png"
+    async with opened(tmp_path, "limits.max_running=1") as (queue, engine):
+        assert engine.begun == [running.id]
+        assert queue.position(waiting) == 0
+        engine.finish(running)
+        await settle(queue)
+        assert engine.begun == [running.id, waiting.id]
+        assert not kept.exists()
+
+
+async def test_one_that_was_to_be_cancelled_is_not_begun_again(tmp_path: Path) -> None:
+    async with opened(tmp_path) as (queue, engine):
+        job = await queue.submit(new(), ME)
+        await settle(queue)
+        engine.cancel = lambda _: None  # type: ignore[method-assign]
+        assert await queue.cancel(job.id, ME) == "requested"
+        assert queue.find(job.id, ME) is not None
+    async with opened(tmp_path) as (queue, engine):
+        found = queue.find(job.id, ME)
+        assert found is not None
+        assert (found.state, found.problem and found.problem.type, engine.begun) == (
+            "cancelled",
+            "client_cancelled",
+            [],
+        )
+
+
+async def test_cancelling_and_deleting_by_state(tmp_path: Path) -> None:
+    async with opened(tmp_path, "limits.max_running=1") as (queue, engine):
+        running, waiting = await queue.submit(new(), ME), await queue.submit(new(), ME)
+        await settle(queue)
+        assert await queue.cancel(waiting.id, YOU) == "unknown"
+        assert await queue.cancel(waiting.id, ME) == "removed"
+        assert await queue.cancel(waiting.id, ME) == "over"
+        assert await queue.delete(running.id, ME) == "requested"
+        await settle(queue)
+        assert engine.cancelled == [running.id]
+        assert queue.find(running.id, ME) is None
+        assert await queue.delete(waiting.id, ME) == "over"
+        assert queue.list(ME).jobs == []
+
+
+async def test_nothing_of_one_key_is_there_for_another(tmp_path: Path) -> None:
+    async with opened(tmp_path) as (queue, _):
+        mine, yours = await queue.submit(new(), ME), await queue.submit(new(), YOU)
+        assert queue.find(mine.id, YOU) is None
+        assert await queue.delete(mine.id, YOU) == "unknown"
+        assert [job.id for job in queue.list(YOU).jobs] == [yours.id]
+        assert queue.list(YOU, after=mine.id).jobs == []
+        assert {job.id for job in queue.list(ROOT).jobs} == {mine.id, yours.id}
+        assert queue.find(mine.id, ME, dialect="fal") is None
+
+
+async def test_an_engine_that_dies_is_given_its_jobs_again_but_not_for_ever(tmp_path: Path) -> None:
+    async with opened(tmp_path) as (queue, engine):
+        job = await queue.submit(new(), ME)
+        await settle(queue)
+        engine.died()
+        engine.died()
+        assert engine.begun == [job.id] * 3
+        engine.died()
+        over = await queue.ended(job, timeout=5)
+        assert over.problem is not None
+        assert (over.state, over.problem.type) == ("failed", "runner_server_error")
+
+
+async def test_what_could_not_start_in_time_fails(tmp_path: Path) -> None:
+    async with opened(tmp_path, "limits.max_running=1") as (queue, _):
+        await queue.submit(new(), ME)
+        late = await queue.submit(new(start_within=0.01), ME)
+        await settle(queue)
+        await queue._house.expire()
+        over = queue.find(late.id, ME)
+        assert over is not None
+        assert over.problem is not None
+        assert (over.state, over.problem.status, over.problem.type) == ("failed", 504, "request_timeout")
+
+
+async def test_what_is_over_is_kept_by_age_and_by_size(tmp_path: Path) -> None:
+    async with opened(tmp_path, "retention.days=1", "retention.gib=1") as (queue, engine):
+        jobs = [await queue.submit(new(str(n), keep_seconds=0.01 if n == 0 else None), ME) for n in range(4)]
+        for n, job in enumerate(jobs):
+            await settle(queue)
+            (tmp_path / job.id).mkdir()
+            engine.finish(job, bytes=2**29 if n else 1)
+        await settle(queue)
+        await queue._house.clean()
+        left = [job.id for job in queue.list(ME).jobs]
+        assert left == [jobs[3].id, jobs[2].id]  # the first had its own date; the second was the oldest beyond a GiB
+        assert sorted(path.name for path in tmp_path.iterdir() if not path.name.startswith(".")) == sorted(left)
+        old = queue.find(jobs[2].id, ME)
+        assert old is not None
+        queue._store.save(old.model_copy(update={"ended_at": datetime.now(UTC) - timedelta(days=2)}))
+        await queue._house.clean()
+        assert [job.id for job in queue.list(ME).jobs] == [jobs[3].id]
+
+
+async def test_a_drained_queue_takes_and_begins_nothing(tmp_path: Path) -> None:
+    async with opened(tmp_path, "limits.max_running=1", "drain_seconds=5") as (queue, engine):
+        running, waiting = await queue.submit(new(), ME), await queue.submit(new(), ME)
+        await settle(queue)
+        draining = asyncio.create_task(queue.drain())
+        await settle(queue)
+        with pytest.raises(Refused, match="being stopped") as told:
+            await queue.submit(new(), ME)
+        assert told.value.problem.status == 503
+        engine.finish(running)
+        began = time.monotonic()
+        await draining
+        assert time.monotonic() - began < 2
+        assert engine.begun == [running.id]
+        assert queue.find(waiting.id, ME) is not None
+
+
+async def test_an_end_with_a_webhook_is_announced_before_it_is_told(tmp_path: Path) -> None:
+    told: list[Job] = []
+    async with opened(tmp_path, told=told) as (queue, engine):
+        from agent.server.types import Webhook
+
+        job = await queue.submit(new(webhook=Webhook(url="https://example.com/hook")), ME)
+        await queue.submit(new(), ME)
+        await settle(queue)
+        engine.finish(job)
+        await queue.ended(job, timeout=5)
+        assert [(one.id, one.state) for one in told] == [(job.id, "completed")]
+
+
+@pytest.mark.parametrize(
+    ("asked", "field"),
+    [
+        ({"fps": 90}, "fps"),
+        ({"size": "big"}, "size"),
+        ({"prompt": " "}, "prompt"),
+        ({"num_inference_steps": 1000}, "num_inference_steps"),
+        ({"guidance_scale": -1.0}, "guidance_scale"),
+        ({"max_iterations": 100, "samples_per_iteration": 64}, "samples_per_iteration"),
+        ({"video_url": "https://example.com/v.mp4"}, "video"),
+    ],
+)
+async def test_what_the_model_cannot_do_is_refused_with_its_field(
+    tmp_path: Path, asked: dict[str, Any], field: str
+) -> None:
+    async with opened(tmp_path) as (queue, _):
+        request = RunRequest(**{"model": "cosmos-3-super", "prompt": "a boat", **asked})
+        with pytest.raises(Refused) as told:
+            await queue.submit(NewJob(dialect="runs", endpoint="", request=request), ME)
+        problem = told.value.problem
+        assert (problem.status, problem.loc) == (422, (field,))
+        assert "request." not in problem.message
+        assert queue.list(ME).jobs == []
+
+
+async def test_a_model_that_is_not_served_is_not_found(tmp_path: Path) -> None:
+    async with opened(tmp_path) as (queue, _):
+        request = RunRequest(model="../etc", prompt="a boat")
+        with pytest.raises(Refused, match=r"no model '\.\./etc'; there are cosmos-3-super") as told:
+            await queue.submit(NewJob(dialect="runs", endpoint="", request=request), ME)
+        assert told.value.problem.status == 404
