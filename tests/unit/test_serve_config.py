@@ -1,0 +1,155 @@
+"""What `retake serve` reads: the section, each model's own config, and what a request becomes."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.config import RunConfig
+from agent.errors import ConfigError
+from agent.reading import load_config
+from agent.server.config import LimitsConfig, Served, ServerConfig
+from agent.server.loading import apart, load
+from agent.server.scrub import Scrub
+from agent.server.types import Refused, RunRequest
+from agent.server.wishes import checked, settings, unfit
+from critic.config import SignalsConfig, VLMConfig
+from generator.config import AnimaticConfig, NIMConfig
+
+FILE = """
+request: {size: 320x192, prompt: the file's own, image: first.png}
+reasoner: {backend: rules}
+budget: {max_iterations: 3, max_seconds: 100}
+server:
+  default_model: one
+  api_key_file: keys.txt
+  models:
+    one: {}
+    two:
+      aliases: [zwei]
+      generator: {backend: nim, endpoints: ["http://10.0.0.7:8000"]}
+      budget: {max_iterations: 1}
+  limits: {max_running: 4}
+"""
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Served:
+    (tmp_path / "server.yaml").write_text(FILE)
+    return load(tmp_path / "server.yaml")
+
+
+def test_a_model_is_the_file_with_its_own_changes(served: Served, tmp_path: Path) -> None:
+    one, two = served.models["one"], served.models["two"]
+    assert isinstance(one.generator, AnimaticConfig)
+    assert isinstance(two.generator, NIMConfig)
+    assert (one.budget.max_iterations, two.budget.max_iterations, two.budget.max_seconds) == (3, 1, 100)
+    assert served.server.limits == LimitsConfig(max_running=4)
+    assert served.server.api_key_file == str(tmp_path / "keys.txt")
+    assert [served.server.model_named(name) for name in ("one", "zwei", "drei")] == ["one", "two", None]
+
+
+def test_a_run_passes_over_the_section(served: Served, tmp_path: Path) -> None:
+    assert load_config(tmp_path / "server.yaml").budget.max_iterations == 3
+
+
+def test_it_survives_the_way_to_the_engine(served: Served) -> None:
+    """Which keys were named stays known: drafts are made where a budget names none."""
+    again = Served.model_validate_json(served.model_dump_json(exclude_unset=True))
+    assert again == served
+    assert again.models["two"].budget.model_fields_set == {"max_iterations", "max_seconds"}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("server: 3", "server: must be a section"),
+        ("server: {limits: {max_runing: 3}}", "server.limits.max_runing: unknown key"),
+        ("server: {limits: {max_running: 0}}", "server.limits.max_running: input should be greater than or equal to 1"),
+        ("server: {models: {a: {}, b: {aliases: [a]}}, default_model: a}", "the name 'a' stands twice"),
+        ("server: {default_model: gone}", "default_model: 'gone' is none of models"),
+        ("server: {models: {a: {budget: {max_iterations: 0}}}, default_model: a}", "server.models.a: budget.max_it"),
+        ("server: {models: {a: {wrong: {}}}, default_model: a}", "server.models.a.wrong: unknown key"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "server.yaml").write_text(text)
+    with pytest.raises(ConfigError) as told:
+        load(tmp_path / "server.yaml")
+    assert said in str(told.value)
+
+
+def test_servers_that_take_turns_run_one_at_a_time(tmp_path: Path) -> None:
+    (tmp_path / "server.yaml").write_text(
+        "reasoner: {backend: openai, serve: {}}\ngenerator: {backend: vllm_omni, serve: {time_share: true}}\n"
+        "critic: {backend: vlm}\n"
+    )
+    with pytest.raises(ConfigError, match=r"max_running: .* take turns .* set it to 1"):
+        load(tmp_path / "server.yaml")
+    assert load(tmp_path / "server.yaml", ["server.limits.max_running=1"]).server.limits.max_running == 1
+
+
+@pytest.mark.parametrize(
+    ("keys", "port"),
+    [
+        (["generator.backend=nim"], 8000),
+        (["generator.backend=vllm_omni", "generator.endpoints=['http://localhost:9000']"], 9000),
+        (["reasoner.backend=openai", "reasoner.base_url=http://127.0.0.1:7000/v1"], 7000),
+    ],
+)
+def test_a_backend_is_not_looked_for_where_it_listens_itself(keys: list[str], port: int) -> None:
+    served = load(None, keys)
+    apart(served, port + 1)
+    with pytest.raises(ConfigError, match=f"--port {port}: .* give another --port"):
+        apart(served, port)
+
+
+def asked(**more: Any) -> RunRequest:
+    return RunRequest(**{"model": "one", "prompt": "a boat", **more})
+
+
+def test_a_request_goes_over_the_file_and_never_gets_its_media(served: Served) -> None:
+    config = settings(served.models["one"], asked(fps=12, seed=3, format="gif"), {})
+    assert (config.request.prompt, config.request.image, config.request.size) == ("a boat", None, "320x192")
+    assert (config.request.fps, config.request.seed, config.output.format) == (12, 3, "gif")
+    given = settings(served.models["one"], asked(), {"image": Path("/its/own.png")})
+    assert given.request.image == "/its/own.png"
+
+
+def test_what_a_run_may_spend_is_the_lower_of_both(served: Served) -> None:
+    assert settings(served.models["one"], asked(max_seconds=1000.0), {}).budget.max_seconds == 100
+    assert settings(served.models["one"], asked(max_seconds=10.0, max_renders=3), {}).budget.max_seconds == 10
+
+
+def test_one_that_is_not_agentic_is_one_render_that_is_measured(served: Served) -> None:
+    base = load(None, ["reasoner.backend=openai", "reasoner.base_url=http://127.0.0.1:7000/v1", "critic.backend=vlm"])
+    config = settings(base.models["cosmos-3-super"], asked(agentic=False), {})
+    assert (config.budget.max_iterations, config.budget.samples_per_iteration) == (1, 1)
+    assert (config.search.draft, config.search.pairwise) == (None, None)
+    assert isinstance(config.critic, SignalsConfig)
+    assert isinstance(settings(base.models["cosmos-3-super"], asked(), {}).critic, VLMConfig)
+
+
+def test_renders_of_one_request_are_bounded(served: Served) -> None:
+    limits = LimitsConfig(max_renders_per_run=6)
+    checked(served.models["one"], asked(max_iterations=3, samples_per_iteration=2), {}, limits)
+    checked(served.models["one"], asked(max_iterations=9, samples_per_iteration=9, max_renders=6), {}, limits)
+    with pytest.raises(Refused, match="81 renders, and this server makes at most 6"):
+        checked(served.models["one"], asked(max_iterations=9, samples_per_iteration=9), {}, limits)
+
+
+def test_an_error_loses_its_key_of_a_file() -> None:
+    told = unfit(ConfigError("request.fps: 90 is not what animatic takes; give 1 to 60"))
+    assert (told.problem.loc, told.problem.message) == (("fps",), "fps: 90 is not what animatic takes; give 1 to 60")
+
+
+def test_addresses_and_folders_of_the_operator_are_kept_back(served: Served) -> None:
+    scrub = Scrub([*served.models.values(), RunConfig()], [Path("/data/runs"), Path("/home/op")])
+    told = scrub(
+        "http://10.0.0.7:8000/v1: refused; see /data/runs/x/log and /home/op, or http://localhost:99/v1 and https://fal.ai"
+    )
+    assert told == "the backend/v1: refused; see x/log and the server's folder, or the backend/v1 and https://fal.ai"
+
+
+def test_the_section_stands_by_itself() -> None:
+    assert set(ServerConfig().models) == {"cosmos-3-super", "cosmos-3-nano", "cosmos-predict-2.5", "cogvideox-5b"}
