@@ -3,6 +3,7 @@
 import hashlib
 import os
 from pathlib import Path
+from stat import S_ISREG
 
 
 def write_atomically(path: Path, data: str | bytes) -> None:
@@ -22,3 +23,16 @@ def file_hash(path: Path) -> str:
     """SHA-256 of a file's bytes, as hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def inside(path: Path, folder: Path) -> Path | None:
+    """A plain file of a folder, its real path; None for any other.
+
+    A path may come from somebody else: what it or a link names outside the folder is not shown.
+    """
+    try:
+        real = path.resolve()
+        plain = S_ISREG(real.stat().st_mode)
+    except (OSError, ValueError, RuntimeError):  # gone, a NUL character, links in a ring
+        return None
+    return real if plain and real.is_relative_to(folder.resolve()) else None

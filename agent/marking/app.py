@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
@@ -20,6 +20,7 @@ from agent.marking.guard import Guard
 from agent.marking.keys import KEYS
 from agent.marking.saving import RefusedError, Register
 from agent.marking.views import MAX_RATER, NewMark, Saved, plain
+from agent.sending import REPORT_HEADERS, file_response
 from agent.types import Entrant
 
 HERE: Final = Path(__file__).parent
@@ -31,27 +32,6 @@ ASSETS: Final = {
 """The page's parts; its ground is the report's own style sheet."""
 MAX_BODY: Final = 4096
 """Bytes of a mark as it is sent: ten times what one needs."""
-MEDIA: Final = {
-    ".mp4": "video/mp4",
-    ".m4v": "video/mp4",
-    ".mov": "video/quicktime",
-    ".webm": "video/webm",
-    ".mkv": "video/x-matroska",
-    ".png": "image/png",
-    ".jpg": "image/jpeg",
-    ".jpeg": "image/jpeg",
-    ".webp": "image/webp",
-}
-"""What is served as itself. Anything else is bytes, which no browser runs."""
-REPORT_HEADERS: Final = {
-    "content-security-policy": (
-        "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
-        "img-src 'self' data:; media-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-    "cross-origin-resource-policy": "cross-origin",
-}
-"""A report came with its run and may hold anything: it is shown in an origin of its own, where it can load pictures and
-clips and nothing else, and is nobody to this server. Its own parts are then another origin's."""
 
 
 def application(catalogue: Catalogue, register: Register, *, port: int, token: str) -> ASGIApp:
@@ -133,16 +113,11 @@ class _Handlers:
 
 def _file(path: Path | None, headers: dict[str, str] | None = None, kind: str | None = None) -> Response:
     """A file, whole or the range that is asked for."""
-    gone = HTTPException(404, "There is no such file, or it may not be shown.")
-    if path is None:
-        raise gone
-    text = "text/plain" if path.suffix in {".json", ".jsonl", ".yaml"} else None
-    kind = kind or text or MEDIA.get(path.suffix.lower(), "application/octet-stream")
-    try:
-        path.open("rb").close()
-        return FileResponse(path, headers=headers, media_type=kind, stat_result=path.stat())
-    except OSError as error:
-        raise gone from error
+    text = "text/plain" if path is not None and path.suffix in {".json", ".jsonl", ".yaml"} else None
+    response = None if path is None else file_response(path, headers, kind or text)
+    if response is None:
+        raise HTTPException(404, "There is no such file, or it may not be shown.")
+    return response
 
 
 def _number(request: Request, name: str) -> int:

@@ -8,8 +8,9 @@ from secrets import token_urlsafe
 
 from agent import journal, marks, report
 from agent.errors import RunFolderError
+from agent.files import inside
 from agent.marking.pairs import MOST, Pair, in_order, proposed, swapped
-from agent.marking.shelf import Shelf, inside, ordered
+from agent.marking.shelf import Shelf, ordered
 from agent.marking.views import CandidateView, PairView, RunsView, RunView
 from agent.marks import Mark
 from agent.report.wording import size

@@ -109,15 +109,6 @@ def dice(run: Run, *entrants: Entrant) -> bytes:
     return hashlib.sha256(text.encode()).digest()
 
 
-def inside(path: Path, folder: Path) -> Path | None:
-    """A plain file of a run's folder; None for any other.
-
-    `run.json` may come from somebody else: what it or a link names outside the folder is not shown.
-    """
-    real = path.resolve()
-    return real if real.is_relative_to(folder.resolve()) and _stamp(real) is not None else None
-
-
 def _stamp(path: Path) -> Stamp | None:
     try:
         found = path.stat()
