@@ -4,8 +4,9 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from agent.server import answers
+from agent.server import answers, media, signing
 from agent.server.context import Context
+from agent.server.storage import fal, own
 from agent.server.types import Refused
 
 DESCRIPTION = """The agentic loop for NVIDIA Cosmos3 video generation, in the words of its users' own clients: fal
@@ -27,6 +28,8 @@ def application(context: Context) -> FastAPI:
         redoc_url=None,
     )
     app.state.context = context
+    for router in (media.router, fal.rest, fal.cdn, own.router, signing.router):
+        app.include_router(router)
     app.add_exception_handler(Refused, answers.on_refused)
     app.add_exception_handler(RequestValidationError, answers.on_invalid)
     app.add_exception_handler(HTTPException, answers.on_http)

@@ -1,15 +1,19 @@
 """What every handler works with: one object, made at the start and kept in the application's state."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 
 from agent.server.config import Served
+from agent.server.places import Places
 from agent.server.types import Caller, Scope, refused
 
 if TYPE_CHECKING:
     from agent.server.desk import Desk
+    from agent.server.signing import Signer
+    from agent.server.uploads import Uploads
 
 
 @dataclass(frozen=True)
@@ -20,6 +24,20 @@ class Context:
     desk: "Desk"
     needs_key: bool
     """Whether requests must carry a key."""
+
+    @cached_property
+    def uploads(self) -> "Uploads":
+        """Files that clients sent ahead of their requests. Found again on the disk at first use."""
+        from agent.server.uploads import Uploads  # noqa: PLC0415 - it knows this module
+
+        return Uploads(Places(self.served.folder).uploads, self.served.server)
+
+    @cached_property
+    def signer(self) -> "Signer":
+        """What signs webhooks. Its key is made at first use."""
+        from agent.server.signing import Signer  # noqa: PLC0415 - it knows this module
+
+        return Signer.of(Places(self.served.folder).own)
 
 
 def context_of(request: Request) -> Context:

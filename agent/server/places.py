@@ -20,6 +20,11 @@ class Places:
         """The jobs."""
         return self.own / "jobs.sqlite"
 
+    @property
+    def uploads(self) -> Path:
+        """Files that clients sent ahead of their requests, each in a folder of its own."""
+        return self.own / "uploads"
+
     def run(self, id: str) -> Path:  # noqa: A002 - the noun's own field
         """A job's run folder."""
         return self.folder / id
