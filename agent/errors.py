@@ -31,8 +31,17 @@ class ConfigError(RetakeError):
     """A config key or command line value is wrong."""
 
 
+IntakeFault = Literal["unreachable", "bytes", "format", "small", "large", "unusable"]
+"""What is wrong with an image or video: it cannot be fetched, has too many bytes, is of another format, has too few or
+too many pixels; unusable: anything else."""
+
+
 class IntakeError(RetakeError):
     """The first-frame image cannot be used."""
+
+    def __init__(self, message: str, fault: IntakeFault = "unusable") -> None:
+        super().__init__(message)
+        self.fault = fault
 
 
 class RunFolderError(RetakeError):

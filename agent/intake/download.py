@@ -75,7 +75,7 @@ async def download(
         os.fsync(file.fileno())
         if wrong := await asyncio.to_thread(check, part.path):
             part.give_up()
-            raise IntakeError(f"video: {name} {wrong}")
+            raise IntakeError(f"video: {name} {wrong}", "format")
         part.path.replace(into)
         part.tag.unlink(missing_ok=True)
 
@@ -166,7 +166,7 @@ class _Part:
         found = recognise(head) if head else "empty"
         if found not in _MAY_BE:
             self.give_up()
-            raise IntakeError(f"video: {name} is {found}; give the link of the video file itself")
+            raise IntakeError(f"video: {name} is {found}; give the link of the video file itself", "format")
 
     def _start_anew(self, file: IO[bytes]) -> None:
         file.truncate(0)

@@ -110,15 +110,19 @@ async def follow(
                 target = answer
     except TimeoutError as error:
         raise IntakeError(
-            f"{wanted.field}: {name} took longer than {rules.timeout_seconds:g} s; {wanted.by_hand}, or {wanted.slower}"
+            f"{wanted.field}: {name} took longer than {rules.timeout_seconds:g} s; {wanted.by_hand}, "
+            f"or {wanted.slower}",
+            "unreachable",
         ) from error
     except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException) as error:
         reason = str(error) or type(error).__name__
         raise IntakeError(
-            f"{wanted.field}: {name} could not be fetched ({reason[:120]}); check the link, or {wanted.by_hand}"
+            f"{wanted.field}: {name} could not be fetched ({reason[:120]}); check the link, or {wanted.by_hand}",
+            "unreachable",
         ) from error
     raise IntakeError(
-        f"{wanted.field}: {name} redirects more than {rules.max_redirects} times; give the link it ends at"
+        f"{wanted.field}: {name} redirects more than {rules.max_redirects} times; give the link it ends at",
+        "unreachable",
     )
 
 
@@ -127,24 +131,29 @@ def _parse(url: str, wanted: Wanted) -> httpx.URL:
         return httpx.URL(url)
     except httpx.InvalidURL:
         # the cause quotes the URL, with its credentials
-        raise IntakeError(f"{wanted.field}: the URL is malformed; write it as https://host/path") from None
+        raise IntakeError(
+            f"{wanted.field}: the URL is malformed; write it as https://host/path", "unreachable"
+        ) from None
 
 
 def _check_url(url: httpx.URL, rules: FetchRules, wanted: Wanted, name: str) -> None:
     """Refuse what needs no look at the network. Holds for each redirect, with the link's own name in the message."""
     field_name, by_hand = wanted.field, wanted.by_hand
     if url.scheme not in {"http", "https"}:
-        raise IntakeError(f"{field_name}: {name} redirects to a {url.scheme[:20]}: address; {by_hand}")
+        raise IntakeError(f"{field_name}: {name} redirects to a {url.scheme[:20]}: address; {by_hand}", "unreachable")
     if not url.host:
-        raise IntakeError(f"{field_name}: the URL names no host; write it as https://host/path")
+        raise IntakeError(f"{field_name}: the URL names no host; write it as https://host/path", "unreachable")
     if url.port is not None and url.port > 65535:
-        raise IntakeError(f"{field_name}: {name} has no port {url.port}; use one up to 65535")
+        raise IntakeError(f"{field_name}: {name} has no port {url.port}; use one up to 65535", "unreachable")
     if url.userinfo:
-        raise IntakeError(f"{field_name}: {name} carries a user name or password, which are not sent; {by_hand}")
+        raise IntakeError(
+            f"{field_name}: {name} carries a user name or password, which are not sent; {by_hand}", "unreachable"
+        )
     if url.port not in {None, 80, 443} and not rules.allow_private_addresses:
         raise IntakeError(
             f"{field_name}: {name} leads to port {url.port}, and only 80 and 443 are allowed; {by_hand}, "
-            f"or set {PRIVATE}"
+            f"or set {PRIVATE}",
+            "unreachable",
         )
 
 
@@ -171,15 +180,19 @@ async def _get(
             try:
                 return url.join(headers["location"])
             except httpx.InvalidURL:
-                raise IntakeError(f"{wanted.field}: {name} redirects to a malformed URL; {wanted.by_hand}") from None
+                raise IntakeError(
+                    f"{wanted.field}: {name} redirects to a malformed URL; {wanted.by_hand}", "unreachable"
+                ) from None
         if response.status not in request.statuses:
             raise IntakeError(
                 f"{wanted.field}: {name} answered HTTP {response.status}; check that the link is public, "
-                f"or {wanted.by_hand}"
+                f"or {wanted.by_hand}",
+                "unreachable",
             )
         if headers.get("content-encoding", "identity").lower() != "identity":
             raise IntakeError(
-                f"{wanted.field}: {name} answered with compressed data, which was not asked for; {wanted.by_hand}"
+                f"{wanted.field}: {name} answered with compressed data, which was not asked for; {wanted.by_hand}",
+                "unreachable",
             )
         if int(headers.get("content-length", 0)) > request.rules.max_bytes:
             raise too_large(name, request.rules.max_bytes, wanted)

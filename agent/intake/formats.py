@@ -52,7 +52,7 @@ def check_format(head: bytes, name: str) -> None:
         raise IntakeError(f"request.image: {name} is empty; give a {FORMATS} file")
     found = recognise(head)
     if found not in {"JPEG", "PNG", "WebP", "AVIF", "GIF", "BMP"}:
-        raise IntakeError(f"request.image: {name} is {found}; {_CURES.get(found, f'save it as {FORMATS}')}")
+        raise IntakeError(f"request.image: {name} is {found}; {_CURES.get(found, f'save it as {FORMATS}')}", "format")
 
 
 def recognise(head: bytes) -> str:

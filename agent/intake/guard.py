@@ -98,11 +98,14 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         try:
             addresses = await self._resolve(host, port)
         except (OSError, UnicodeError) as error:
-            raise IntakeError(f"{self._wanted.field}: the host of {self._name} is unknown; check the link") from error
+            raise IntakeError(
+                f"{self._wanted.field}: the host of {self._name} is unknown; check the link", "unreachable"
+            ) from error
         if not self._allow_private and not all(is_public(address) for address in addresses):
             raise IntakeError(
                 f"{self._wanted.field}: {self._name} leads to a private or reserved address; {self._wanted.by_hand}, "
-                f"or set {PRIVATE} if you trust the link"
+                f"or set {PRIVATE} if you trust the link",
+                "unreachable",
             )
         failure: Exception = httpcore.ConnectError("the host has no address")
         for address in addresses[:MAX_ADDRESSES]:

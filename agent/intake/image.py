@@ -83,7 +83,9 @@ def _opened(data: bytes) -> Iterator[Image.Image]:
         except IntakeError:
             raise
         except Image.DecompressionBombError as error:
-            raise IntakeError(f"request.image has far over {MAX_PIXELS // 10**6} megapixels; {_SMALLER}") from error
+            raise IntakeError(
+                f"request.image has far over {MAX_PIXELS // 10**6} megapixels; {_SMALLER}", "large"
+            ) from error
         except Exception as error:  # decoders of hostile bytes raise nearly anything
             raise IntakeError(
                 "request.image cannot be decoded: it is damaged or cut short; save or download it again, as JPEG or PNG"
@@ -93,11 +95,13 @@ def _opened(data: bytes) -> Iterator[Image.Image]:
 def _check_dimensions(width: int, height: int) -> None:
     if width * height > MAX_PIXELS:
         limit = MAX_PIXELS // 10**6
-        raise IntakeError(f"request.image is {width}x{height} pixels, over {limit} megapixels; {_SMALLER}")
+        raise IntakeError(f"request.image is {width}x{height} pixels, over {limit} megapixels; {_SMALLER}", "large")
     if min(width, height) < MIN_SIDE:
-        raise IntakeError(f"request.image is {width}x{height} pixels; give one of at least {MIN_SIDE} on each side")
+        raise IntakeError(
+            f"request.image is {width}x{height} pixels; give one of at least {MIN_SIDE} on each side", "small"
+        )
     if max(width, height) > MAX_SIDE:
-        raise IntakeError(f"request.image is {width}x{height} pixels, over {MAX_SIDE} on a side; {_SMALLER}")
+        raise IntakeError(f"request.image is {width}x{height} pixels, over {MAX_SIDE} on a side; {_SMALLER}", "large")
     if max(width, height) > MAX_RATIO * min(width, height):
         raise IntakeError(
             f"request.image is {width}x{height} pixels, longer than {MAX_RATIO}:1; crop it nearer to the clip's shape"

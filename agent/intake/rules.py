@@ -40,6 +40,8 @@ class Wanted:
     """What to do where it is too large."""
     slower: str
     """What to do where it takes too long, beside fetching it by hand."""
+    data_uri: str
+    """How a data URI of it begins."""
 
     @property
     def by_hand(self) -> str:
@@ -53,6 +55,7 @@ IMAGE: Final = Wanted(
     accept="image/*",
     smaller="give a smaller file or raise request.image_fetch.max_bytes",
     slower="raise request.image_fetch.timeout_seconds",
+    data_uri="data:image/png;base64",
 )
 VIDEO: Final = Wanted(
     field="video",
@@ -60,4 +63,5 @@ VIDEO: Final = Wanted(
     accept="video/*",
     smaller="give a shorter one",
     slower="give the same command again: it goes on where it was",
+    data_uri="data:video/mp4;base64",
 )

@@ -34,7 +34,9 @@ async def take_image(source: str | Path, *, rules: FetchRules, base: Path | None
     scheme = (match[1] or match[2]).lower()
     text = str(source).strip()
     if scheme == "data":
-        return _decode_data_uri(text, rules.max_bytes)
+        data = data_uri_bytes(text, rules.max_bytes)
+        check_format(data[:HEAD], "the data URI")
+        return data
     if scheme in {"http", "https"}:
         from agent.intake.fetch import fetch  # noqa: PLC0415  httpx is slow to import, and most images are files
 
@@ -52,7 +54,7 @@ def shorten(text: str, longest: int = 80) -> str:
 def too_large(name: str, max_bytes: int, wanted: Wanted = IMAGE) -> IntakeError:
     """The error for a file over the byte limit."""
     limit = f"{max_bytes / 2**20:.3g} MiB" if max_bytes >= 2**20 else f"{max_bytes} bytes"
-    return IntakeError(f"{wanted.field}: {name} is larger than {limit}; {wanted.smaller}")
+    return IntakeError(f"{wanted.field}: {name} is larger than {limit}; {wanted.smaller}", "bytes")
 
 
 def _read_file(path: Path, base: Path | None, max_bytes: int) -> bytes:
@@ -93,25 +95,37 @@ def _check_regular(mode: int, name: str) -> None:
         raise IntakeError(f"request.image: {name} is a pipe or a device; give the path of a {FORMATS} file")
 
 
-def _decode_data_uri(uri: str, max_bytes: int) -> bytes:
-    """Decode as browsers do (RFC 2397, and WHATWG Infra's forgiving base64: white space and missing padding pass)."""
+def data_uri_bytes(uri: str, max_bytes: int, wanted: Wanted = IMAGE) -> bytes:
+    """What a data URI holds, decoded as browsers do (RFC 2397); of any format.
+
+    Raises:
+        IntakeError: it is none, or holds too much.
+    """
     name = "the data URI"
     declared, comma, payload = uri[len("data:") :].partition(",")
     if not comma:
-        raise IntakeError(f"request.image: {name} has no comma; write it as data:image/png;base64,…")
+        raise IntakeError(f"{wanted.field}: {name} has no comma; write it as {wanted.data_uri},…")
     # a byte takes four characters at most: base64, each of its characters percent-encoded
     if len(payload) > 4 * max_bytes + 4:
-        raise too_large(name, max_bytes)
+        raise too_large(name, max_bytes, wanted)
     data = unquote_to_bytes(payload)
     if declared.replace(" ", "").lower().endswith(";base64"):
-        compact = data.translate(None, _ASCII_WHITESPACE).rstrip(b"=")
-        try:
-            data = base64.b64decode(compact + b"=" * (-len(compact) % 4), validate=True)
-        except binascii.Error as error:
-            raise IntakeError(
-                f"request.image: {name} is not valid base64; encode the whole file again, such as with base64 -w0"
-            ) from error
+        data = base64_bytes(data, name, wanted)
     if len(data) > max_bytes:
-        raise too_large(name, max_bytes)
-    check_format(data[:HEAD], name)
+        raise too_large(name, max_bytes, wanted)
     return data
+
+
+def base64_bytes(text: bytes, name: str, wanted: Wanted = IMAGE) -> bytes:
+    """Decode as WHATWG Infra's forgiving base64: white space and missing padding pass.
+
+    Raises:
+        IntakeError: it is none.
+    """
+    compact = text.translate(None, _ASCII_WHITESPACE).rstrip(b"=")
+    try:
+        return base64.b64decode(compact + b"=" * (-len(compact) % 4), validate=True)
+    except binascii.Error as error:
+        raise IntakeError(
+            f"{wanted.field}: {name} is not valid base64; encode the whole file again, such as with base64 -w0"
+        ) from error

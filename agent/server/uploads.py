@@ -243,8 +243,17 @@ def resolved(url: str, caller: Caller, uploads: Uploads) -> Path | None:
 
 def upload_at(url: str, uploads: Uploads) -> Upload | None:
     """The upload that an address is of, whosoever."""
+    found = _address(url)
+    return None if found is None else uploads.find(found[1])
+
+
+def looks_like_upload(url: str) -> bool:
+    """Whether an address has the form of those that uploads are given."""
+    return _address(url) is not None
+
+
+def _address(url: str) -> re.Match[str] | None:
     try:
-        found = _ADDRESS.search(urlsplit(url).path)
+        return _ADDRESS.search(urlsplit(url).path)
     except ValueError:
         return None
-    return None if found is None else uploads.find(found[1])
