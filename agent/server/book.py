@@ -9,8 +9,8 @@ from pydantic import TypeAdapter, ValidationError
 from agent.errors import RetakeError
 from agent.events import AttemptFailed, Event, RunFinished, ServerWaiting
 from agent.journal import EVENTS
-from agent.remaining import left
 from agent.run import Run
+from agent.server.progress import Progress
 from agent.server.types import LogLine
 from agent.terminal import Plain
 
@@ -29,26 +29,17 @@ class Book:
         self._folder = folder
         self._offset = 0
         self._plain = Plain(io.StringIO())
+        self._progress = Progress()
         self.number = 0
         """Of the last line read."""
         self.lines: list[LogLine] = []
+        self.done = 0.0
+        """How much of the work is done, in [0, 1]. It never falls."""
 
     @property
     def run(self) -> Run | None:
         """The run as its events tell it; None before it has begun."""
         return self._plain.run
-
-    @property
-    def done(self) -> float:
-        """How much of the work is done, in [0, 1]: renders made over those that may still come."""
-        run = self.run
-        if run is None:
-            return 0.0
-        if run.ending is not None:
-            return 1.0
-        made = sum(i.renders + len(i.given_up) for i in run.iterations)
-        more = sum(left(run).values())
-        return made / (made + more) if made + more else 1.0
 
     def read(self) -> bool:
         """Take in what is new. Returns whether there was anything."""
@@ -56,6 +47,8 @@ class Book:
         for line in lines:
             self.number += 1
             self._take(line)
+        if lines and self.run is not None:
+            self.done = max(self.done, self._progress.share(self.run))
         return bool(lines)
 
     def _take(self, line: bytes) -> None:
@@ -67,6 +60,7 @@ class Book:
         self._plain.out = out
         try:
             self._plain(event)
+            self._progress.heed(event)
         except (RetakeError, IndexError, ValueError):
             return  # an event before this one is lost
         level = "ERROR" if isinstance(event, AttemptFailed) else "DEBUG" if isinstance(event, ServerWaiting) else "INFO"
