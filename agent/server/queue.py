@@ -162,7 +162,7 @@ class Queue:
     def find(self, id: str, caller: Caller, dialect: Dialect | None = None) -> Job | None:  # noqa: A002
         """See `Desk.find`."""
         entry = self._entries.found(id)
-        if entry is None or (dialect is not None and entry.job.dialect != dialect):
+        if entry is None or entry.removing or (dialect is not None and entry.job.dialect != dialect):
             return None
         return entry.job if may_see(caller, entry.job) else None
 
@@ -206,11 +206,17 @@ class Queue:
         if after is not None and self.find(after, caller) is None:
             return Page([], False)
         owner = None if "admin" in caller.scopes else caller.owner
-        jobs = self._store.list(
-            owner, dialect=dialect, states=states, after=after, limit=limit + 1, ascending=ascending
+        going = sum(entry.removing for entry in self._entries)
+        found = self._store.list(
+            owner, dialect=dialect, states=states, after=after, limit=limit + 1 + going, ascending=ascending
         )
         # memory is ahead of the disk by as much as one write takes
-        jobs = [job if (known := self._entries.live(job.id)) is None else known.job for job in jobs]
+        entries = [self._entries.live(job.id) for job in found]
+        jobs = [
+            job if entry is None else entry.job
+            for job, entry in zip(found, entries, strict=True)
+            if entry is None or not entry.removing
+        ]
         return Page(jobs[:limit], len(jobs) > limit)
 
     async def cancel(self, id: str, caller: Caller) -> Cancelled:  # noqa: A002
