@@ -113,6 +113,9 @@ class ServerConfig(_Section):
     """Models that clients may name, each with what is different for it from the config above."""
     default_model: str = "cosmos-3-super"
     """For requests that name none (NIM)."""
+    nim_agentic: bool = False
+    """Requests to /v1/infer run the whole loop. NIM has no field that says so, and its clients expect the time of one
+    render. false: one caption and one render, measured."""
     public_url: str | None = None
     """http(s)://host[:port][/prefix] under which clients reach this server, if that is not the one they ask at."""
     hosts: tuple[str, ...] = Field(default=(), strict=False)

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from generator.export.types import Container, Interpolation, Quality
+from generator.types import ControlKind
 
 Dialect = Literal["fal", "nim", "openai", "runs"]
 """Whose words a request came in."""
@@ -33,6 +34,16 @@ class Caller(_Noun):
     scopes: frozenset[Scope] = frozenset({"run", "read", "upload", "admin"})
 
 
+class ControlWish(_Noun):
+    """A control video that steers a render (Cosmos Transfer)."""
+
+    kind: ControlKind
+    weight: float = Field(default=1.0, gt=0, le=1)
+    """How strongly it steers."""
+    url: str | None = None
+    """Where it is still to be fetched: http(s). One that came with the request is in `Job.inputs`, as control-KIND."""
+
+
 class RunRequest(_Noun):
     """What every dialect's request becomes. Nothing of it names an endpoint, a path or a host, but for media by URL.
 
@@ -45,7 +56,9 @@ class RunRequest(_Noun):
     image_url: str | None = None
     """The first frame, where it is still to be fetched: http(s). One that came with the request is in `Job.inputs`."""
     video_url: str | None = None
-    """Likewise the video to go on from."""
+    """Likewise the video to go on from, or, with `controls`, to restyle."""
+    controls: tuple[ControlWish, ...] = ()
+    """At most one of a kind."""
     negative_prompt: str | None = None
     size: str | None = None
     """auto, a preset or WxH."""
@@ -209,7 +222,8 @@ class Job(_Noun):
     wire: dict[str, Any] = {}
     """What a dialect wants back to answer in its own words, such as a size as it was spelt. No media, no secrets."""
     inputs: dict[str, str] = {}
-    """Media that came with the request, by what they are (image, video): names in the job's input folder."""
+    """Media that came with the request, by what they are (image, video, control-edge, …): names in the job's input
+    folder."""
     base_url: str = ""
     """Scheme, host and prefix that it was submitted to: what a webhook's addresses are built from."""
     priority: int = 0
@@ -251,7 +265,7 @@ class NewJob:
     base_url: str = ""
     wire: Mapping[str, Any] = field(default_factory=dict)
     inputs: Mapping[str, bytes | Path] = field(default_factory=dict)
-    """Media at hand, by what they are (image, video): bytes, or a file of ours that is linked."""
+    """Media at hand, by what they are (image, video, control-edge, …): bytes, or a file of ours that is linked."""
     priority: int = 0
     start_within: float | None = None
     """Seconds."""
