@@ -28,10 +28,8 @@ NEGATIVE_PROMPT = (
 )
 """NVIDIA's, as its post-trained image-to-video template and the hosted endpoint have it, verbatim."""
 
-MAX_PROMPT = 4096
-"""Characters of a prompt in words: the hosted endpoint's limit."""
-MAX_CAPTION = 20_000
-"""Characters of a prompt that is a JSON caption already: NIM's limit."""
+MAX_PROMPT = 20_000
+"""Characters of a prompt, and of a negative one: NIM's limit. A hosted endpoint takes fewer (`prompt_limit`)."""
 
 
 class _Section(BaseModel):
@@ -58,16 +56,17 @@ class RequestConfig(_Section):
     """What should happen in the video, in plain words or as a finished JSON caption."""
     image: str | None = None
     """The first frame: a path, an http(s) URL or a data URI. null: text-to-video."""
-    negative_prompt: str = Field(default=NEGATIVE_PROMPT, max_length=2048)
+    negative_prompt: str = Field(default=NEGATIVE_PROMPT, max_length=MAX_PROMPT)
     """What the clip should not look like. "" disables it."""
     size: str = "auto"
     """auto, a preset (square_hd, square, portrait_4_3, portrait_16_9, landscape_4_3, landscape_16_9) or WxH; snapped to
-    the nearest size that Cosmos3 was trained on. auto: 832x480, or the 480p size nearest to the image's shape."""
+    the nearest size that Cosmos3 was trained on. 256p, 480p, 720p: that tier, in the shape of the image or video that
+    is given, else 16:9. auto: 832x480, or the 480p size nearest to the image's or video's shape."""
     num_frames: int | None = Field(default=None, ge=5)
     """Frames; moved to the nearest count that the model can make (Cosmos3: 4k+1, at most 397 at 256p, 297 at 480p, 197
-    at 720p). null: the model's own, 189 for Cosmos3."""
+    at 720p). null: as many as the video has that controls restyle, else the model's own, 189 for Cosmos3."""
     fps: int | None = Field(default=None, ge=1, le=60)
-    """Frames per second. null: the model's own, 24 for Cosmos3."""
+    """Frames per second. null: those of the video that controls restyle, else the model's own, 24 for Cosmos3."""
     num_inference_steps: int | None = Field(default=None, ge=1, le=200)
     """Denoising steps: more is slower and cleaner. null: the model's own, 35 for Cosmos3."""
     guidance_scale: float | None = Field(default=None, ge=0, le=20)

@@ -3,17 +3,21 @@
 import asyncio
 import hashlib
 import json
+import math
 import secrets
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from agent import intake
-from agent.config import MAX_CAPTION, MAX_PROMPT, ControlConfig, RequestConfig
+from agent.config import MAX_PROMPT, ControlConfig, RequestConfig
 from agent.errors import ConfigError
 from agent.types import Request
 from generator import sizes
 from generator.capabilities import Capabilities, Range
 from generator.types import Control, Mode, RenderSpec
+
+if TYPE_CHECKING:
+    from agent.intake import Film
 
 FIRST_FRAME, SOURCE = "first_frame.png", "source.mp4"
 """Names of the files that a run keeps of what it was given."""
@@ -28,7 +32,8 @@ async def exact(wish: RequestConfig, able: Capabilities) -> tuple[Request, dict[
     """
     possible(wish, able)
     data = None if wish.image is None else await intake.take_image(wish.image, rules=wish.image_fetch)
-    request = plain(wish, able, None if data is None else intake.image_size(data))
+    film = None if wish.video is None else await asyncio.to_thread(intake.film, wish.video)
+    request = plain(wish, able, None if data is None else intake.image_size(data), film)
     spec, notes = request.spec, list(request.notes)
     files: dict[str, bytes] = {}
     if data is not None:
@@ -54,24 +59,29 @@ async def exact(wish: RequestConfig, able: Capabilities) -> tuple[Request, dict[
     return request.model_copy(update={"spec": named, "files": hashes, "notes": tuple(notes)}), files
 
 
-def plain(wish: RequestConfig, able: Capabilities, image: tuple[int, int] | None = None) -> Request:
+def plain(
+    wish: RequestConfig, able: Capabilities, image: tuple[int, int] | None = None, film: "Film | None" = None
+) -> Request:
     """The request that a config asks of a backend, but for the files it is made from.
 
     Args:
         wish: the config section.
         able: what the backend can do.
-        image: width and height of the first frame as given, for `size: auto`.
+        image: width and height of the first frame as given, for a size that goes by its shape.
+        film: the video as given, for the same, and for the length and rate of a clip that restyles it.
 
     Raises:
         ConfigError: a key is wrong; names it and the cure.
     """
     notes: list[str] = []
-    size = _size(wish.size, image, able, notes)
+    size = _size(wish.size, film[:2] if film is not None else image, able, notes)
+    restyled = film if wish.controls else None
+    fps = _within("fps", wish.fps, able.fps, _rate(restyled, able), able)
     spec = RenderSpec(
         width=size.width,
         height=size.height,
-        num_frames=_frames(wish.num_frames, size, able, notes),
-        fps=_within("fps", wish.fps, able.fps, able.default_fps, able),
+        num_frames=_frames(wish.num_frames, size, able, notes, None if restyled is None else restyled.seconds * fps),
+        fps=fps,
         num_inference_steps=_within(
             "num_inference_steps", wish.num_inference_steps, able.steps, able.default_steps, able
         ),
@@ -82,7 +92,7 @@ def plain(wish: RequestConfig, able: Capabilities, image: tuple[int, int] | None
         guardrails=wish.guardrails,
     )
     seed = secrets.randbelow(2**31) if wish.seed is None else wish.seed
-    prompt = _prompt(wish.prompt)
+    prompt = _prompt(wish.prompt, able)
     prose = not able.json_caption
     return Request(
         prompt=prompt,
@@ -131,7 +141,7 @@ def _control(control: ControlConfig) -> str:
     return f"control-{control.kind}.mp4"
 
 
-def _prompt(text: str) -> str:
+def _prompt(text: str, able: Capabilities) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -140,7 +150,8 @@ def _prompt(text: str) -> str:
         raise ConfigError(
             "request.prompt: is empty; say what should happen in the video, in the config or with --prompt"
         )
-    limit = MAX_CAPTION if _is_caption(text) else MAX_PROMPT
+    # a caption that is too long for the backend reaches it in sentences; words reach it as they are
+    limit = MAX_PROMPT if _is_caption(text) or able.prompt_limit is None else able.prompt_limit
     if len(text) > limit:
         raise ConfigError(f"request.prompt: has {len(text):,} characters, and at most {limit:,} are taken; shorten it")
     return text
@@ -162,14 +173,14 @@ def _is_caption(text: str) -> bool:
 
 
 def _size(wish: str, image: tuple[int, int] | None, able: Capabilities, notes: list[str]) -> sizes.Size:
-    if wish == "auto":
-        if image is None:
-            return sizes.snap(*able.default_size, able.sizes)
-        return sizes.snap(*_scaled(image, able.default_size[0] * able.default_size[1]), able.sizes)
+    if wish == "auto" or wish in sizes.NAMED_TIERS:
+        least = able.default_size if wish == "auto" else sizes.TIERS[sizes.NAMED_TIERS[wish]]["16,9"]
+        return sizes.snap(*(least if image is None else _scaled(image, least[0] * least[1])), able.sizes)
     try:
         width, height = sizes.parse(wish)
     except ValueError as error:
-        raise ConfigError(f"request.size: {error}, or auto") from None
+        tiers = ", ".join(sizes.NAMED_TIERS)
+        raise ConfigError(f"request.size: {error}, auto, {tiers}") from None
     size = sizes.snap(width, height, able.sizes)
     if (width, height) != size[:2]:
         asked = wish if "x" in wish else f"{wish} ({width}x{height})"
@@ -188,8 +199,20 @@ def _scaled(image: tuple[int, int], area: int) -> tuple[int, int]:
     return max(1, round(image[0] * factor)), max(1, round(image[1] * factor))
 
 
-def _frames(wish: int | None, size: sizes.Size, able: Capabilities, notes: list[str]) -> int:
+def _rate(restyled: "Film | None", able: Capabilities) -> int:
+    if restyled is None:
+        return able.default_fps
+    return round(min(max(restyled.fps, able.fps.least), able.fps.most))
+
+
+def _frames(
+    wish: int | None, size: sizes.Size, able: Capabilities, notes: list[str], there: float | None = None
+) -> int:
+    """`there`: frames that a video to restyle has at the clip's rate."""
     most = able.longest(size)
+    if wish is None and there is not None:
+        whole = math.floor(there + 1e-6)
+        return max(int(able.frames.least), min(most, whole - (whole - 1) % able.frame_step))
     if wish is None:
         return min(able.default_frames, most)
     if wish > most:

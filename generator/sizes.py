@@ -20,6 +20,9 @@ TIERS: dict[int, dict[str, tuple[int, int]]] = {
 }
 """Width and height by tier and aspect (NVIDIA/cosmos-framework). The tier is a name, not a height."""
 
+NAMED_TIERS = {f"{tier}p": tier for tier in TIERS}
+"""Words for a size of a tier in whatever shape is given."""
+
 MAX_FRAMES = {256: 397, 480: 297, 720: 197}
 """Longest clip by tier, on the 4k+1 grid (NIM)."""
 

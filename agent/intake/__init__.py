@@ -7,14 +7,24 @@ from agent.intake.source import take_image
 
 if TYPE_CHECKING:
     from agent.intake.image import FirstFrame, image_size, to_first_frame
-    from agent.intake.video import to_control, to_source
+    from agent.intake.video import Film, film, to_control, to_source
 
-__all__ = ["FetchRules", "FirstFrame", "image_size", "take_image", "to_control", "to_first_frame", "to_source"]
+__all__ = [
+    "FetchRules",
+    "Film",
+    "FirstFrame",
+    "film",
+    "image_size",
+    "take_image",
+    "to_control",
+    "to_first_frame",
+    "to_source",
+]
 
 
 def __getattr__(name: str) -> Any:
     """Import the decoders at their first use: the config imports this package, and most runs have no image."""
-    if name in {"to_control", "to_source"}:
+    if name in {"Film", "film", "to_control", "to_source"}:
         from agent.intake import video  # noqa: PLC0415  see above
 
         return getattr(video, name)

@@ -4,9 +4,10 @@ import io
 import math
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 
 import av
 import av.error
@@ -33,6 +34,36 @@ both take it for."""
 _AS_IT_IS = False, False, False
 
 
+class Film(NamedTuple):
+    """What a video is, as it is shown."""
+
+    width: int
+    height: int
+    fps: float
+    seconds: float
+
+
+def film(source: str) -> Film:
+    """The shape, rate and length of the video that a clip goes on from or restyles.
+
+    Raises:
+        IntakeError: it cannot be read.
+    """
+    key = "request.video"
+    with _opened(source, key) as (container, name):
+        stream = _stream(container, key, name)
+        rate = float(stream.average_rate or stream.base_rate or 0)
+        first = next(container.decode(stream), None)
+        if first is None:
+            raise _without_pictures(key, name)
+        width, height = _size(first)
+        container.seek(0)
+        count = sum(1 for packet in container.demux(stream) if packet.size)
+        if rate <= 0 or not math.isfinite(rate):
+            raise IntakeError(f"{key}: {name} does not tell its rate; give an mp4, webm or mov")
+        return Film(width, height, rate, count / rate)
+
+
 def to_source(source: str, spec: RenderSpec, steered: bool) -> tuple[bytes, list[str]]:
     """The video that a clip goes on from, or, `steered` by controls, restyles: MP4 bytes and what was done to it.
 
@@ -52,6 +83,13 @@ def to_control(source: str, kind: ControlKind, spec: RenderSpec) -> tuple[bytes,
 
 
 def _made_fit(source: str, spec: RenderSpec, key: str, frames: int | None) -> tuple[bytes, list[str]]:
+    with _opened(source, key) as (container, name):
+        return _encoded(container, spec, key, name, frames)
+
+
+@contextmanager
+def _opened(source: str, key: str) -> Iterator[tuple["av.container.InputContainer", str]]:
+    """A video file that is read, and its name for messages."""
     name = shorten(source)
     path = Path(source).expanduser()
     if "://" in source[:16] or source[:5].lower() == "data:":
@@ -63,7 +101,7 @@ def _made_fit(source: str, spec: RenderSpec, key: str, frames: int | None) -> tu
         if path.stat().st_size > MAX_BYTES:
             raise IntakeError(f"{key}: {name} is larger than {MAX_BYTES >> 30} GiB; give a shorter video")
         with path.open("rb") as file, av.open(file, "r", options={"protocol_whitelist": ""}) as container:
-            return _encoded(container, spec, key, name, frames)
+            yield container, name
     except (av.error.FFmpegError, ValueError, IndexError) as error:
         raise IntakeError(f"{key}: {name} cannot be read as a video ({error}); give an mp4, webm or mov") from error
     except OSError as error:
@@ -73,12 +111,8 @@ def _made_fit(source: str, spec: RenderSpec, key: str, frames: int | None) -> tu
 def _encoded(
     container: "av.container.InputContainer", spec: RenderSpec, key: str, name: str, frames: int | None
 ) -> tuple[bytes, list[str]]:
-    if not container.streams.video:
-        raise IntakeError(f"{key}: {name} holds no video; give an mp4, webm or mov")
-    stream = container.streams.video[0]
+    stream = _stream(container, key, name)
     width, height = stream.codec_context.width, stream.codec_context.height
-    if width < 1 or height < 1 or width * height > MAX_PIXELS:
-        raise IntakeError(f"{key}: the pictures of {name} are {width}x{height}; give at most {MAX_PIXELS:,} pixels")
     into = io.BytesIO()
     with av.open(into, "w", format="mp4") as out:
         made = out.add_stream("libx264", rate=Fraction(spec.fps))
@@ -104,13 +138,27 @@ def _encoded(
             f"request.num_frames to at most {count}"
         )
     if count == 0:
-        raise IntakeError(f"{key}: {name} holds no picture; give an mp4, webm or mov")
+        raise _without_pictures(key, name)
     notes = []
     if (width, height) != (spec.width, spec.height):
         notes.append(
             f"The video {name} of {width}x{height} was scaled and its middle cut out to {spec.width}x{spec.height}."
         )
     return into.getvalue(), notes
+
+
+def _stream(container: "av.container.InputContainer", key: str, name: str) -> "av.VideoStream":
+    if not container.streams.video:
+        raise IntakeError(f"{key}: {name} holds no video; give an mp4, webm or mov")
+    stream = container.streams.video[0]
+    width, height = stream.codec_context.width, stream.codec_context.height
+    if width < 1 or height < 1 or width * height > MAX_PIXELS:
+        raise IntakeError(f"{key}: the pictures of {name} are {width}x{height}; give at most {MAX_PIXELS:,} pixels")
+    return stream
+
+
+def _without_pictures(key: str, name: str) -> IntakeError:
+    return IntakeError(f"{key}: {name} holds no picture; give an mp4, webm or mov")
 
 
 def _at_rate(

@@ -145,7 +145,7 @@ def test_an_image_starts_the_clip_and_the_folder_keeps_it(tmp_path: Path) -> Non
         (["run", "nowhere.yaml"], "there is no such config file"),
         (["run", QUICKSTART, "-s", "budget.max_iteration=3"], "did you mean max_iterations"),
         (["run", QUICKSTART, "--prompt", ""], "request.prompt: is empty"),
-        (["run", QUICKSTART, "--prompt", "x" * 5000], "at most 4,096"),
+        (["run", QUICKSTART, "--prompt", "x" * 20_001], "at most 20,000"),
         (["run", QUICKSTART, "--image", "nowhere.png"], "request.image"),
         (["run", QUICKSTART, "-s", "request.num_frames=999"], "request.num_frames"),
         (["run", QUICKSTART, "-s", "request.seed=-1"], "request.seed"),

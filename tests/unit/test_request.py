@@ -1,5 +1,6 @@
 """A wish made exact: sizes, frames, seeds, prompts, images."""
 
+import asyncio
 import io
 import json
 from pathlib import Path
@@ -11,7 +12,8 @@ from PIL import Image
 
 from agent.config import RequestConfig
 from agent.errors import ConfigError, IntakeError
-from agent.request import FIRST_FRAME, SOURCE, placed, resolved
+from agent.intake import film as told
+from agent.request import FIRST_FRAME, SOURCE, placed, plain, resolved
 from agent.request import exact as made_exact
 from agent.types import Request
 from generator.capabilities import capabilities
@@ -93,9 +95,17 @@ async def test_an_empty_prompt(prompt: str) -> None:
 
 
 async def test_a_prompt_that_is_too_long() -> None:
-    await exact(wish(prompt="x" * 4096))
-    with pytest.raises(ConfigError, match=r"request\.prompt: has 5,000 characters, and at most 4,096"):
-        await exact(wish(prompt="x" * 5000))
+    await exact(wish(prompt="x" * 20_000))
+    with pytest.raises(ConfigError, match=r"request\.prompt: has 20,001 characters, and at most 20,000"):
+        await exact(wish(prompt="x" * 20_001))
+
+
+async def test_a_prompt_that_is_too_long_for_a_hosted_endpoint() -> None:
+    hosted = capabilities(FalConfig(model="nvidia/cosmos-3-super/image-to-video"))
+    plain(wish(prompt="x" * 4096), hosted)
+    with pytest.raises(ConfigError, match=r"request\.prompt: has 4,097 characters, and at most 4,096"):
+        plain(wish(prompt="x" * 4097), hosted)
+    plain(wish(prompt=json.dumps({"temporal_caption": "x" * 5000})), hosted)  # goes there in sentences
 
 
 async def test_a_finished_caption_may_be_longer() -> None:
@@ -227,3 +237,54 @@ async def test_what_is_not_asked_for_is_the_models_own(tmp_path: Path) -> None:
     request, _ = await exact(wish(num_frames=9), NIMConfig())
     assert request.spec.num_frames == 25
     assert request.notes == ("9 frames were moved to 25: nim makes no fewer.",)
+
+
+def filmed(folder: Path, width: int, height: int, frames: int, fps: int) -> str:
+    path = folder / f"{width}x{height}.mp4"
+    with ClipWriter(path, width, height, fps) as writer:
+        for n in range(frames):
+            writer.write(np.full((height, width, 3), 8 * n % 256, np.uint8))
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("size", "shape", "expected"),
+    [
+        ("480p", None, (832, 480)),
+        ("256p", (64, 64), (256, 256)),
+        ("720p", (90, 160), (720, 1280)),
+        ("auto", (90, 160), (480, 832)),
+    ],
+)
+async def test_a_tier_in_the_shape_of_what_is_given(
+    tmp_path: Path, size: str, shape: tuple[int, int] | None, expected: tuple[int, int]
+) -> None:
+    given = {} if shape is None else {"image": picture(tmp_path, *shape)}
+    request, _ = await exact(wish(size=size, **given))
+    assert (request.spec.width, request.spec.height) == expected
+    assert request.notes == () or shape is not None
+    if shape is not None:
+        request, _ = await exact(wish(size=size, video=filmed(tmp_path, *shape, 9, 24)), OMNI)
+        assert (request.spec.width, request.spec.height) == expected
+
+
+@pytest.mark.parametrize(
+    ("frames", "fps", "keys", "expected"),
+    [(30, 15, {}, (29, 15)), (30, 15, {"fps": 30}, (57, 30)), (30, 15, {"num_frames": 13}, (13, 15))],
+)
+async def test_a_restyled_video_keeps_its_length_and_rate(
+    tmp_path: Path, frames: int, fps: int, keys: dict[str, int], expected: tuple[int, int]
+) -> None:
+    video = filmed(tmp_path, 64, 64, frames, fps)
+    asked = wish(size="256p", video=video, controls=[{"kind": "edge", "path": video}], **keys)
+    request, files = await exact(asked, OMNI)
+    assert (request.spec.num_frames, request.spec.fps) == expected
+    (tmp_path / "sent.mp4").write_bytes(files[SOURCE])
+    assert probe(tmp_path / "sent.mp4").num_frames == expected[0]
+
+
+async def test_a_video_longer_than_the_tier_allows_is_restyled_as_far_as_that(tmp_path: Path) -> None:
+    video = filmed(tmp_path, 64, 64, 210, 30)
+    asked = wish(size="720p", video=video, controls=[{"kind": "edge", "path": video}])
+    request = plain(asked, capabilities(OMNI), None, await asyncio.to_thread(told, video))
+    assert (request.spec.width, request.spec.height, request.spec.num_frames) == (960, 960, 197)
