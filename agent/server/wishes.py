@@ -18,6 +18,7 @@ REQUEST: Final = (
     *("prompt", "negative_prompt", "size", "num_frames", "fps", "num_inference_steps", "guidance_scale", "flow_shift"),
     *("sound", "guardrails", "seed", "enable_prompt_expansion"),
 )
+MEDIA: Final = frozenset({"image", "video"})
 BUDGET: Final = ("max_iterations", "samples_per_iteration", "early_stop", "patience")
 CAPPED: Final = ("max_seconds", "max_renders", "max_gpu_seconds", "max_price_usd")
 """The lower of what is asked and what the model's config allows."""
@@ -31,20 +32,20 @@ def settings(base: RunConfig, request: RunRequest, inputs: Mapping[str, Path]) -
     Args:
         base: of the request's model.
         request: what was asked.
-        inputs: files at hand, by what they are: image, video.
+        inputs: files at hand, by what they are: image, video, control-edge, ….
 
     Raises:
         ConfigError: the two do not go together.
     """
     asked: dict[str, dict[str, Any]] = {
         # what the file asks for is its own: nobody's first frame but the caller's
-        "request": {"image": None, "video": None, "controls": [], **_given(request, REQUEST)},
+        "request": {"image": None, "video": None, "controls": _controls(request, inputs), **_given(request, REQUEST)},
         "budget": {**_given(request, BUDGET), **_least(base, request)},
         "search": _given(request, ("include_raw_prompt",)),
         "output": _given(request, OUTPUT),
     }
-    for name, path in inputs.items():
-        asked["request"][name] = str(path)
+    for name in MEDIA & inputs.keys():
+        asked["request"][name] = str(inputs[name])
     if request.accept_at is not None:
         asked["critic"] = {"accept_at": request.accept_at, "threshold_file": None}
     if not request.agentic:
@@ -100,6 +101,17 @@ def unfit(error: ConfigError) -> Refused:
 
 def _given(request: RunRequest, names: tuple[str, ...]) -> dict[str, Any]:
     return {name: value for name in names if (value := getattr(request, name)) is not None}
+
+
+def _controls(request: RunRequest, inputs: Mapping[str, Path]) -> list[dict[str, Any]]:
+    return [
+        {
+            "kind": control.kind,
+            "weight": control.weight,
+            "path": str(inputs.get(f"control-{control.kind}", "still to be fetched")),
+        }
+        for control in request.controls
+    ]
 
 
 def _least(base: RunConfig, request: RunRequest) -> dict[str, Any]:
