@@ -4,13 +4,24 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from agent.server import answers, media, signing
+from agent.server import answers, fal, media, openai_videos, signing
 from agent.server.context import Context
-from agent.server.storage import fal, own
+from agent.server.hosts import Hosts
+from agent.server.storage import fal as fal_storage
+from agent.server.storage import own
 from agent.server.types import Refused
 
 DESCRIPTION = """The agentic loop for NVIDIA Cosmos3 video generation, in the words of its users' own clients: fal
 (`/fal`), OpenAI Videos (`/v1/videos`), NIM (`/v1/infer`), and our own (`/v1/runs`), which tells most."""
+ROUTERS = (
+    fal.router,
+    fal_storage.rest,
+    fal_storage.cdn,
+    signing.router,
+    openai_videos.router,
+    own.router,
+    media.router,
+)
 
 
 def application(context: Context) -> FastAPI:
@@ -28,12 +39,13 @@ def application(context: Context) -> FastAPI:
         redoc_url=None,
     )
     app.state.context = context
-    for router in (media.router, fal.rest, fal.cdn, own.router, signing.router):
+    for router in ROUTERS:
         app.include_router(router)
     app.add_exception_handler(Refused, answers.on_refused)
     app.add_exception_handler(RequestValidationError, answers.on_invalid)
     app.add_exception_handler(HTTPException, answers.on_http)
     app.add_exception_handler(Exception, answers.on_broken)
+    app.add_middleware(Hosts)  # added last: it stands before all others, and they see the path that it leads to
     return app
 
 

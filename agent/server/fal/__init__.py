@@ -1,0 +1,5 @@
+"""fal's dialect: its queue, its synchronous calls and its proxy, as its Python and JavaScript clients speak them."""
+
+from agent.server.fal.routes import router
+
+__all__ = ["router"]

@@ -1,0 +1,114 @@
+"""Every model's two addresses: in the queue, and in one synchronous call."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from agent.server.context import base_url, caller_of, context_of
+from agent.server.fal import models, requests
+from agent.server.fal.answers import REQUEST_ID, addresses
+from agent.server.fal.outputs import CogVideoXOutput, Submitted, VideoOutput
+from agent.server.fal.proxy import Proxy
+from agent.server.fal.taking import QUEUE, queue_base, taken, unknown
+from agent.server.types import Job, refused
+
+RUN: Final = "/fal/run"
+ENDPOINTS: Final[dict[str, tuple[type[models.Input], type[VideoOutput]]]] = {
+    "nvidia/cosmos-3-super/image-to-video": (models.Cosmos3ImageToVideo, VideoOutput),
+    "nvidia/cosmos-3-super/text-to-video": (models.Cosmos3TextToVideo, VideoOutput),
+    "fal-ai/cosmos-predict-2.5/image-to-video": (models.PredictImageToVideo, VideoOutput),
+    "fal-ai/cosmos-predict-2.5/text-to-video": (models.PredictTextToVideo, VideoOutput),
+    "fal-ai/cogvideox-5b/image-to-video": (models.CogVideoXImageToVideo, CogVideoXOutput),
+}
+"""What each takes and gives."""
+Handler = Callable[..., Coroutine[Any, Any, Response]]
+
+router = APIRouter(tags=["fal"])
+router.include_router(requests.router)
+
+
+def _submitting(endpoint: str) -> Handler:
+    async def submit(asked: models.Input, request: Request) -> Response:
+        job = await taken(request, asked, endpoint)
+        told = {"status": "IN_QUEUE", "queue_position": context_of(request).desk.position(job)}
+        return JSONResponse({**told, **addresses(job, queue_base(request))}, headers={REQUEST_ID: job.id})
+
+    return submit
+
+
+def _running(endpoint: str) -> Handler:
+    async def run(asked: models.Input, request: Request) -> Response:
+        job = await taken(request, asked, endpoint, waits=True)
+        over = await _waited(request, job)
+        if over is None:
+            return Response(status_code=499)  # nobody is there to read it
+        return await requests.answered(request, over)
+
+    return run
+
+
+def _add(endpoint: str, takes: type[models.Input], gives: type[VideoOutput]) -> None:
+    """A model's routes, each of its own so that the served OpenAPI knows every field."""
+    for service, handler, answer, what in (
+        (QUEUE, _submitting(endpoint), Submitted, "Queue"),
+        (RUN, _running(endpoint), gives, "Run"),
+    ):
+        handler.__annotations__["asked"] = takes
+        path = f"{service}/{endpoint}"
+        summary = f"{what} {endpoint}"
+        router.add_api_route(path, handler, methods=["POST"], summary=summary, responses={200: {"model": answer}})
+        # a client that was given a whole URL as the model's id ends it with a slash
+        router.add_api_route(path + "/", handler, methods=["POST"], include_in_schema=False)
+
+
+for _endpoint, (_takes, _gives) in ENDPOINTS.items():
+    _add(_endpoint, _takes, _gives)
+
+
+@router.post(QUEUE + "/{app:path}", include_in_schema=False)
+@router.post(RUN + "/{app:path}", include_in_schema=False)
+async def other(request: Request) -> Response:
+    """Models that are not here."""
+    caller_of(request, "run")
+    raise unknown(request.path_params["app"])
+
+
+router.routes.append(Route("/fal/proxy", Proxy()))
+
+
+async def _waited(request: Request, job: Job) -> Job | None:
+    """The job once it is over; None: its client is gone, and it was taken back.
+
+    Raises:
+        Refused: 504, it took longer than a request is held open.
+    """
+    context = context_of(request)
+    seconds = context.served.server.limits.sync_seconds
+    ended = asyncio.ensure_future(context.desk.ended(job, timeout=seconds))
+    gone = asyncio.ensure_future(_gone(request))
+    try:
+        await asyncio.wait({ended, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if ended.done():
+            return ended.result()
+    except TimeoutError:
+        await context.desk.cancel(job.id, caller_of(request, "run"))
+        cure = f"ask {base_url(request, QUEUE)}, which holds no request open"
+        raise refused(504, "generation_timeout", f"The request took longer than {seconds:g} seconds; {cure}") from None
+    finally:
+        for task in (ended, gone):
+            task.cancel()
+        await asyncio.gather(ended, gone, return_exceptions=True)
+    # who gave a key will ask again with it
+    if job.idempotency_key is None:
+        await context.desk.cancel(job.id, caller_of(request, "run"))
+    return None
+
+
+async def _gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,60 @@
+"""fal's services by the host that a client asks for: with fal's own hosts led here, its clients need nothing else."""
+
+from typing import Final
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+SERVICES: Final = {
+    "fal.run": "/fal/run",
+    "queue.fal.run": "/fal/queue",
+    "rest.fal.ai": "/fal/rest",
+    "v3.fal.media": "/fal/cdn",
+}
+"""fal's hosts, and where their services are here."""
+QUEUE: Final = "queue."
+"""fal's Python client puts this before any host that it is given for runs (FAL_RUN_HOST)."""
+EVERYWHERE: Final = "/media/"
+"""Addresses of results: they stand under whichever name a client reached us by."""
+
+
+class Hosts:
+    """Leads a request to the service that its Host header names; the path alone decides for any other host.
+
+    It changes where a request goes and nothing else: who may ask, and by which names, is found out behind it.
+
+    Args:
+        app: the whole application, its access control included.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One connection."""
+        service = service_of(_host(scope)) if scope["type"] == "http" else None
+        if service is not None:
+            path, raw = scope["path"], scope.get("raw_path")
+            prefix = "" if path.startswith(EVERYWHERE) else service
+            scope = {
+                **scope,
+                "path": prefix + path,
+                "raw_path": None if raw is None else prefix.encode() + raw,
+                "retake.mapped": True,
+            }
+        await self._app(scope, receive, send)
+
+
+def service_of(host: str) -> str | None:
+    """The path of a host's service; None: no host of fal's.
+
+    Args:
+        host: name in lower case, with or without a port.
+    """
+    name = host.partition(":")[0]
+    return SERVICES["queue.fal.run"] if name.startswith(QUEUE) else SERVICES.get(name)
+
+
+def _host(scope: Scope) -> str:
+    """The one host that is asked for; "" where there is none or more than one."""
+    hosts = [value for name, value in scope["headers"] if name == b"host"]
+    return hosts[0].decode("latin-1").lower() if len(hosts) == 1 else ""
