@@ -5,7 +5,6 @@ against other sites' requests, a secret against other users of the machine, and 
 The secret is in the address that the browser is started with, which who may list this user's processes can read.
 """
 
-import re
 import secrets
 from http.cookies import CookieError, SimpleCookie
 from typing import Final
@@ -15,22 +14,14 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-LOOPBACK: Final = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,5})?")
-"""Any port: the page may come through a tunnel that has another one at its near end."""
-READS: Final = {"GET", "HEAD"}
+from agent import browsers
+from agent.browsers import LOOPBACK, READS
+
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-HEADERS: Final = {
-    "content-security-policy": POLICY,
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "cross-origin-resource-policy": "same-origin",
-    "cross-origin-opener-policy": "same-origin",
-    "x-frame-options": "DENY",
-    "cache-control": "no-store",
-}
+HEADERS: Final = {"content-security-policy": POLICY, **browsers.HEADERS}
 """On every answer that does not say otherwise itself."""
 STALE: Final = (
     "This page needs the address that `retake mark` printed, with its token; open that one. "
@@ -83,8 +74,7 @@ class Guard:
 
     def _foreign(self, scope: Scope, headers: Headers) -> Response | None:
         """Why a request is not from this machine's own page."""
-        hosts = headers.getlist("host")
-        host = hosts[0].lower() if len(hosts) == 1 else ""
+        host = (browsers.header(scope["headers"], b"host") or "").lower()
         if LOOPBACK.fullmatch(host) is None:
             return _refused(scope, 403, "This server answers on 127.0.0.1 and localhost only.")
         if scope["method"] not in READS and headers.getlist("origin") != [f"http://{host}"]:

@@ -124,8 +124,8 @@ class ServerConfig(_Section):
     """Addresses of proxies whose X-Forwarded-For and -Proto are believed."""
     cors_origins: tuple[str, ...] = Field(default=(), strict=False)
     """Origins whose pages may ask from a browser, such as https://studio.example. ["*"]: any."""
-    api_keys_env: str = "RETAKE_API_KEYS"
-    """Name of the environment variable with the keys, separated by commas."""
+    api_keys_env: str = Field(default="RETAKE_API_KEYS", pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,99}$")
+    """Name of the environment variable with the keys, separated by commas: KEY, NAME=KEY or NAME:run+read=KEY."""
     api_key_file: str | None = None
     """File of hashed keys, as `retake serve --new-key` prints them."""
     allow_anybody: bool = False
