@@ -21,12 +21,15 @@ from agent.errors import (
     StorageError,
 )
 from agent.events import Event
+from agent.files import write_atomically
+from agent.intake import take_image
 from agent.run import Run
 from agent.server.config import Served
 from agent.server.engine.messages import Over
 from agent.server.engine.warm import Warm
 from agent.server.places import Places
 from agent.server.results import result
+from agent.server.safety import after, checked, checks, guardrails, refusal
 from agent.server.scrub import Scrub
 from agent.server.types import Job, Problem, Refused, Result, Safety
 from agent.server.wishes import settings, unfit
@@ -37,6 +40,9 @@ LOCKED_SECONDS: Final = 20.0
 """For which the engine of a server that was killed may hold a run's lock: its last breath."""
 _INPUT: Final = re.compile(r"'?[^' ]*\.server/inputs/[^' ]*'?")
 """A path of ours: the client knows its file by no name."""
+CHECKED: Final = "safety.json"
+FIRST_FRAME: Final = "first_frame"
+"""Beside a job's media: what the safety checker found, and the picture that it saw, where that was fetched."""
 CANCELLED: Final = Problem(status=499, type="client_cancelled", message="the request was cancelled")
 
 
@@ -71,8 +77,11 @@ class Work:
         try:
             config = await self._settings(job)
             await self.warm.need(config)
-            safety = await self._checked(job, config)
-            await self._run(job, config)
+            config, safety = await self._checked(job, config)
+            if safety.effective == "refused":
+                problem = refusal(safety)
+            else:
+                await self._run(job, config)
         except asyncio.CancelledError:
             problem = CANCELLED
         except Exception as error:  # noqa: BLE001 - whatever it is, the job is over and its client is told
@@ -87,11 +96,28 @@ class Work:
     async def _settings(self, job: Job) -> RunConfig:
         base = self.served.models[job.request.model]
         inputs = {name: self.places.inputs(job.id) / file for name, file in job.inputs.items()}
-        return settings(base, job.request, inputs)
+        asked = {"guardrails": guardrails(job.request, self.served.server.safety)}
+        return settings(base, job.request.model_copy(update=asked), inputs)
 
-    async def _checked(self, job: Job, config: RunConfig) -> Safety:
-        del config
-        return Safety(requested=job.request.safety_checker, effective="off")
+    async def _checked(self, job: Job, config: RunConfig) -> tuple[RunConfig, Safety]:
+        """What the safety checker found, once for a job; and the config, whose first frame is then the one it saw."""
+        rules, folder = self.served.server.safety, self.places.inputs(job.id)
+        kept, frame = folder / CHECKED, folder / FIRST_FRAME
+        if frame.exists():
+            config = _beginning_with(config, frame)
+        if kept.exists():
+            return config, Safety.model_validate_json(kept.read_bytes())
+        image = None
+        if checks(job.request, rules) and config.request.image is not None:
+            image = await take_image(config.request.image, rules=config.request.image_fetch)
+            if config.request.image == job.request.image_url:  # fetched twice, it could be another one
+                folder.mkdir(parents=True, exist_ok=True)
+                write_atomically(frame, image)
+                config = _beginning_with(config, frame)
+        safety = await checked(job.request, config, rules, image)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(kept, safety.model_dump_json())
+        return config, safety
 
     async def _run(self, job: Job, config: RunConfig) -> None:
         folder = self.places.run(job.id)
@@ -152,6 +178,8 @@ class Work:
             return None
 
     def _scrubbed(self, run: Run, safety: Safety | None) -> Result:
+        if safety is not None and run.best is not None:
+            safety = after(safety, run.best.clip.rendering.guardrails)
         made, scrub = result(run, safety), self.scrub
         shots = tuple(shot.model_copy(update={"error": scrub(shot.error)}) for shot in made.shots)
         notes = tuple(map(scrub, made.notes))
@@ -163,3 +191,7 @@ class Work:
             return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         except OSError:
             return 0
+
+
+def _beginning_with(config: RunConfig, frame: Path) -> RunConfig:
+    return config.model_copy(update={"request": config.request.model_copy(update={"image": str(frame)})})
