@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag
 
-from agent.config import MAX_PROMPT, NEGATIVE_PROMPT
+from agent.config import NEGATIVE_PROMPT
 
 PREDICT_NEGATIVE_PROMPT = (
     "The video captures a series of frames showing ugly scenes, static with no motion, motion blur, over-saturation, "
@@ -24,6 +24,8 @@ OUTPUT_TYPES: dict[str, Literal["mp4", "webm", "mov", "gif"]] = {
     "PRORES4444 (.mov)": "mov",
     "GIF (.gif)": "gif",
 }
+MAX_PROMPT = 4096
+"""Characters."""
 
 
 def _readable(text: str) -> str:

@@ -5,8 +5,8 @@ from pathlib import Path
 from agent.request import FIRST_FRAME, SOURCE
 from agent.server.context import Context
 from agent.server.openai_videos.content import ready
-from agent.server.openai_videos.mapping import remix_of
 from agent.server.openai_videos.finding import new_id
+from agent.server.openai_videos.mapping import remix_of
 from agent.server.openai_videos.wish import Remix
 from agent.server.types import Job, NewJob
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from agent.config import MAX_CAPTION
+from agent.config import MAX_PROMPT
 from agent.server.openai_videos.errors import code_of
 from agent.server.types import Refused, refused
 from generator.export.types import Container, Interpolation, Quality
@@ -102,7 +102,7 @@ class Settings(_Body):
 class NewVideo(Settings):
     """The parameters of `POST /v1/videos`, but for `input_reference`."""
 
-    prompt: Text = Field(min_length=1, max_length=MAX_CAPTION)
+    prompt: Text = Field(min_length=1, max_length=MAX_PROMPT)
     """What should happen in the video."""
     model: Text | None = Field(default=None, max_length=200)
     """A name or alias of GET /v1/models. Left out: the server's default model."""
@@ -115,7 +115,7 @@ class NewVideo(Settings):
 class Remix(Settings):
     """The parameters of `POST /v1/videos/{id}/remix`: a prompt, and what shall be otherwise than in the source."""
 
-    prompt: Text = Field(min_length=1, max_length=MAX_CAPTION)
+    prompt: Text = Field(min_length=1, max_length=MAX_PROMPT)
     """What should happen in the new video."""
 
 
