@@ -143,6 +143,9 @@ class Carrier:
             "result": over.result,
             "problem": over.problem,
         }
+        if entry.job.keep_until is not None:
+            # as long as was asked, counted from here: a result may not be gone before anybody could fetch it
+            changes["keep_until"] = now + (entry.job.keep_until - entry.job.created_at)
         job = entry.job.model_copy(update=changes)
         if job.started_at is not None:
             self._admission.took((now - job.started_at).total_seconds())

@@ -255,6 +255,19 @@ async def test_what_is_over_is_kept_by_age_and_by_size(tmp_path: Path) -> None:
         assert [job.id for job in queue.list(ME).jobs] == [jobs[3].id]
 
 
+async def test_how_long_is_kept_counts_from_the_end(tmp_path: Path) -> None:
+    async with opened(tmp_path) as (queue, engine):
+        job = await queue.submit(new(keep_seconds=60), ME)
+        await settle(queue)
+        await asyncio.sleep(0.05)
+        engine.finish(job)
+        await settle(queue)
+        over = await queue.ended(job)
+        assert over.keep_until is not None
+        assert over.ended_at is not None
+        assert over.keep_until - over.ended_at == timedelta(seconds=60)
+
+
 async def test_a_drained_queue_takes_and_begins_nothing(tmp_path: Path) -> None:
     async with opened(tmp_path, "limits.max_running=1", "drain_seconds=5") as (queue, engine):
         running, waiting = await queue.submit(new(), ME), await queue.submit(new(), ME)
