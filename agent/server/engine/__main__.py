@@ -36,7 +36,8 @@ class Engine:
                     self._tasks[job.id] = asyncio.create_task(self._carry(job.id, self._work.carry(job)))
             case Cancel(id=id):
                 if (task := self._tasks.get(id)) is not None:
-                    task.cancel()
+                    # not before it has begun, or it would end without a word: both messages may come at once
+                    asyncio.get_running_loop().call_soon(task.cancel)
 
     async def _carry(self, id: str, work: Coroutine[Any, Any, Over]) -> None:  # noqa: A002 - the noun's own field
         over = await work
