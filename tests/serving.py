@@ -15,8 +15,9 @@ from typing import Any
 
 import httpx
 
-from agent.server.app import application
+from agent.server.app import guarded
 from agent.server.context import Context
+from agent.server.keys import Keys
 from agent.server.loading import load
 from agent.server.serve import opened
 
@@ -26,12 +27,13 @@ QUICK = ("request.size=256x256", "request.num_frames=13", "search.draft=null")
 
 @asynccontextmanager
 async def in_process(
-    folder: Path, *overrides: str, config: str | None = None
+    folder: Path, *overrides: str, config: str | None = None, keys: Keys | None = None
 ) -> AsyncIterator[tuple[httpx.AsyncClient, Context]]:
     """A client of the application, with the real queue and engine behind it. Answers come whole: no streams."""
     served = load(config, [f"output.dir={folder}", *QUICK, *overrides])
-    async with opened(served) as context:
-        transport = httpx.ASGITransport(app=application(context), raise_app_exceptions=False)
+    async with opened(served, needs_key=keys is not None) as context:
+        app = guarded(context, keys, host="127.0.0.1")
+        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000", timeout=60) as client:
             yield client, context
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from agent.browsers import Raw, header
+from agent.browsers import READS, Raw, header
 from agent.server.answers import answer
 from agent.server.config import LimitsConfig
 from agent.server.keys import Keys, digest_of, new_key, on_loopback, required
@@ -23,12 +23,12 @@ __all__ = ["OPEN", "Access", "Keys", "credential", "is_open", "new_key", "requir
 OPEN: Final = re.compile(
     r"/|/favicon\.ico|/page/.*"  # the page and its parts: it asks for the key itself
     r"|/v1/health/.*"  # probes carry no key
-    r"|/media/.*"  # the address itself cannot be guessed
+    r"|/media/.*|/uploads/.*|/fal/(?:cdn|rest)/files/[^/]+/[^/]+"  # files: their address cannot be guessed
     r"|/fal/rest/\.well-known/jwks\.json"  # the public half of the webhooks' key
 )
-"""Paths that are answered without a key, whatever the method; `UPLOADS` are the others."""
-UPLOADS: Final = re.compile(r"/fal/upload/.*")
-"""Addresses that a file is put to: clients send no key there, and the address itself cannot be guessed."""
+"""Paths that may be looked at without a key."""
+SENDING: Final = re.compile(r"/fal/(?:cdn|rest)/files/in/.*")
+"""Addresses that a file is sent to: clients send no key there, and the address cannot be guessed."""
 CURE: Final = "send `Authorization: Key …` (or `Bearer …`) with a key of this server"
 _STRANGER: Final = Caller(scopes=frozenset())
 """Who asks without a key where only open paths are answered so."""
@@ -54,9 +54,9 @@ def credential(headers: Raw) -> str | None:
 
 def is_open(method: str, path: str) -> bool:
     """Whether a request needs no key."""
-    if method == "OPTIONS" or OPEN.fullmatch(path) is not None:
-        return True
-    return method in {"PUT", "POST"} and UPLOADS.fullmatch(path) is not None
+    if method in READS:
+        return OPEN.fullmatch(path) is not None
+    return method == "OPTIONS" or (method in {"PUT", "POST"} and SENDING.fullmatch(path) is not None)
 
 
 class Access:

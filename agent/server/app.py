@@ -3,13 +3,16 @@
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp
 
 from agent.server import answers, fal, media, openai_videos, signing
 from agent.server.context import Context
+from agent.server.gate import gated
 from agent.server.hosts import Hosts
+from agent.server.keys import Keys
 from agent.server.storage import fal as fal_storage
 from agent.server.storage import own
-from agent.server.types import Refused
+from agent.server.types import Caller, Refused
 
 DESCRIPTION = """The agentic loop for NVIDIA Cosmos3 video generation, in the words of its users' own clients: fal
 (`/fal`), OpenAI Videos (`/v1/videos`), NIM (`/v1/infer`), and our own (`/v1/runs`), which tells most."""
@@ -45,8 +48,24 @@ def application(context: Context) -> FastAPI:
     app.add_exception_handler(RequestValidationError, answers.on_invalid)
     app.add_exception_handler(HTTPException, answers.on_http)
     app.add_exception_handler(Exception, answers.on_broken)
-    app.add_middleware(Hosts)  # added last: it stands before all others, and they see the path that it leads to
     return app
+
+
+def guarded(context: Context, keys: Keys | None, *, host: str) -> ASGIApp:
+    """The application behind all that stands before it.
+
+    Args:
+        context: its parts.
+        keys: as `agent.server.access.required` gives them.
+        host: the address that the server listens on.
+    """
+
+    def holder(token: str) -> Caller | None:
+        owner = context.uploads.passes.owner(token)
+        return None if owner is None else Caller(owner=owner, scopes=frozenset({"upload"}))
+
+    # by its host a request is led to its service first: what stands behind sees the path that it leads to
+    return Hosts(gated(application(context), context.served.server, keys, host=host, token=holder))
 
 
 def _version() -> str:

@@ -47,13 +47,20 @@ def add(commands: Any) -> None:
         help="override a key of the config, e.g. -s server.limits.max_running=4 (may be repeated)",
     )
     added.add_argument("-v", "--verbose", action="store_true", help="log each request to standard error")
+    added.add_argument(
+        "--new-key", metavar="NAME", help="print a new API key and its line for server.api_key_file, and end"
+    )
+    added.add_argument(
+        "--scopes", default="run+read+upload", metavar="A+B", help="of the new key: run, read, upload, admin, or all"
+    )
     added.set_defaults(main=main)
 
 
 def main(args: argparse.Namespace) -> int:
     """Its work."""
-    import logging
-    import sys
+    if args.new_key is not None:
+        return _new_key(args.new_key, args.scopes)
+    import os
 
     if not 0 <= args.port <= 65535:
         raise ConfigError(f"--port {args.port}: must be from 1 to 65535, or 0 for a free one")
@@ -65,12 +72,14 @@ def main(args: argparse.Namespace) -> int:
         raise ConfigError(
             f"retake serve: it needs {error.name}, which is not installed: pip install 'cosmos-retake[server]'"
         ) from error
+    from agent.server import logs
+    from agent.server.keys import required
     from agent.server.loading import apart, load
     from agent.server.serve import listen, run
 
-    level = logging.INFO if args.verbose else logging.WARNING
-    logging.basicConfig(level=level, stream=sys.stderr, format="%(asctime)s %(name)s: %(message)s")
+    logs.begin(verbose=args.verbose)
     served = load(args.config, args.overrides)
+    keys = required(served.server, args.host, os.environ)
     with listen(args.host, args.port) as listener:
         port = listener.getsockname()[1]
         apart(served, port)
@@ -79,5 +88,13 @@ def main(args: argparse.Namespace) -> int:
         def ready() -> None:
             print(f"Retake serves at http://{host}:{port}  (Ctrl-C stops it)", flush=True)
 
-        run(served, listener, needs_key=False, ready=ready)
+        run(served, listener, host=args.host, keys=keys, ready=ready)
+    return 0
+
+
+def _new_key(name: str, scopes: str) -> int:
+    from agent.server.keys import new_key
+
+    key, line = new_key(name, scopes.split("+"))
+    print(f"key, shown this once:         {key}\nline for server.api_key_file: {line}")
     return 0

@@ -5,8 +5,8 @@ a path that cannot be guessed (media, uploads). Whatever is written goes through
 """
 
 import logging
+import logging.config
 import re
-from collections.abc import Mapping
 from typing import Any, Final
 
 from starlette.types import Scope
@@ -16,7 +16,9 @@ ACCESS: Final = logging.getLogger("retake.access")
 """A line a request."""
 _LONGEST: Final = 300
 _GONE: Final = "…"
-_SECRET_PATH: Final = re.compile(r"(/media/|/upload/|/multipart/)[^/?#\s\"']+")
+_SECRET_PATH: Final = re.compile(
+    r"(/media/|/uploads/|/files/in/|/multipart/|/files/(?!in/|upload))[^/?#\s\"']+(/[^/?#\s\"']+)?"
+)
 _USERINFO: Final = re.compile(r"(?<=://)[^/@\s\"']+(?=@)")
 _VALUE: Final = re.compile(
     r"(?i)((?:authorization|x-api-key|api[_-]?key|token|secret|password|signature|sig|key|cookie)"
@@ -72,23 +74,30 @@ class Scrubbing(logging.Formatter):
         return scrubbed(super().format(record))
 
 
-def log_config(*, verbose: bool) -> Mapping[str, Any]:
-    """For `uvicorn.Config(log_config=…)`: faults to standard error, with `verbose` a line a request as well."""
-    said = {"handlers": ["stderr"], "propagate": False}
-    return {
+def begin(*, verbose: bool, part: str = "") -> None:
+    """Write this process's log to standard error: warnings and faults, with `verbose` a line a request as well.
+
+    Args:
+        verbose: tell more.
+        part: which process it is, where there are several.
+    """
+    level = "INFO" if verbose else "WARNING"
+    form = f"%(asctime)s {part + ' ' if part else ''}%(name)s: %(message)s"
+    config: dict[str, Any] = {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {"scrubbing": {"()": Scrubbing, "fmt": "%(asctime)s %(levelname)s %(message)s"}},
+        "formatters": {"scrubbing": {"()": Scrubbing, "fmt": form}},
         "handlers": {
             "stderr": {"class": "logging.StreamHandler", "formatter": "scrubbing", "stream": "ext://sys.stderr"}
         },
+        "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
             # a warning is one for every garbled request: who sends many would fill the log
-            "uvicorn": {**said, "level": "ERROR"},
-            "uvicorn.error": {**said, "level": "ERROR"},
+            "uvicorn.error": {"level": "ERROR"},
             "uvicorn.access": {"handlers": [], "propagate": False, "level": "CRITICAL"},
-            "asyncio": {**said, "level": "ERROR"},
-            "retake": {**said, "level": "INFO" if verbose else "WARNING"},
-            "retake.access": {"level": "INFO" if verbose else "WARNING"},
+            # httpx tells whole addresses
+            "httpx": {"level": "WARNING"},
+            "httpcore": {"level": "WARNING"},
         },
     }
+    logging.config.dictConfig(config)

@@ -15,10 +15,12 @@ import uvicorn
 from filelock import FileLock, Timeout
 
 from agent.errors import ConfigError, StorageError, boundary
-from agent.server.app import application
+from agent.server.app import guarded
 from agent.server.config import Served
 from agent.server.context import Context
+from agent.server.keys import Keys
 from agent.server.places import Places
+from agent.server.protocol import Protocol
 from agent.server.queue import Queue
 from agent.server.store import Store
 
@@ -104,7 +106,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def serve(served: Served, listener: socket.socket, *, needs_key: bool, ready: Any = None) -> None:
+async def serve(served: Served, listener: socket.socket, *, host: str, keys: Keys | None, ready: Any = None) -> None:
     """Serve until SIGTERM or Ctrl-C: then take nothing new, let what runs end for a while, and go.
 
     A second one waits for nothing.
@@ -112,13 +114,15 @@ async def serve(served: Served, listener: socket.socket, *, needs_key: bool, rea
     Args:
         served: the config.
         listener: bound already.
-        needs_key: whether requests must carry a key.
+        host: the address that it listens on, as it was given.
+        keys: those that requests must carry one of; None: anybody may ask.
         ready: called once it answers.
     """
-    async with opened(served, needs_key=needs_key) as context:
+    async with opened(served, needs_key=keys is not None) as context:
         proxies = list(served.server.trusted_proxies)
         config = uvicorn.Config(
-            application(context),
+            guarded(context, keys, host=host),
+            http=Protocol,
             log_config=None,
             access_log=False,
             lifespan="off",
@@ -129,7 +133,6 @@ async def serve(served: Served, listener: socket.socket, *, needs_key: bool, rea
             forwarded_allow_ips=proxies or None,
             timeout_graceful_shutdown=GRACE_SECONDS,
             timeout_keep_alive=30,
-            h11_max_incomplete_event_size=64 << 10,
         )
         server = _Server(config)
         loop = asyncio.get_running_loop()
@@ -163,9 +166,9 @@ async def _announced(server: uvicorn.Server, ready: Any) -> None:
         ready()
 
 
-def run(served: Served, listener: socket.socket, *, needs_key: bool, ready: Any = None) -> None:
+def run(served: Served, listener: socket.socket, *, host: str, keys: Keys | None, ready: Any = None) -> None:
     """`serve`, on the quickest event loop there is."""
-    work = serve(served, listener, needs_key=needs_key, ready=ready)
+    work = serve(served, listener, host=host, keys=keys, ready=ready)
     try:
         import uvloop  # noqa: PLC0415 - it is no more than quicker
     except ImportError:

@@ -2,13 +2,13 @@
 
 import asyncio
 import gc
-import logging
 import os
 import signal
 import sys
 from collections.abc import Coroutine
 from typing import Any, BinaryIO, Final
 
+from agent.server import logs
 from agent.server.config import Served
 from agent.server.engine.messages import DOWN, LONGEST, Begin, Cancel, Over, Told
 from agent.server.engine.warm import Warm
@@ -72,7 +72,7 @@ async def _main(out: BinaryIO) -> None:
 
 def main() -> None:
     """Run until standard input ends."""
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(asctime)s engine %(name)s: %(message)s")
+    logs.begin(verbose=False, part="engine")
     # Ctrl-C goes to the whole group of the terminal: the server decides what becomes of its jobs
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
