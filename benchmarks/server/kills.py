@@ -106,12 +106,16 @@ class Clients:
         body = {"prompt": f"A red kite rises over a beach, mark-{key.replace('-', 'x')}"}
         request = line.request("POST", "/v1/runs", body, {"Idempotency-Key": key})
         while True:
-            answered = await _asked(line, request)
+            try:
+                answered = await line.ask(request, 10)
+            except ConnectionRefusedError:
+                answered = None  # it was not sent
+            except (OSError, TimeoutError):
+                answered = None
+                self.book.repeats += 1
             if answered is not None and 200 <= answered.status < 300:
                 break
-            if answered is None:
-                self.book.repeats += 1
-            elif answered.status not in (429, 503):
+            if answered is not None and answered.status not in (429, 503):
                 self.book.errors[f"submit: HTTP {answered.status} {answered.body[:200]!r}"] += 1
             await asyncio.sleep(0.1)
         if self.book.accepted.setdefault(key, answered.json["id"]) != answered.json["id"]:

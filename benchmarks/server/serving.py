@@ -78,7 +78,8 @@ class Serving:
         """Whether it answers now."""
         line = Line(self.url)
         with suppress(OSError, TimeoutError):
-            return (await line.ask(line.request("GET", "/v1/runs?limit=1"), 2)).status == 200
+            # it listens before it answers
+            return (await line.ask(line.request("GET", "/v1/runs?limit=1"), 0.3)).status == 200
         line.close()
         return False
 
