@@ -245,8 +245,9 @@ class Servers:
 def scripted(*, seconds: float = 0.5, at_once: int = 4, sure: float | None = None) -> Iterator[Servers]:
     """The process, as long as the context lasts."""
     words = ["--seconds", str(seconds), "--at-once", str(at_once), *(() if sure is None else ("--sure", str(sure)))]
-    command = [sys.executable, "-m", "tests.scripted_servers", *words]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+    command = [sys.executable, "-m", "tests.scripted_servers", "--with-parent", *words]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, start_new_session=True) as process:
         try:
             assert process.stdout is not None
             line = process.stdout.readline()
@@ -268,10 +269,13 @@ def wire_config(url: str, *, iterations: int = 1, samples: int = 1, critic: str 
     }
 
 
-async def _serve(servers: Scripted) -> None:
+async def _serve(servers: Scripted, with_parent: bool) -> None:
+    over = asyncio.Event()
+    if with_parent:
+        asyncio.get_running_loop().add_reader(sys.stdin.fileno(), over.set)  # it is readable at its end alone
     async with servers:
         print(f"ready {servers.url}", flush=True)  # noqa: T201 - whoever started it reads it
-        await asyncio.Event().wait()
+        await over.wait()
 
 
 def main() -> None:
@@ -281,8 +285,10 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=0.5, help="a render takes")
     parser.add_argument("--at-once", type=int, default=4, help="renders side by side")
     parser.add_argument("--sure", type=float, default=None, help="probability of yes; left out: by what is asked")
+    parser.add_argument("--with-parent", action="store_true", help="end when standard input does")
     args = parser.parse_args()
-    asyncio.run(_serve(Scripted(seconds=args.seconds, at_once=args.at_once, sure=args.sure, port=args.port)))
+    servers = Scripted(seconds=args.seconds, at_once=args.at_once, sure=args.sure, port=args.port)
+    asyncio.run(_serve(servers, args.with_parent))
 
 
 if __name__ == "__main__":
