@@ -22,7 +22,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import httpx
@@ -51,6 +51,8 @@ class Render:
     """Of them, those after its clip had been handed over."""
     known_twice: int
     """Those after a job of it that the client knew: it had asked after it, and the job had not failed."""
+    known: bool
+    """The client has asked after its latest job."""
 
     @property
     def unknown_twice(self) -> int:
@@ -149,9 +151,9 @@ class Scripted(Omni):
         self.heard.clear()  # it may be asked for hours
         self.chatted += heard.path.endswith("/chat/completions")
         if heard.path == COUNTS:
-            return Answer(body=self._counted())
+            return Answer(body=asdict(self.counts()))
         if heard.path == WAITING:
-            return Answer(body={"waiting": self._unfinished()})
+            return Answer(body={"waiting": self.waiting()})
         return await super()._answer(heard)
 
     def _submitted(self, heard: Heard) -> Answer:
@@ -163,6 +165,7 @@ class Scripted(Omni):
             elif known.asked_after:
                 known.known_twice += 1
             known.submits += 1
+            known.asked_after = False
         return answer
 
     def _told(self, job: Job) -> Answer:
@@ -191,21 +194,17 @@ class Scripted(Omni):
             text = json.dumps(filled(schema, f"A red kite rises over a beach, {mark}."))
         return completion(text, model=MODEL)
 
-    def _counted(self) -> dict[str, Any]:
-        renders = [
-            {
-                "prompt": prompt,
-                "seed": seed,
-                "submits": known.submits,
-                "finished_twice": known.finished_twice,
-                "known_twice": known.known_twice,
-            }
-            for (prompt, seed), known in self._known.items()
-        ]
-        return {"renders": renders, "chats": self.chatted, "deletes": self.deletes, "waiting": self._unfinished()}
+    def counts(self) -> Counts:
+        """What it has been asked so far."""
+        renders = tuple(
+            Render(prompt, seed, known.submits, known.finished_twice, known.known_twice, known.asked_after)
+            for (prompt, seed), known in tuple(self._known.items())
+        )
+        return Counts(renders, self.chatted, self.deletes, self.waiting())
 
-    def _unfinished(self) -> int:
-        return sum(job.status in ("queued", "in_progress") for job in self.jobs.values())
+    def waiting(self) -> int:
+        """Renders that are not over."""
+        return sum(job.status in ("queued", "in_progress") for job in tuple(self.jobs.values()))
 
 
 def _checklist() -> dict[str, Any]:
@@ -230,10 +229,7 @@ class Servers:
     def counts(self) -> Counts:
         """What it has been asked so far."""
         told = httpx.get(f"{self.url}{COUNTS}", timeout=20, trust_env=False).json()
-        return Counts(
-            renders=tuple(Render(**each) for each in told["renders"]),
-            chats=told["chats"], deletes=told["deletes"], waiting=told["waiting"],
-        )  # fmt: skip
+        return Counts(**told | {"renders": tuple(Render(**each) for each in told["renders"])})
 
     def waiting(self) -> int:
         """Renders that are not over."""

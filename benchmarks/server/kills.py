@@ -21,7 +21,7 @@ from benchmarks.server.wire import Answered, Line
 from tests.scripted_servers import Counts, Servers
 
 LONGEST_LIFE_SECONDS = 5.0
-"""From the start of the process to its kill: starting is killed too."""
+"""From the start of a process to its kill: starting is killed too."""
 OVER = ("completed", "failed", "cancelled")
 
 
@@ -131,7 +131,8 @@ async def _asked(line: Line, request: bytes) -> Answered | None:
 
 async def killed(
     serving: Serving, servers: Servers, kills: int, *, clients: int = 4, pause: float = 0.8, seed: int = 0,
-    patience: float = 180.0, tell: Callable[[int], None] = lambda _done: None,
+    longest_life: float = LONGEST_LIFE_SECONDS, patience: float = 180.0,
+    tell: Callable[[int], None] = lambda _done: None,
 ) -> Killed:  # fmt: skip
     """Kill the server so often, start it a last time, wait for every accepted request, and count.
 
@@ -142,6 +143,7 @@ async def killed(
         clients: that submit.
         pause: seconds between two submits of each, on average.
         seed: of the moments.
+        longest_life: seconds from the start of a process to its kill.
         patience: seconds for all accepted requests to be over, in the end.
         tell: hears how many kills are done.
     """
@@ -150,7 +152,7 @@ async def killed(
     orphans = while_starting = 0
     for number in range(kills):
         serving.start()
-        await asyncio.sleep(dice.uniform(0.1, LONGEST_LIFE_SECONDS))
+        await asyncio.sleep(dice.uniform(0.1, longest_life))
         while_starting += not await serving.answers()
         orphans += await _kill(serving, whole=number % 2 == 1)
         tell(number + 1)

@@ -68,7 +68,8 @@ class Plan(_Noun):
     """What is to be done."""
 
     server: str
-    bare: str
+    bare: str | None
+    """None: the server alone, without turns."""
     words: Words
     clients: int
     rate: float
@@ -162,14 +163,15 @@ class Load:
 
     @property
     def _end(self) -> float:
-        return self._begin + 2 * self._plan.seconds
+        return self._begin + self._plan.seconds * (1 if self._plan.bare is None else 2)
 
     def _target(self, at: float) -> Target:
         """Whose turn it is."""
-        return "server" if at < self._begin or int((at - self._begin) / TURN_SECONDS) % 2 == 0 else "bare"
+        first = self._plan.bare is None or at < self._begin
+        return "server" if first or int((at - self._begin) / TURN_SECONDS) % 2 == 0 else "bare"
 
     def _line(self, target: Target) -> Line:
-        line = Line(self._plan.server if target == "server" else self._plan.bare)
+        line = Line(self._plan.server if target == "server" else self._plan.bare or "")
         self._lines.append(line)
         return line
 
