@@ -1,0 +1,1 @@
+"""The page at `/`: a form to submit a run, the queue, and one run with its candidates side by side."""
