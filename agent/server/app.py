@@ -5,7 +5,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
-from agent.server import answers, fal, media, openai_videos, signing
+from agent.server import answers, fal, media, openai_videos, page, signing
 from agent.server.context import Context
 from agent.server.gate import gated
 from agent.server.hosts import Hosts
@@ -24,6 +24,7 @@ ROUTERS = (
     openai_videos.router,
     own.router,
     media.router,
+    page.router,
 )
 
 
