@@ -98,8 +98,9 @@ class Process:
 
     def _hear(self, process: "subprocess.Popen[str]") -> None:
         assert process.stdout is not None
-        for line in process.stdout:
-            self.output.append(line.rstrip("\n"))
+        with process.stdout:
+            for line in process.stdout:
+                self.output.append(line.rstrip("\n"))
 
 
 @contextmanager
