@@ -3,42 +3,24 @@
 import asyncio
 import re
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from agent.errors import IntakeError, IntakeFault
-from agent.files import write_atomically
-from agent.intake import FetchRules, image_size
+from agent.errors import IntakeError
+from agent.intake import image_size
 from agent.intake.formats import HEAD, check_format, recognise
 from agent.intake.rules import IMAGE, VIDEO
 from agent.intake.source import base64_bytes, data_uri_bytes, too_large
 from agent.server.context import Context
+from agent.server.fetching import TYPES, VIDEOS, Kind, problem_of
 from agent.server.media import PREFIX, media_file
-from agent.server.types import Caller, Problem, Refused, RunRequest, refused
+from agent.server.types import Caller, Refused, refused
 from agent.server.uploads import looks_like_upload, resolved
 
-Kind = Literal["image", "video"]
 MAX_URL: Final = 8192
 """Characters of an address."""
-VIDEO_SECONDS: Final = 600.0
-"""For fetching a video."""
-MAX_FETCHED: Final = 512 << 20
-"""Bytes of a video that is fetched."""
 _SCHEME: Final = re.compile(r"(?:(https?)://|(data):|([a-z][a-z0-9+.-]{1,20}):)", re.IGNORECASE)
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/\s]{16,}={0,2}\s*", re.ASCII)
-_VIDEOS: Final = {"a video", "GIF", "not an image"}
-"""What `recognise` says of files that may be videos; the decoder has the last word."""
-_TYPES: Final[dict[IntakeFault, dict[Kind, str]]] = {
-    "unreachable": {"image": "file_download_error", "video": "file_download_error"},
-    "bytes": {"image": "file_too_large", "video": "file_too_large"},
-    "format": {"image": "unsupported_image_format", "video": "unsupported_video_format"},
-    "small": {"image": "image_too_small", "video": "unsupported_video_format"},
-    "large": {"image": "image_too_large", "video": "unsupported_video_format"},
-    "unusable": {"image": "image_load_error", "video": "unsupported_video_format"},
-}
-"""fal's words."""
-_OPERATOR: Final = re.compile(r",? or (?:set|raise) request\.image_fetch\.\w+(?: if you trust the link)?")
-_FIELD: Final = re.compile(r"(?:request\.image|request\.video|video)(?=[: ])")
 
 
 async def media_input(
@@ -78,48 +60,6 @@ async def media_input(
     what = f"{found[3].lower()}: addresses are not read" if found and found[3] else "this is no address"
     ways = "an http(s) URL, a data URI" + (" or base64" if raw else "") + ", or the URL of a file uploaded here"
     raise _refused(kind, field, f"{what}; give {ways}" if given else f"it is empty; give {ways}")
-
-
-def problem_of(error: IntakeError, kind: Kind, field: str) -> Problem:
-    """Why an image or video cannot be used, in the words of who sent it: their field, and cures that are theirs."""
-    words = _FIELD.sub(field, _OPERATOR.sub("", str(error)), count=1)
-    for wanted in (IMAGE, VIDEO):
-        words = words.replace(wanted.by_hand, f"upload the {wanted.noun} here, or send it as a data URI")
-    words = words.replace(" or raise request.image_fetch.max_bytes", "").replace(f", or {VIDEO.slower}", "")
-    return Problem(status=422, type=_TYPES[error.fault][kind], message=words, loc=(field,))
-
-
-async def fetch_inputs(request: RunRequest, folder: Path, rules: FetchRules) -> dict[str, Path]:
-    """Fetch what a request names by address into its job's folder: by "image" and "video".
-
-    What is there already is not fetched again; a video that was cut off goes on where it was.
-
-    Args:
-        request: with addresses that `media_input` let pass.
-        folder: made where it is missing.
-        rules: a config's `request.image_fetch`. Videos may be larger and take longer.
-
-    Raises:
-        IntakeError: an address cannot be fetched, or what is there is not usable.
-        OSError: the disk failed.
-    """
-    from agent.intake.download import download  # noqa: PLC0415 - where nothing is fetched, nothing is loaded for it
-    from agent.intake.fetch import fetch  # noqa: PLC0415 - as above
-
-    found: dict[str, Path] = {}
-    folder.mkdir(parents=True, exist_ok=True)
-    if request.image_url is not None:
-        found["image"] = folder / "fetched-image"
-        if not found["image"].exists():
-            data = await fetch(request.image_url, rules)
-            await asyncio.to_thread(image_size, data)
-            await asyncio.to_thread(write_atomically, found["image"], data)
-    if request.video_url is not None:
-        found["video"] = folder / "fetched-video"
-        if not found["video"].exists():
-            longer = rules.model_copy(update={"max_bytes": MAX_FETCHED, "timeout_seconds": VIDEO_SECONDS})
-            await download(request.video_url, found["video"], longer, check=_no_video)
-    return found
 
 
 def _own(url: str, caller: Caller, context: Context, field: str) -> Path | None:
@@ -205,15 +145,8 @@ def _check(data: bytes, kind: Kind, name: str) -> None:
         image_size(data)
         return
     found = recognise(data[:HEAD]) if data else "empty"
-    if found not in _VIDEOS:
+    if found not in VIDEOS:
         raise IntakeError(f"video: {name} is {found}; give an MP4, MOV, WebM or GIF", "format")
-
-
-def _no_video(path: Path) -> str:
-    """As `agent.intake.download` asks; the run's own decoder says more."""
-    with path.open("rb") as file:
-        found = recognise(file.read(HEAD))
-    return "" if found in _VIDEOS else f"is {found}; give an MP4, MOV, WebM or GIF"
 
 
 def _most(kind: Kind, context: Context) -> int:
@@ -223,4 +156,4 @@ def _most(kind: Kind, context: Context) -> int:
 
 
 def _refused(kind: Kind, field: str, words: str) -> Refused:
-    return refused(422, _TYPES["unusable"][kind], f"{field}: {words}", loc=(field,))
+    return refused(422, TYPES["unusable"][kind], f"{field}: {words}", loc=(field,))

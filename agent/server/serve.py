@@ -9,6 +9,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from typing import Any, Final
 
 import uvicorn
@@ -23,6 +24,8 @@ from agent.server.places import Places
 from agent.server.protocol import Protocol
 from agent.server.queue import Queue
 from agent.server.store import Store
+from agent.server.telling import payload
+from agent.server.webhooks import Webhooks
 
 log = logging.getLogger(__name__)
 
@@ -70,12 +73,17 @@ async def opened(served: Served, *, needs_key: bool = False) -> AsyncIterator[Co
         places.own.chmod(0o700)
     with _alone(places):
         store = Store(places.jobs)
-        queue = Queue(served, store)
+        webhooks = Webhooks(places.own, served.server.webhooks, partial(payload, places))
+        queue = Queue(served, store, announce=webhooks.announce)
+        telling = asyncio.create_task(webhooks.run())
         try:
             await queue.start()
             yield Context(served=served, desk=queue, needs_key=needs_key)
         finally:
             await queue.stop()
+            telling.cancel()
+            await asyncio.gather(telling, return_exceptions=True)
+            webhooks.close()
             store.close()
 
 

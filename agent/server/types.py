@@ -234,7 +234,7 @@ class Job(_Noun):
     start_by: datetime | None = None
     """Not started by then, it fails."""
     keep_until: datetime | None = None
-    """Its files are removed then, moved by the time that it took once it is over. None: as `server.retention` has it."""
+    """Its files are removed then, moved by the time that it took once it is over. None: by `server.retention`."""
     state: State = "queued"
     cancelling: bool = False
     """It was asked to stop, and is not over yet."""

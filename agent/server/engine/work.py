@@ -27,6 +27,7 @@ from agent.run import Run
 from agent.server.config import Served
 from agent.server.engine.messages import Over
 from agent.server.engine.warm import Warm
+from agent.server.fetching import Kind, fetch_inputs, problem_of
 from agent.server.places import Places
 from agent.server.results import result
 from agent.server.safety import after, checked, checks, guardrails, refusal
@@ -41,8 +42,7 @@ LOCKED_SECONDS: Final = 20.0
 _INPUT: Final = re.compile(r"'?[^' ]*\.server/inputs/[^' ]*'?")
 """A path of ours: the client knows its file by no name."""
 CHECKED: Final = "safety.json"
-FIRST_FRAME: Final = "first_frame"
-"""Beside a job's media: what the safety checker found, and the picture that it saw, where that was fetched."""
+"""Beside a job's media: what the safety checker found."""
 CANCELLED: Final = Problem(status=499, type="client_cancelled", message="the request was cancelled")
 
 
@@ -77,7 +77,7 @@ class Work:
         try:
             config = await self._settings(job)
             await self.warm.need(config)
-            config, safety = await self._checked(job, config)
+            safety = await self._checked(job, config)
             if safety.effective == "refused":
                 problem = refusal(safety)
             else:
@@ -94,30 +94,27 @@ class Work:
         return Over(id=job.id, state=state, result=made, problem=problem, bytes=self._bytes(job))
 
     async def _settings(self, job: Job) -> RunConfig:
-        base = self.served.models[job.request.model]
-        inputs = {name: self.places.inputs(job.id) / file for name, file in job.inputs.items()}
+        """The config of its run, what it names by address fetched."""
+        base, folder = self.served.models[job.request.model], self.places.inputs(job.id)
+        inputs = {name: folder / file for name, file in job.inputs.items()}
+        if not (self.places.run(job.id) / journal.RUN).exists():
+            inputs |= await fetch_inputs(job.request, folder, base.request.image_fetch)
         asked = {"guardrails": guardrails(job.request, self.served.server.safety)}
         return settings(base, job.request.model_copy(update=asked), inputs)
 
-    async def _checked(self, job: Job, config: RunConfig) -> tuple[RunConfig, Safety]:
-        """What the safety checker found, once for a job; and the config, whose first frame is then the one it saw."""
+    async def _checked(self, job: Job, config: RunConfig) -> Safety:
+        """What the safety checker found, once for a job."""
         rules, folder = self.served.server.safety, self.places.inputs(job.id)
-        kept, frame = folder / CHECKED, folder / FIRST_FRAME
-        if frame.exists():
-            config = _beginning_with(config, frame)
+        kept, image = folder / CHECKED, config.request.image
         if kept.exists():
-            return config, Safety.model_validate_json(kept.read_bytes())
-        image = None
-        if checks(job.request, rules) and config.request.image is not None:
-            image = await take_image(config.request.image, rules=config.request.image_fetch)
-            if config.request.image == job.request.image_url:  # fetched twice, it could be another one
-                folder.mkdir(parents=True, exist_ok=True)
-                write_atomically(frame, image)
-                config = _beginning_with(config, frame)
-        safety = await checked(job.request, config, rules, image)
+            return Safety.model_validate_json(kept.read_bytes())
+        data = None
+        if checks(job.request, rules) and image is not None:
+            data = await take_image(Path(image), rules=config.request.image_fetch)
+        safety = await checked(job.request, config, rules, data)
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(kept, safety.model_dump_json())
-        return config, safety
+        return safety
 
     async def _run(self, job: Job, config: RunConfig) -> None:
         folder = self.places.run(job.id)
@@ -146,26 +143,26 @@ class Work:
             case Refused(problem=problem):
                 return problem
             case ConfigError():
-                fault = unfit(error)
-                return fault.problem
+                return unfit(error).problem
             case IntakeError():
-                status, kind = 422, "image_load_error"
+                kind: Kind = (
+                    "video" if str(error).startswith(("video", "request.video", "request.controls")) else "image"
+                )
+                fault = problem_of(error, kind, kind)
+                return fault.model_copy(update={"message": _INPUT.sub("the file", self.scrub(fault.message))})
             case NoCandidateError():
                 blocked = "safety" in str(error).lower() or "guardrail" in str(error).lower()
-                status, kind = (422, "content_policy_violation") if blocked else (500, "no_media_generated")
+                status, type_ = (422, "content_policy_violation") if blocked else (500, "no_media_generated")
             case ServingError():
-                status, kind = 503, "downstream_service_unavailable"
+                status, type_ = 503, "downstream_service_unavailable"
             case StorageError() | RunFolderError():
-                status, kind = 500, "internal_server_error"
+                status, type_ = 500, "internal_server_error"
             case _:
                 log.error("a job failed in a way that nobody foresaw", exc_info=error)
                 return Problem(status=500, type="internal_server_error", message="the server failed; see its log")
-        message = _INPUT.sub("the file", self.scrub(str(error)))
-        message = message.replace("request.image: ", "image: ").replace("request.video: ", "video: ")
-        loc: tuple[str, ...] = ("image",) if isinstance(error, IntakeError) else ()
         if status >= 500:
             log.warning("a job failed: %s", error)
-        return Problem(status=status, type=kind, message=message, loc=loc)
+        return Problem(status=status, type=type_, message=self.scrub(str(error)))
 
     def _stored(self, job: Job) -> Run | None:
         folder = self.places.run(job.id)
@@ -191,7 +188,3 @@ class Work:
             return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         except OSError:
             return 0
-
-
-def _beginning_with(config: RunConfig, frame: Path) -> RunConfig:
-    return config.model_copy(update={"request": config.request.model_copy(update={"image": str(frame)})})
