@@ -10,6 +10,7 @@ from agent.server.types import Problem
 _CODES: Final = {
     "missing": "missing_required_parameter",
     "extra_forbidden": "unknown_parameter",
+    "string_unicode": "invalid_value",
     "content_policy_violation": "moderation_blocked",
     "unauthorized": "invalid_api_key",
     "request_timeout": "timeout",

@@ -31,7 +31,7 @@ def request_of(wish: NewVideo, served: Served, *, with_image: bool) -> tuple[Run
     Args:
         wish: as it was asked.
         served: the config.
-        with_image: whether a first frame or video came with it: `size: auto` then follows its shape.
+        with_image: whether a first frame or video came with it: a size without a shape then follows its shape.
 
     Raises:
         Refused: 404 for an unknown model, 400 for a size that is none or more seconds than the model makes.
@@ -121,12 +121,16 @@ def _measures(wish: NewVideo, settings: RunConfig, with_image: bool) -> tuple[Wi
 
 def _size(wish: str, able: Capabilities, with_image: bool) -> Size | None:
     """The size that a wish is snapped to; None where the shape of an image decides."""
-    if wish == "auto":
-        return None if with_image else sizes.snap(*able.default_size, able.sizes)
+    if wish == "auto" or wish in sizes.NAMED_TIERS:
+        least = able.default_size if wish == "auto" else sizes.TIERS[sizes.NAMED_TIERS[wish]]["16,9"]
+        return None if with_image else sizes.snap(*least, able.sizes)
     try:
         return sizes.snap(*sizes.parse(wish), able.sizes)
     except ValueError as error:
-        raise refused(400, "invalid_value", f"Invalid value for 'size': {error}, or auto.", loc=("size",)) from None
+        more = ", ".join(sizes.NAMED_TIERS)
+        raise refused(
+            400, "invalid_value", f"Invalid value for 'size': {error}, auto, {more}.", loc=("size",)
+        ) from None
 
 
 def _short_enough(seconds: float, fps: int, frames: int, size: Size | None, able: Capabilities) -> None:

@@ -1,6 +1,5 @@
 """When it is worth asking again: what the header `openai-poll-after-ms` says."""
 
-import time
 from collections import OrderedDict
 from datetime import UTC, datetime
 from typing import Final
@@ -14,7 +13,6 @@ LEAST, USUAL, MOST = 500, 1000, 10_000
 a video's last minute must not keep them from its end."""
 SHARE: Final = 20
 """A video's end is seen at most so small a part of its time late."""
-_FRESH_SECONDS: Final = 10.0
 _KEPT: Final = 1000
 
 
@@ -22,8 +20,8 @@ class Pace:
     """What videos take here, as far as it was seen."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[tuple[str, str], tuple[float, float | None]] = OrderedDict()
-        """By owner and model: when it was looked up, and the seconds of the newest video that was completed."""
+        self._known: OrderedDict[str, float | None] = OrderedDict()
+        """By the id of a video that tells nothing itself yet: seconds of the one completed before it."""
 
     def after_ms(self, job: Job, progress: float, desk: Desk, caller: Caller) -> int:
         """Milliseconds until asking again is worth it: a twentieth of what the video takes, from half a second to ten.
@@ -31,26 +29,23 @@ class Pace:
         What it takes is told by its own pace, before there is one by the last of this caller and model; a second where
         nothing is known.
         """
-        seconds = None
         if job.started_at is not None and progress > 0:
-            seconds = (datetime.now(UTC) - job.started_at).total_seconds() / progress
-        if seconds is None:
+            seconds: float | None = (datetime.now(UTC) - job.started_at).total_seconds() / progress
+        else:
             seconds = self._usual(job, desk, caller)
         return USUAL if seconds is None else round(min(MOST, max(LEAST, 1000 * seconds / SHARE)))
 
     def _usual(self, job: Job, desk: Desk, caller: Caller) -> float | None:
-        key, now = (job.owner, job.request.model), time.monotonic()
-        found = self._known.get(key)
-        if found is None or now - found[0] > _FRESH_SECONDS:
-            found = self._known[key] = now, _last(job.request.model, desk, caller)
-            self._known.move_to_end(key)
+        """Looked up once a video: it is on the disk."""
+        if job.id not in self._known:
+            self._known[job.id] = _last(job.request.model, desk, caller)
             while len(self._known) > _KEPT:
                 self._known.popitem(last=False)
-        return found[1]
+        return self._known.get(job.id)
 
 
 def _last(model: str, desk: Desk, caller: Caller) -> float | None:
-    for job in desk.list(caller, dialect="openai", states=("completed",), limit=20).jobs:
+    for job in desk.list(caller, dialect="openai", states=("completed",), limit=5).jobs:
         if job.request.model == model and job.started_at is not None and job.ended_at is not None:
             return (job.ended_at - job.started_at).total_seconds()
     return None

@@ -1,18 +1,20 @@
 """`input_reference`: the first frame, or a video to go on from, however it was sent."""
 
+import asyncio
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from starlette.requests import Request
-
+from agent.errors import IntakeError
+from agent.intake import image_size
 from agent.intake.formats import FORMATS, HEAD, recognise
-from agent.server import uploads
+from agent.intake.source import too_large
 from agent.server.context import Context
-from agent.server.inputs import media_input
+from agent.server.inputs import media_input, problem_of
 from agent.server.openai_videos.forms import Attached
 from agent.server.openai_videos.wish import Reference, checked
-from agent.server.types import Caller, refused
+from agent.server.types import Caller, Refused, refused
+from agent.server.uploads import resolved
 
 NAME: Final = "input_reference"
 _PICTURES: Final = frozenset(FORMATS.replace(" or ", ", ").split(", "))
@@ -31,7 +33,7 @@ class Media:
         return self.image_url is not None or bool(self.inputs)
 
 
-async def media_of(value: Any, request: Request, caller: Caller, context: Context) -> Media:
+async def media_of(value: Any, caller: Caller, context: Context) -> Media:
     """The media that a value of `input_reference` stands for: a file's bytes, an address, or {image_url | file_id}.
 
     Raises:
@@ -40,15 +42,13 @@ async def media_of(value: Any, request: Request, caller: Caller, context: Contex
     if value is None or value == "":
         return Media()
     if isinstance(value, Attached):
-        return Media(inputs={_kind(value.data): value.data})
-    where = f"{NAME}.image_url"
+        return await asyncio.to_thread(_at_hand, value.data, context)
+    where = NAME
     if isinstance(value, dict) and not any(isinstance(part, Attached) for part in value.values()):
         reference = checked(Reference, value, within=(NAME,))
         if reference.file_id is not None:
-            return await _uploaded(reference.file_id, request, caller)
-        value = reference.image_url
-    elif isinstance(value, str):
-        where = NAME
+            return await _uploaded(reference.file_id, caller, context)
+        value, where = reference.image_url, f"{NAME}.image_url"
     if not isinstance(value, str):
         raise refused(
             400,
@@ -60,10 +60,9 @@ async def media_of(value: Any, request: Request, caller: Caller, context: Contex
     return Media(image_url=url) if data is None else Media(inputs={"image": data})
 
 
-async def _uploaded(file_id: str, request: Request, caller: Caller) -> Media:
+async def _uploaded(file_id: str, caller: Caller, context: Context) -> Media:
     """An upload of the caller's by its id, or by its address."""
-    address = file_id if "/" in file_id else f"/uploads/{file_id}/file"
-    found = uploads.resolve(address, caller, request)
+    found = resolved(file_id if "/" in file_id else f"/uploads/{file_id}/file", caller, context.uploads)
     if found is None:
         raise refused(
             400,
@@ -71,26 +70,44 @@ async def _uploaded(file_id: str, request: Request, caller: Caller) -> Media:
             f"Invalid value for '{NAME}.file_id': no file of yours has this id here; it may have expired.",
             loc=(NAME, "file_id"),
         )
-    with found.open("rb") as file:
-        return Media(inputs={_kind(file.read(HEAD)): found})
+    return await asyncio.to_thread(_at_hand, found, context)
 
 
-def _kind(head: bytes) -> str:
-    """What a file is, by its own bytes: clients declare application/octet-stream.
+def _at_hand(given: bytes | Path, context: Context) -> Media:
+    """A file as what its own bytes say that it is: clients declare application/octet-stream.
+
+    Of a picture the header is read, and held to the limits; no pixel is decoded here.
 
     Raises:
-        Refused: neither a picture nor a video.
+        Refused: neither a picture nor a video, or outside the limits.
     """
-    if not head:
+    most = context.served.base.request.image_fetch.max_bytes
+    data = given if isinstance(given, bytes) else _read(given, most + 1)
+    if not data:
         raise refused(400, "empty_file", f"Invalid value for {NAME!r}: the file is empty.", loc=(NAME,))
-    found = recognise(head[:HEAD])
-    if found in _PICTURES:
-        return "image"
+    found = recognise(data[:HEAD])
     if found == "a video":
-        return "video"
-    raise refused(
-        400,
-        "unsupported_image_format",
-        f"Invalid value for {NAME!r}: the file is {found}; give a {FORMATS} file, or a video to go on from.",
-        loc=(NAME,),
-    )
+        return Media(inputs={"video": given})
+    if found not in _PICTURES:
+        raise refused(
+            400,
+            "unsupported_image_format",
+            f"Invalid value for {NAME!r}: the file is {found}; give a {FORMATS} file, or a video to go on from.",
+            loc=(NAME,),
+        )
+    try:
+        if len(data) > most:
+            raise too_large("the file", most)
+        image_size(data)
+    except IntakeError as error:
+        raise Refused(problem_of(error, "image", NAME)) from error
+    return Media(inputs={"image": given})
+
+
+def _read(path: Path, most: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(most)
+    except OSError as error:
+        why = f"Invalid value for '{NAME}.file_id': the file was removed here; upload it again."
+        raise refused(400, "file_not_found", why, loc=(NAME, "file_id")) from error

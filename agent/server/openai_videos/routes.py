@@ -32,7 +32,7 @@ async def create(request: Request) -> Response:
     fields = await fields_of(request, context.served.server.limits.max_body_bytes)
     reference = fields.pop(NAME, None)
     wish = checked(NewVideo, fields)
-    media = await media_of(reference, request, caller, context)
+    media = await media_of(reference, caller, context)
     asked, wire = request_of(wish, context.served, with_image=bool(media))
     new = NewJob(
         dialect="openai",

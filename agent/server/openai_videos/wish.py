@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Final, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from agent.config import MAX_PROMPT
 from agent.server.openai_videos.errors import code_of
@@ -18,15 +18,6 @@ def _no_bool(value: Any) -> Any:
     return value
 
 
-def _writable(value: str) -> str:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise ValueError("holds half a character (a lone surrogate); write it in UTF-8") from None
-    return value
-
-
-Text = Annotated[str, AfterValidator(_writable)]
 Int = Annotated[int, BeforeValidator(_no_bool)]
 Float = Annotated[float, BeforeValidator(_no_bool)]
 
@@ -47,7 +38,7 @@ class _Body(BaseModel):
 class Settings(_Body):
     """How a video is rendered and searched for: extra parameters, `extra_body` in the openai clients."""
 
-    negative_prompt: Text | None = Field(default=None, max_length=2048)
+    negative_prompt: str | None = Field(default=None, max_length=MAX_PROMPT)
     """What the video should not look like; "" for nothing. Left out: NVIDIA's default text."""
     num_frames: Int | None = Field(default=None, ge=5, le=10_000)
     """Frames; goes before `seconds`. Moved to the nearest count that the model makes (Cosmos3: 4k+1)."""
@@ -102,29 +93,30 @@ class Settings(_Body):
 class NewVideo(Settings):
     """The parameters of `POST /v1/videos`, but for `input_reference`."""
 
-    prompt: Text = Field(min_length=1, max_length=MAX_PROMPT)
+    prompt: str = Field(min_length=1, max_length=MAX_PROMPT)
     """What should happen in the video."""
-    model: Text | None = Field(default=None, max_length=200)
+    model: str | None = Field(default=None, max_length=200)
     """A name or alias of GET /v1/models. Left out: the server's default model."""
     seconds: Float | None = Field(default=None, gt=0, le=600)
     """Length, as text or number; times the frame rate it is the frames that are rendered."""
-    size: Text | None = Field(default=None, max_length=32)
-    """WxH, snapped to the nearest size that the model was trained on; a preset such as square_hd; or auto."""
+    size: str | None = Field(default=None, max_length=32)
+    """WxH, snapped to the nearest size that the model was trained on; a preset such as square_hd; auto, or 256p, 480p,
+    720p: in the shape of `input_reference`."""
 
 
 class Remix(Settings):
     """The parameters of `POST /v1/videos/{id}/remix`: a prompt, and what shall be otherwise than in the source."""
 
-    prompt: Text = Field(min_length=1, max_length=MAX_PROMPT)
+    prompt: str = Field(min_length=1, max_length=MAX_PROMPT)
     """What should happen in the new video."""
 
 
 class Reference(_Body):
     """`input_reference` as an object."""
 
-    image_url: Text | None = None
+    image_url: str | None = None
     """http(s), a data URI, or the address of a file uploaded here."""
-    file_id: Text | None = Field(default=None, max_length=500)
+    file_id: str | None = Field(default=None, max_length=500)
     """Of a file uploaded here."""
 
     @model_validator(mode="after")
@@ -136,6 +128,7 @@ class Reference(_Body):
 
 _REFERENCE: Final = "input_reference"
 Body = TypeVar("Body", bound=_Body)
+_SURROGATE: Final = "holds half a character (a lone surrogate); write it in UTF-8"
 
 
 def checked(model: type[Body], fields: Mapping[str, Any], within: tuple[str, ...] = ()) -> Body:
@@ -168,5 +161,5 @@ def _words(kind: str, loc: tuple[int | str, ...], message: str, known: Iterable[
     if kind == "extra_forbidden":
         near = difflib.get_close_matches(str(loc[-1])[:64], list(known), n=1, cutoff=0.6)
         return f"Unknown parameter: {name!r}." + (f" Did you mean {near[0]!r}?" if near else "")
-    message = message.removeprefix("Value error, ")
+    message = _SURROGATE if kind == "string_unicode" else message.removeprefix("Value error, ")
     return f"Invalid value for {name!r}: {message[:1].lower()}{message[1:]}." if name else f"{message}."
