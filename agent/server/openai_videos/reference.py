@@ -10,7 +10,8 @@ from agent.intake import image_size
 from agent.intake.formats import FORMATS, HEAD, recognise
 from agent.intake.source import too_large
 from agent.server.context import Context
-from agent.server.inputs import media_input, problem_of
+from agent.server.fetching import problem_of
+from agent.server.inputs import media_input
 from agent.server.openai_videos.forms import Attached
 from agent.server.openai_videos.wish import Reference, checked
 from agent.server.types import Caller, Refused, refused
