@@ -31,7 +31,8 @@ class Hosts:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One connection."""
-        service = service_of(_host(scope)) if scope["type"] == "http" else None
+        host = _host(scope) if scope["type"] == "http" else ""
+        service = service_of(host)
         if service is not None:
             path, raw = scope["path"], scope.get("raw_path")
             prefix = "" if path.startswith(EVERYWHERE) else service
@@ -39,6 +40,8 @@ class Hosts:
                 **scope,
                 "path": prefix + path,
                 "raw_path": None if raw is None else prefix.encode() + raw,
+                # clients ask fal's own hosts by TLS alone, whatever it ended at on its way here
+                "scheme": "https" if _name(host) in SERVICES else scope["scheme"],
                 "retake.mapped": True,
             }
         await self._app(scope, receive, send)
@@ -50,8 +53,12 @@ def service_of(host: str) -> str | None:
     Args:
         host: name in lower case, with or without a port.
     """
-    name = host.partition(":")[0]
+    name = _name(host)
     return SERVICES["queue.fal.run"] if name.startswith(QUEUE) else SERVICES.get(name)
+
+
+def _name(host: str) -> str:
+    return host.partition(":")[0]
 
 
 def _host(scope: Scope) -> str:

@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 
 from agent.server.answers import Faults, answers_for
 from agent.server.fal.models import CUSTOM, PRESET
-from agent.server.fal.outputs import output
+from agent.server.fal.outputs import COGVIDEOX, output
 from agent.server.types import Job, LogLine, Problem
 
 REQUEST_ID: Final = "x-fal-request-id"
@@ -103,7 +103,7 @@ def failure(job: Job) -> Problem | None:
 
 def renamed(problem: Problem, endpoint: str) -> Problem:
     """A problem with a field by the name that the endpoint's model has for it."""
-    names = {**NAMES, "size": "video_size"} if endpoint.startswith("fal-ai/cogvideox-5b/") else NAMES
+    names = {**NAMES, "size": "video_size"} if endpoint.startswith(COGVIDEOX) else NAMES
     first = problem.loc[0] if problem.loc else None
     if not isinstance(first, str) or first not in names:
         return problem
@@ -177,6 +177,7 @@ def _told(problem: Problem, faults: Faults) -> Outcome:
     if problem.status == 422 or kind in MODEL_ERRORS:
         details = [_detail(fault) for fault in faults[:MOST_FAULTS]] or [_one(problem)]
         message = "; ".join(map(_sentence, details)) if faults else problem.message
+        headers[ERROR_TYPE] = details[0]["type"]
         return Outcome(problem.status, {"detail": details, "message": message}, headers)
     message = problem.message
     if faults and faults[0].get("type") == "json_invalid":

@@ -1,13 +1,19 @@
 """What a model gives back: theirs as their pages have it, and beside it what the loop did."""
 
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from agent.server.agentic import agentic
 from agent.server.media import media_url
-from agent.server.types import Job, Result, Safety, Video
+from agent.server.types import Job, Result, RunRequest, Safety, Video
+from generator.sizes import parse
 
-REPORT = "report.html"
+COGVIDEOX: Final = "fal-ai/cogvideox-5b/"
+ASKED: Final = (
+    *("num_frames", "fps", "num_inference_steps", "guidance_scale"),
+    *("format", "quality", "export_fps", "interpolation"),
+)
 
 
 class _Output(BaseModel):
@@ -33,25 +39,23 @@ class VideoFile(_Output):
 
 
 class Candidate(_Output):
-    """One candidate, or a render of which none came."""
+    """One candidate, or an attempt that failed."""
 
-    url: str | None
-    """None: there is no clip, or it is not kept (sync_mode)."""
     iteration: int
     """Counted from 0."""
     seed: int
     tier: Literal["draft", "target"]
+    url: str | None
+    """null: there is no clip, or it is not kept (sync_mode)."""
     score: float | None
-    """In [0, 1]; None: it was not judged."""
+    """In [0, 1]; null: it was not judged."""
     accepted: bool
     scores: dict[str, float]
     """By criterion."""
     feedback: str
     """The critic's, in words."""
-    prompt: str
-    """That it was rendered from."""
-    error: str
-    """Why there is no clip or no score; empty otherwise."""
+    error: str | None
+    """Why there is no clip or no score."""
 
 
 class Agentic(_Output):
@@ -59,7 +63,7 @@ class Agentic(_Output):
 
     run_id: str
     report_url: str | None
-    """The whole run as a page."""
+    """The whole run as a page; null with sync_mode, where nothing is kept."""
     score: float | None
     """Of the video, in [0, 1]."""
     accepted: bool
@@ -72,21 +76,24 @@ class Agentic(_Output):
     stop_sentence: str
     iterations: int
     renders: int
-    prompt: str
+    seed: int | None
+    prompt: str | None
     """That the video was rendered from."""
+    prompts: list[str | None]
+    """By iteration, what its candidates were rendered from."""
     candidates: list[Candidate]
-    notes: list[str]
-    """What was not done quite as asked, in sentences."""
     requested: dict[str, Any]
     """Size, frames and the like, as asked for ..."""
     effective: dict[str, Any]
     """... and as the video has them."""
-    safety: Safety | None
-    """What the safety checker did."""
+    notes: list[str]
+    """What was not done quite as asked, in sentences."""
     seconds: dict[str, float]
     """By step."""
     gpu_seconds: float
     price_usd: float | None
+    safety: Safety | None
+    """What the safety checker did."""
 
 
 class VideoOutput(_Output):
@@ -129,51 +136,34 @@ def output(job: Job, result: Result, video: Video, base: str, data: str | None) 
         base: scheme, host and root that its media are reached by.
         data: the video as a data URI, where it is to be in the answer and nowhere else.
     """
-
-    def address(file: str) -> str:
-        return media_url(base, job, file)
-
-    told: dict[str, Any] = {
-        "video": VideoFile(
-            url=data or address(video.file),
-            content_type=video.content_type,
-            file_name=video.file.rpartition("/")[2],
-            file_size=video.bytes,
-            width=video.width,
-            height=video.height,
-            fps=video.fps,
-            duration=video.duration,
-            num_frames=video.num_frames,
-        ),
+    told = agentic(job, base)
+    told["requested"] |= _requested(job.request)
+    if data is not None:
+        told["report_url"] = None
+        told["candidates"] = [{**candidate, "url": None} for candidate in told["candidates"]]
+    body: dict[str, Any] = {
+        "video": {
+            "url": media_url(base, job, video.file) if data is None else data,
+            "content_type": video.content_type,
+            "file_name": video.file.rpartition("/")[2],
+            "file_size": video.bytes,
+            "width": video.width,
+            "height": video.height,
+            "fps": video.fps,
+            "duration": video.duration,
+            "num_frames": video.num_frames,
+        },
         "seed": result.seed,
-        "agentic": Agentic(
-            run_id=job.id,
-            report_url=None if data else address(REPORT),
-            score=result.score,
-            accepted=result.accepted,
-            threshold=result.accept_at,
-            calibrated=result.calibrated,
-            stop_reason=result.stop_reason,
-            stop_sentence=result.stop_sentence,
-            iterations=result.iterations,
-            renders=result.renders,
-            prompt=result.prompt,
-            candidates=[
-                Candidate(
-                    url=None if data or shot.file is None else address(shot.file),
-                    **shot.model_dump(exclude={"file"}),
-                )
-                for shot in result.shots
-            ],
-            notes=list(dict.fromkeys([*job.request.notes, *result.notes])),
-            requested=result.requested,
-            effective=result.effective,
-            safety=result.safety,
-            seconds=result.seconds,
-            gpu_seconds=result.gpu_seconds,
-            price_usd=result.price_usd,
-        ),
+        "agentic": {"run_id": job.id, **told},
     }
-    if job.endpoint.startswith("fal-ai/cogvideox-5b/"):
-        return CogVideoXOutput(**told, prompt=job.request.prompt).model_dump(mode="json")
-    return VideoOutput(**told).model_dump(mode="json")
+    if job.endpoint.startswith(COGVIDEOX):
+        body["prompt"] = job.request.prompt
+    return body
+
+
+def _requested(request: RunRequest) -> dict[str, Any]:
+    """What was asked, before a size was snapped or frames were moved."""
+    asked: dict[str, Any] = {name: value for name in ASKED if (value := getattr(request, name)) is not None}
+    if request.size is not None and request.size != "auto":
+        asked["width"], asked["height"] = parse(request.size)
+    return asked
