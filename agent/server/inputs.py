@@ -20,7 +20,8 @@ from agent.server.uploads import looks_like_upload, resolved
 MAX_URL: Final = 8192
 """Characters of an address."""
 _SCHEME: Final = re.compile(r"(?:(https?)://|(data):|([a-z][a-z0-9+.-]{1,20}):)", re.IGNORECASE)
-_BASE64: Final = re.compile(r"[A-Za-z0-9+/\s]{16,}={0,2}\s*", re.ASCII)
+_BASE64: Final = re.compile(r"[A-Za-z0-9+/\s]{16,}+={0,2}+\s*+", re.ASCII)
+"""Possessive: what does not fit is known after one look, however long it is."""
 
 
 async def media_input(
@@ -46,9 +47,10 @@ async def media_input(
     found = _SCHEME.match(given)
     try:
         if found is not None and found[1]:
+            _plain(given, field)
             path = _own(given, caller, context, field)
             if path is None:
-                return _plain(given, field), None
+                return given, None
             await asyncio.to_thread(_check_file, path, kind, context)
             return None, path
         if found is not None and found[2]:
@@ -64,10 +66,7 @@ async def media_input(
 
 def _own(url: str, caller: Caller, context: Context, field: str) -> Path | None:
     """The file behind an address of ours; None: it is somebody else's."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return None
+    parts = urlsplit(url)
     path = resolved(url, caller, context.uploads)
     at = parts.path.find(PREFIX + "/")
     if path is None and at >= 0:
@@ -89,8 +88,11 @@ def _is_here(host: str | None, context: Context) -> bool:
     return host in {"localhost", "127.0.0.1", "::1", public, *server.hosts} - {None}
 
 
-def _plain(url: str, field: str) -> str:
-    """An address that may be fetched later, as far as it alone can tell."""
+def _plain(url: str, field: str) -> None:
+    """Refuse an address that cannot be fetched, as far as it alone can tell."""
+    if len(url) > MAX_URL:
+        why = f"the URL has over {MAX_URL} characters; give a shorter one, or upload the file here"
+        raise refused(422, "file_download_error", f"{field}: {why}", loc=(field,))
     try:
         parts = urlsplit(url)
         wrong = "" if parts.hostname and parts.port != 0 else "the URL names no host; write it as https://host/path"
@@ -99,13 +101,10 @@ def _plain(url: str, field: str) -> str:
     else:
         if parts.username is not None or parts.password is not None:
             wrong = "the URL carries a user name or password, which are not sent; give a public link, or upload it here"
-    if len(url) > MAX_URL:
-        wrong = f"the URL has over {MAX_URL} characters; give a shorter one, or upload the file here"
-    elif any(char.isspace() or not char.isprintable() for char in url):
+    if any(char.isspace() or not char.isprintable() for char in url):
         wrong = "the URL holds a space or a control character; encode it, such as with %20"
     if wrong:
         raise refused(422, "file_download_error", f"{field}: {wrong}", loc=(field,))
-    return url
 
 
 def _of_data_uri(text: str, kind: Kind, context: Context) -> bytes:

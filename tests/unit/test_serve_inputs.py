@@ -2,6 +2,7 @@
 
 import base64
 import io
+import time
 import zlib
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,7 +13,8 @@ from PIL import Image
 from agent.errors import IntakeError
 from agent.intake import FetchRules
 from agent.server.context import Context
-from agent.server.inputs import MAX_URL, fetch_inputs, media_input, problem_of
+from agent.server.fetching import fetch_inputs, problem_of
+from agent.server.inputs import MAX_URL, media_input
 from agent.server.storage.nouns import Named
 from agent.server.types import Refused, RunRequest
 from tests.clips import write_clip
@@ -132,6 +134,9 @@ async def test_what_is_no_image_is_refused_with_the_cure(context: Context) -> No
     for text, kind, says in cases:
         found, message = await refusal(text, context)
         assert (found, says in message) == (kind, True), message
+    begun = time.monotonic()
+    await refusal("A" * 16 + " " * 300_000 + "!", context, raw=True)
+    assert time.monotonic() - begun < 1, "no search that grows with the square of the length"
     assert "not valid base64" in (await refusal("A" * 17, context, raw=True))[1]
 
 

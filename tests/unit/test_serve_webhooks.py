@@ -50,7 +50,12 @@ class Receiver:
 async def receiving(**answers: list[int]) -> AsyncIterator[Receiver]:
     receiver = Receiver({f"/{name}": statuses for name, statuses in answers.items()})
 
+    busy: set[asyncio.Task[None]] = set()
+
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        busy.add(task)
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         method, path, _ = head[0].split(" ")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:])}
@@ -74,6 +79,7 @@ async def receiving(**answers: list[int]) -> AsyncIterator[Receiver]:
         yield receiver
     finally:
         server.close()
+        await asyncio.gather(*busy, return_exceptions=True)
 
 
 def over(url: str, id: str = "j1", **more: object) -> Job:  # noqa: A002

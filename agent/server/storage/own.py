@@ -118,7 +118,9 @@ def _own(request: Request, id: str) -> Upload:  # noqa: A002 - as above
 
 def _is_owner(request: Request, found: Upload) -> bool:
     caller: Caller | None = request.scope.get("retake.caller")
-    return found.about.owner in {token_owner(request), None if caller is None else caller.owner}
+    # a stranger has no scopes, whatever they are called
+    known = None if caller is None or not caller.scopes else caller.owner
+    return found.about.owner in {token_owner(request), known}
 
 
 def _shown(found: Upload) -> str:
