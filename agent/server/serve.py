@@ -75,14 +75,16 @@ async def opened(served: Served, *, needs_key: bool = False) -> AsyncIterator[Co
         store = Store(places.jobs)
         webhooks = Webhooks(places.own, served.server.webhooks, partial(payload, places))
         queue = Queue(served, store, announce=webhooks.announce)
-        telling = asyncio.create_task(webhooks.run())
+        context = Context(served=served, desk=queue, needs_key=needs_key)
+        beside = [asyncio.create_task(work) for work in (webhooks.run(), context.uploads.tidied())]
         try:
             await queue.start()
-            yield Context(served=served, desk=queue, needs_key=needs_key)
+            yield context
         finally:
             await queue.stop()
-            telling.cancel()
-            await asyncio.gather(telling, return_exceptions=True)
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
             webhooks.close()
             store.close()
 

@@ -170,6 +170,12 @@ class Uploads:
             self.remove(upload)
         return len(over)
 
+    async def tidied(self) -> None:
+        """Sweep now and then, until cancelled."""
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            self.sweep()
+
     def kept_bytes(self, owner: str) -> int:
         """Of all uploads of an owner, those being sent included."""
         return self._bytes[owner]

@@ -136,7 +136,7 @@ async def test_what_is_no_image_is_refused_with_the_cure(context: Context) -> No
         assert (found, says in message) == (kind, True), message
     begun = time.monotonic()
     await refusal("A" * 16 + " " * 300_000 + "!", context, raw=True)
-    assert time.monotonic() - begun < 1, "no search that grows with the square of the length"
+    assert time.monotonic() - begun < 5, "no search that grows with the square of the length"
     assert "not valid base64" in (await refusal("A" * 17, context, raw=True))[1]
 
 
