@@ -2,7 +2,7 @@
 
 import asyncio
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from fastapi import APIRouter, Query
 from starlette.requests import Request
@@ -11,6 +11,7 @@ from starlette.responses import Response
 from agent.sending import file_response
 from agent.server.context import caller_of, context_of
 from agent.server.media import FILE_HEADERS, media_file
+from agent.server.openai_videos import documents
 from agent.server.openai_videos.finding import ENDPOINT, found
 from agent.server.openai_videos.stills import Sheet, Variant, layout, still
 from agent.server.types import Job, Video, refused
@@ -20,6 +21,19 @@ router = APIRouter(tags=["OpenAI"])
 _AT_ONCE: Final = 2
 """Stills made at the same time: each decodes a video."""
 _making = asyncio.Semaphore(_AT_ONCE)
+_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "description": "The file.",
+        "content": {
+            kind: {"schema": {"type": "string", "format": "binary"}}
+            for kind in ("video/mp4", "video/webm", "video/quicktime", "image/gif", "image/webp", "image/jpeg")
+        },
+    },
+    206: {"description": "A part of it."},
+    304: {"description": "It is as the client has it."},
+    416: {"description": "It has no such part."},
+    **documents.refusals(),
+}
 _SUFFIXES: Final = {"video/mp4": "mp4", "video/webm": "webm", "video/quicktime": "mov", "image/gif": "gif"}
 
 
@@ -44,7 +58,7 @@ def ready(job: Job) -> Video:
     return video
 
 
-@router.get(ENDPOINT + "/{video_id}/content", response_class=Response)
+@router.get(ENDPOINT + "/{video_id}/content", response_class=Response, responses=_ANSWERS)
 @router.head(ENDPOINT + "/{video_id}/content", response_class=Response, include_in_schema=False)
 async def content(
     video_id: str, request: Request, variant: Literal["video", "thumbnail", "spritesheet"] = Query("video")

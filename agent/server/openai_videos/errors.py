@@ -13,6 +13,7 @@ _CODES: Final = {
     "string_unicode": "invalid_value",
     "content_policy_violation": "moderation_blocked",
     "unauthorized": "invalid_api_key",
+    "too_many_requests": "rate_limit_exceeded",
     "request_timeout": "timeout",
     "client_cancelled": "cancelled",
 }
@@ -58,6 +59,13 @@ def status_of(status: int) -> int:
     return 400 if status in {409, 422} else status
 
 
+def type_of(status: int) -> str:
+    """`error.type` by the HTTP code that a problem has."""
+    if status >= 500:
+        return "server_error"
+    return "rate_limit_error" if status == 429 else "invalid_request_error"
+
+
 @answers_for("/v1/videos", "/v1/models")
 def put(problem: Problem, faults: Faults) -> Response:
     """`{"error": {"message", "type", "param", "code"}}`, the classes of the clients following from the HTTP code."""
@@ -68,7 +76,7 @@ def put(problem: Problem, faults: Faults) -> Response:
         loc, kind = found, str(faults[0].get("type", kind))
     error = {
         "message": problem.message,
-        "type": "server_error" if status >= 500 else "rate_limit_error" if status == 429 else "invalid_request_error",
+        "type": type_of(status),
         "param": param_of(loc),
         "code": code_of(kind),
     }

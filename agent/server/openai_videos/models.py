@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from agent.server.context import caller_of, context_of
+from agent.server.openai_videos import documents
 from agent.server.openai_videos.mapping import unknown_model
 from agent.server.openai_videos.video import answer
 
@@ -16,7 +17,7 @@ _STARTED: Final = int(time.time())
 """Stands for when a model was made, which nobody here knows."""
 
 
-@router.get("/v1/models", response_class=Response)
+@router.get("/v1/models", response_class=Response, responses=documents.answers(documents.ModelList))
 async def models(request: Request) -> Response:
     """The models of this server, each with the other names that it answers to."""
     caller_of(request, "read")
@@ -24,7 +25,7 @@ async def models(request: Request) -> Response:
     return answer({"object": "list", "data": [_model(name, its.aliases) for name, its in found.items()]})
 
 
-@router.get("/v1/models/{model:path}", response_class=Response)
+@router.get("/v1/models/{model:path}", response_class=Response, responses=documents.answers(documents.ModelObject))
 async def model(model: str, request: Request) -> Response:
     """A model by its name or an alias."""
     caller_of(request, "read")

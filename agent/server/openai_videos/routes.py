@@ -25,7 +25,12 @@ MAX_LIMIT: Final = 100
 _pace = Pace()
 
 
-@router.post(ENDPOINT, response_class=Response, openapi_extra=documents.body(NewVideo, reference=True))
+@router.post(
+    ENDPOINT,
+    response_class=Response,
+    responses=documents.answers(documents.VideoObject),
+    openapi_extra=documents.body(NewVideo, reference=True),
+)
 async def create(request: Request) -> Response:
     """Ask for a video. Extra parameters drive the loop; one that is unknown is refused and the likely word told."""
     context, caller = context_of(request), caller_of(request, "run")
@@ -47,7 +52,7 @@ async def create(request: Request) -> Response:
     return _answer(await context.desk.submit(new, caller), request, context, caller)
 
 
-@router.get(ENDPOINT, response_class=Response)
+@router.get(ENDPOINT, response_class=Response, responses=documents.answers(documents.VideoList))
 async def videos(
     request: Request,
     after: str | None = Query(None, max_length=200),
@@ -66,14 +71,14 @@ async def videos(
     return answer({"object": "list", "data": data, **ends, "has_more": page.more})
 
 
-@router.get(ENDPOINT + "/{video_id}", response_class=Response)
+@router.get(ENDPOINT + "/{video_id}", response_class=Response, responses=documents.answers(documents.VideoObject))
 async def retrieve(video_id: str, request: Request) -> Response:
     """A video: how far it is, and once it is done what the loop did for it."""
     context, caller = context_of(request), caller_of(request, "read")
     return _answer(found(video_id, context, caller), request, context, caller)
 
 
-@router.delete(ENDPOINT + "/{video_id}", response_class=Response)
+@router.delete(ENDPOINT + "/{video_id}", response_class=Response, responses=documents.answers(documents.Deleted))
 async def delete(video_id: str, request: Request) -> Response:
     """Remove a video and all that is kept of it; one that is not done is cancelled first."""
     context, caller = context_of(request), caller_of(request, "run")
@@ -83,7 +88,12 @@ async def delete(video_id: str, request: Request) -> Response:
     return answer({"id": video_id, "object": "video.deleted", "deleted": True})
 
 
-@router.post(ENDPOINT + "/{video_id}/remix", response_class=Response, openapi_extra=documents.body(Remix))
+@router.post(
+    ENDPOINT + "/{video_id}/remix",
+    response_class=Response,
+    responses=documents.answers(documents.VideoObject),
+    openapi_extra=documents.body(Remix),
+)
 async def remix(video_id: str, request: Request) -> Response:
     """The same settings, first frame and seed with another prompt."""
     context, caller = context_of(request), caller_of(request, "run")

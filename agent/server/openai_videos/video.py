@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from agent.server.agentic import agentic
 from agent.server.config import RetentionConfig
-from agent.server.openai_videos.errors import code_of
+from agent.server.openai_videos.errors import code_of, param_of, type_of
 from agent.server.openai_videos.mapping import text
 from agent.server.types import Job, State
 
@@ -74,14 +74,19 @@ def _seconds(wire: dict[str, Any], duration: float | None) -> str:
     return text(duration)
 
 
-def _error(job: Job) -> dict[str, str] | None:
+def _error(job: Job) -> dict[str, str | None] | None:
     if job.state == "cancelled":
-        return {"code": "cancelled", "message": "The video was cancelled before it was done."}
+        return _told("cancelled", "The video was cancelled before it was done.")
     if job.state != "failed":
         return None
     if job.problem is None:
-        return {"code": "internal_server_error", "message": "The run failed; see the server's log."}
-    return {"code": code_of(job.problem.type), "message": job.problem.message}
+        return _told("internal_server_error", "The run failed; see the server's log.", 500)
+    problem = job.problem
+    return _told(code_of(problem.type), problem.message, problem.status, param_of(problem.loc))
+
+
+def _told(code: str, message: str, status: int = 400, param: str | None = None) -> dict[str, str | None]:
+    return {"code": code, "message": message, "param": param, "type": type_of(status)}
 
 
 def _unix(at: datetime | None) -> int | None:
