@@ -138,7 +138,7 @@ async def _bare() -> AsyncIterator[tuple[psutil.Process, str]]:
                 await line.ask(line.request("GET", "/status/0"))
                 break
             await asyncio.sleep(0.1)
-        line.close()
+        await line.close()
         yield psutil.Process(process.pid), f"http://127.0.0.1:{port}"
     finally:
         process.kill()

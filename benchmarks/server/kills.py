@@ -100,7 +100,7 @@ class Clients:
                 self.book.repeats += 1
                 await self._submit(line, self._dice.choice(tuple(self.book.accepted)))
             await asyncio.sleep(self._pause * self._dice.uniform(0.5, 1.5))
-        line.close()
+        await line.close()
 
     async def _submit(self, line: Line, key: str) -> None:
         body = {"prompt": f"A red kite rises over a beach, mark-{key.replace('-', 'x')}"}
@@ -207,7 +207,9 @@ async def _ends(serving: Serving, book: _Book, patience: float) -> tuple[dict[st
         if all(state in OVER for state in states.values()):
             break
         await asyncio.sleep(0.5)
-    return states, await _listed(line)
+    jobs = await _listed(line)
+    await line.close()
+    return states, jobs
 
 
 async def _listed(line: Line) -> int:

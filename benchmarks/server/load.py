@@ -146,6 +146,7 @@ class Load:
         began = time.perf_counter()
         clients = [self._client(number) for number in range(plan.clients)]
         await asyncio.gather(*clients, self._sprinkle())
+        await asyncio.gather(*(line.close() for line in self._lines))
         now = resource.getrusage(resource.RUSAGE_SELF)
         seen = self._seen
         return Loaded(

@@ -77,11 +77,13 @@ class Serving:
     async def answers(self) -> bool:
         """Whether it answers now."""
         line = Line(self.url)
-        with suppress(OSError, TimeoutError):
+        try:
             # it listens before it answers
             return (await line.ask(line.request("GET", "/v1/runs?limit=1"), 0.3)).status == 200
-        line.close()
-        return False
+        except (OSError, TimeoutError):
+            return False
+        finally:
+            await line.close()
 
     def signal(self, how: signal.Signals, *, whole: bool = False) -> None:
         """Signal the server, or with it all that it has started."""

@@ -65,15 +65,16 @@ class Line(asyncio.Protocol):
             async with asyncio.timeout(seconds):
                 return await self._answer
         except TimeoutError:
-            self.close()
+            await self.close()
             raise
         finally:
             self._answer = None
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Break the connection."""
         if self._transport is not None:
             self._transport.abort()
+            await asyncio.sleep(0)  # it is told then
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Of `asyncio.Protocol`."""

@@ -1,6 +1,7 @@
 """`retake serve` killed, drained, crowded and without room on its disk: what it has accepted comes to its end, once."""
 
 import asyncio
+import re
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -68,11 +69,15 @@ class Server:
 
     def render(self, mark: int) -> Render | None:
         """What the scripted servers know of a prompt's render."""
-        return next((r for r in self.servers.counts().renders if f"mark-{mark}," in f"{r.prompt},"), None)
+        return next((r for r in self.servers.counts().renders if shows(r.prompt, mark)), None)
 
     def rendering(self, *marks: int) -> None:
         """Wait until renders are in work whose slips lie on the disk."""
         until(lambda: all((render := self.render(mark)) is not None and render.known for mark in marks))
+
+
+def shows(prompt: str, mark: int) -> bool:
+    return re.search(rf"\bmark-{mark}\b", prompt) is not None
 
 
 def until(true: Callable[[], object], seconds: float = 30) -> None:
@@ -179,7 +184,7 @@ def test_a_full_queue_says_so_in_every_dialect_and_low_priority_waits(server: Se
     server.servers.release()
     assert server.end(*running, *normal, low)[-1] == "COMPLETED"
     order = [render.prompt for render in server.servers.counts().renders]
-    begun = [next(n for n, prompt in enumerate(order) if f"mark-{mark}" in prompt) for mark in range(first, first + 5)]
+    begun = [next(n for n, prompt in enumerate(order) if shows(prompt, mark)) for mark in range(first, first + 5)]
     assert max(begun) == begun[2]
 
 
