@@ -1,5 +1,6 @@
 """A refusal in the words of whoever asked: each dialect says how it puts a problem, by its paths."""
 
+import logging
 from collections.abc import Callable
 from typing import Final
 
@@ -9,7 +10,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Scope
 
+from agent.errors import STORAGE
 from agent.server.types import Problem
+
+log = logging.getLogger(__name__)
 
 Faults = list[dict[str, object]]
 """As pydantic lists them: loc, msg, type, input."""
@@ -87,6 +91,15 @@ async def on_http(request: Request, error: Exception) -> Response:
     for name, value in (error.headers or {}).items():
         response.headers[name] = value
     return response
+
+
+async def on_storage(request: Request, error: Exception) -> Response:
+    """The handler for a disk that is full or failed: it says where in the log alone."""
+    if isinstance(error, OSError) and error.errno not in STORAGE:
+        raise error
+    log.error("%s %s could not be done: %s", request.method, request.url.path, error)
+    why = "the server's disk is full or failed, and nothing was taken; ask again later"
+    return answer(request.scope, Problem(status=507, type="storage_failed", message=why), retry_after=30)
 
 
 async def on_broken(request: Request, error: Exception) -> Response:

@@ -5,6 +5,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
+from agent.errors import StorageError
 from agent.server import answers, fal, media, openai_videos, page, signing
 from agent.server.context import Context
 from agent.server.gate import gated
@@ -48,6 +49,8 @@ def application(context: Context) -> FastAPI:
     app.add_exception_handler(Refused, answers.on_refused)
     app.add_exception_handler(RequestValidationError, answers.on_invalid)
     app.add_exception_handler(HTTPException, answers.on_http)
+    app.add_exception_handler(StorageError, answers.on_storage)
+    app.add_exception_handler(OSError, answers.on_storage)
     app.add_exception_handler(Exception, answers.on_broken)
     return app
 

@@ -1,5 +1,7 @@
 """From waiting to over: who is begun when, what the engine tells of it, and what is written down at its end."""
 
+import asyncio
+import itertools
 import logging
 import shutil
 from collections import Counter
@@ -8,6 +10,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final, Protocol
 
+from agent.errors import StorageError
 from agent.server.admission import Admission
 from agent.server.config import LimitsConfig
 from agent.server.engine.messages import Over, Told
@@ -20,6 +23,8 @@ from agent.server.workers import Workers
 
 log = logging.getLogger(__name__)
 
+DISK_SECONDS: Final = (0.5, 1.0, 2.0, 5.0, 10.0)
+"""Before the end of a job is written down once more, where the disk was full or failed."""
 DEATHS: Final = 3
 """Engines that may die while they carry the same job, before it is given up as what kills them."""
 
@@ -119,19 +124,32 @@ class Carrier:
                 return
 
     async def cancel(self, entry: Entry) -> bool:
-        """End a job that lives. Returns whether that is done: a running one takes a while."""
+        """End a job that lives. Returns whether that is done: a running one takes a while.
+
+        Raises:
+            StorageError: it waits, and goes on waiting: the disk failed.
+        """
         if entry.job.state == "queued":
-            await self.end(entry, _cancelled(entry.job))
+            await self.end(entry, _cancelled(entry.job), patient=False)
             return True
         if not entry.job.cancelling:
             entry.job = entry.job.model_copy(update={"cancelling": True})
-            await self._workers.on_disk(partial(self._store.save, entry.job))
+            await self._noted(entry.job)
             entry.tell()
             self.engine.cancel(entry.job.id)
         return False
 
-    async def end(self, entry: Entry, over: Over) -> None:
-        """A job is over: announced, written down, told."""
+    async def end(self, entry: Entry, over: Over, *, patient: bool = True) -> None:
+        """A job is over: announced, written down, told.
+
+        Args:
+            entry: the job.
+            over: what came of it.
+            patient: a full disk is waited for, and the job lives until then. False: it goes on living.
+
+        Raises:
+            StorageError: the disk failed, and it is not waited for.
+        """
         if not entry.job.live or entry.ending:
             return
         entry.ending = True
@@ -154,7 +172,11 @@ class Carrier:
                 await self._announce(job)  # first: what a kill cuts off here is announced by the next server
             except Exception:
                 log.exception("the end of %s could not be announced", job.id)
-        await self._workers.on_disk(partial(self._store.save, job, over.bytes))
+        try:
+            await self._written(job, over.bytes, patient=patient)
+        except StorageError:
+            entry.ending = False
+            raise
         entry.job = job
         self._entries.leave(entry)
         self.note(job)
@@ -179,9 +201,28 @@ class Carrier:
             except Exception:
                 log.exception("a listener failed on a job's change")
 
+    async def _written(self, job: Job, size: int, *, patient: bool) -> None:
+        for wait in itertools.chain(DISK_SECONDS, itertools.repeat(DISK_SECONDS[-1])):
+            try:
+                await self._workers.on_disk(partial(self._store.save, job, size))
+            except StorageError as error:
+                if not patient:
+                    raise
+                log.error("the end of %s is not on the disk yet: %s", job.id, error)  # noqa: TRY400 - it says it all
+                await asyncio.sleep(wait)
+            else:
+                return
+
+    async def _noted(self, job: Job) -> None:
+        """Write down what the next server would find out by itself, where the disk lets it."""
+        try:
+            await self._workers.on_disk(partial(self._store.save, job))
+        except StorageError as error:
+            log.error("%s goes on, though it could not be written down: %s", job.id, error)  # noqa: TRY400 - as above
+
     async def _begin(self, entry: Entry) -> None:
         self.note(entry.job)
-        await self._workers.on_disk(partial(self._store.save, entry.job))
+        await self._noted(entry.job)
         entry.tell()
         if entry.job.live and not entry.ending:
             self.engine.begin(entry.job)

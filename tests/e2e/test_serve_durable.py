@@ -198,7 +198,7 @@ def test_a_full_disk_is_told_and_costs_nothing_that_was_accepted(server: Server)
     own.rlimit(psutil.RLIMIT_FSIZE, (1000, hard))
     try:
         refusals = [server.submit(key="full"), server.fal(), server.openai()]
-        assert [answer.status_code for answer in refusals] == [503] * 3, [answer.text for answer in refusals]
+        assert [answer.status_code for answer in refusals] == [507] * 3, [answer.text for answer in refusals]
         assert all("disk" in answer.text for answer in refusals)
         assert not any(str(server.process.folder) in answer.text for answer in refusals)
         server.servers.release()
@@ -221,20 +221,20 @@ async def test_a_second_server_on_the_folder_is_refused(server: Server, monkeypa
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     done = retake("serve", "--port", "0", "-s", f"output.dir={tmp_path / 'file' / 'runs'}")
-    assert done.code == 1, done.err
+    assert done.code == 2, done.err
     assert str(tmp_path / "file") in done.err
     assert "Traceback" not in done.err
 
 
 def test_what_is_over_goes_by_age_and_by_size(server: Server) -> None:
     server.servers.release()
-    for rule in ({"days": 1e-9, "gib": None}, {"days": None, "gib": 1e-9}):
+    for rule in ({"days": "0.00000001", "gib": "null"}, {"days": "null", "gib": "0.00000001"}):
         where = run(server.submit())
         assert server.end(where) == ["completed"]
         folder = server.process.folder / where.rpartition("/")[2]
         assert (folder / "run.json").exists()
         server.process.stop()
-        overrides = [f"server.retention.{name}={'null' if value is None else value}" for name, value in rule.items()]
+        overrides = [f"server.retention.{name}={value}" for name, value in rule.items()]
         server.process = replace(server.process, overrides=overrides).start()
         until(lambda where=where: server.ask("GET", where).status_code == 404)  # type: ignore[misc]
         until(lambda folder=folder: not folder.exists())  # type: ignore[misc]
@@ -248,7 +248,7 @@ def test_killed_at_random_moments_under_submits(tmp_path: Path) -> None:
         finally:
             serving.stop()
     assert done.good, done
-    assert done.accepted >= 3
+    assert done.accepted >= 2
     assert done.renders >= 2 * done.accepted
 
 
@@ -258,12 +258,22 @@ def test_no_error_while_many_ask_at_once(tmp_path: Path) -> None:
         try:
             serving.start()
             loaded = asyncio.run(_loaded(serving))
+            done = _completed(serving)
         finally:
             serving.stop()
     assert (loaded.errors, loaded.failed) == ({}, 0), loaded
     assert loaded.status.count >= 0.8 * 20 * 10 * 4
     assert loaded.submit.count >= 4
-    assert loaded.ended >= 1
+    assert done >= 1
+
+
+def _completed(serving: Serving) -> int:
+    """Runs that are over, once there is one."""
+    end = time.monotonic() + 60
+    while not (done := httpx.get(f"{serving.url}/v1/runs?states=completed", trust_env=False).json()["data"]):
+        assert time.monotonic() < end
+        time.sleep(0.2)
+    return len(done)
 
 
 async def _loaded(serving: Serving) -> Loaded:

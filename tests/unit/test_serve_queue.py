@@ -1,15 +1,18 @@
 """Who waits, who runs, what a restart goes on with, what is forgotten: the queue over its disk, its engine scripted."""
 
 import asyncio
+import resource
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from agent.errors import StorageError
+from agent.server import carrying
 from agent.server.engine.messages import Over, Told
 from agent.server.loading import load
 from agent.server.places import Places
@@ -329,3 +332,36 @@ async def test_a_model_that_is_not_served_is_not_found(tmp_path: Path) -> None:
         with pytest.raises(Refused, match=r"no model '\.\./etc'; there are cosmos-3-super") as told:
             await queue.submit(NewJob(dialect="runs", endpoint="", request=request), ME)
         assert told.value.problem.status == 404
+
+
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """No file grows while it lasts."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+async def test_a_full_disk_loses_no_job_and_holds_no_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(carrying, "DISK_SECONDS", (0.01,))
+    async with opened(tmp_path, "limits.max_running=1") as (queue, engine):
+        running, waiting = await queue.submit(new(), ME), await queue.submit(new(), ME)
+        await settle(queue)
+        with full_disk():
+            with pytest.raises(StorageError):
+                await queue.submit(new(), ME)
+            with pytest.raises(StorageError):
+                await queue.cancel(waiting.id, ME)
+            engine.finish(running)
+            await asyncio.sleep(0.03)
+            there = [queue.find(job.id, ME) for job in (running, waiting)]
+            assert [job.state for job in there if job is not None] == ["running", "queued"]
+        assert (await queue.ended(running, timeout=5)).state == "completed"
+        await settle(queue)
+        assert engine.begun == [running.id, waiting.id]
+        with full_disk():
+            assert await queue.cancel(waiting.id, ME) == "requested", "what runs is stopped all the same"
+        assert (await queue.ended(waiting, timeout=5)).state == "cancelled"
