@@ -6,11 +6,13 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from agent.errors import StorageError
-from agent.server import answers, fal, media, openai_videos, page, signing
+from agent.server import answers, fal, media, nim, openai_videos, page, signing
 from agent.server.context import Context
 from agent.server.gate import gated
 from agent.server.hosts import Hosts
 from agent.server.keys import Keys
+from agent.server.metrics import Counted
+from agent.server.release import version
 from agent.server.storage import fal as fal_storage
 from agent.server.storage import own
 from agent.server.types import Caller, Refused
@@ -23,6 +25,7 @@ ROUTERS = (
     fal_storage.cdn,
     signing.router,
     openai_videos.router,
+    nim.router,
     own.router,
     media.router,
     page.router,
@@ -38,7 +41,7 @@ def application(context: Context) -> FastAPI:
     app = FastAPI(
         title="Retake",
         description=DESCRIPTION,
-        version=_version(),
+        version=version(),
         redirect_slashes=False,  # fal's asynchronous client follows no redirect
         docs_url=None,
         redoc_url=None,
@@ -69,13 +72,5 @@ def guarded(context: Context, keys: Keys | None, *, host: str) -> ASGIApp:
         return None if owner is None else Caller(owner=owner, scopes=frozenset({"upload"}))
 
     # by its host a request is led to its service first: what stands behind sees the path that it leads to
-    return Hosts(gated(application(context), context.served.server, keys, host=host, token=holder))
-
-
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - only here
-
-    try:
-        return version("cosmos-retake")
-    except PackageNotFoundError:
-        return "0"
+    gate = gated(application(context), context.served.server, keys, host=host, token=holder)
+    return Hosts(Counted(gate, context.metrics))

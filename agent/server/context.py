@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from starlette.requests import Request
 
 from agent.server.config import Served
+from agent.server.metrics import Metrics
 from agent.server.places import Places
+from agent.server.readiness import Readiness
 from agent.server.types import Caller, Scope, refused
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ class Context:
     desk: "Desk"
     needs_key: bool
     """Whether requests must carry a key."""
+    metrics: Metrics
+    readiness: Readiness
 
     @cached_property
     def uploads(self) -> "Uploads":

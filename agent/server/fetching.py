@@ -42,7 +42,7 @@ def problem_of(error: IntakeError, kind: Kind, field: str) -> Problem:
 
 
 async def fetch_inputs(request: RunRequest, folder: Path, rules: FetchRules) -> dict[str, Path]:
-    """Fetch what a request names by address into its job's folder: by "image" and "video".
+    """Fetch what a request names by address into its job's folder: by "image", "video" and "control-edge", ….
 
     What is there already is not fetched again; a video that was cut off goes on where it was.
 
@@ -66,11 +66,13 @@ async def fetch_inputs(request: RunRequest, folder: Path, rules: FetchRules) -> 
             data = await fetch(request.image_url, rules)
             await asyncio.to_thread(image_size, data)
             await asyncio.to_thread(write_atomically, found["image"], data)
-    if request.video_url is not None:
-        found["video"] = folder / "fetched-video"
-        if not found["video"].exists():
-            longer = rules.model_copy(update={"max_bytes": MAX_FETCHED, "timeout_seconds": VIDEO_SECONDS})
-            await download(request.video_url, found["video"], longer, check=_no_video)
+    longer = rules.model_copy(update={"max_bytes": MAX_FETCHED, "timeout_seconds": VIDEO_SECONDS})
+    controls = {f"control-{control.kind}": control.url for control in request.controls}
+    for name, url in {"video": request.video_url, **controls}.items():
+        if url is not None:
+            found[name] = folder / f"fetched-{name}"
+            if not found[name].exists():
+                await download(url, found[name], longer, check=_no_video)
     return found
 
 

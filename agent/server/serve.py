@@ -20,9 +20,12 @@ from agent.server.app import guarded
 from agent.server.config import Served
 from agent.server.context import Context
 from agent.server.keys import Keys
+from agent.server.metrics import Metrics
 from agent.server.places import Places
 from agent.server.protocol import Protocol
 from agent.server.queue import Queue
+from agent.server.readiness import Readiness
+from agent.server.release import version
 from agent.server.store import Store
 from agent.server.telling import payload
 from agent.server.webhooks import Webhooks
@@ -73,14 +76,17 @@ async def opened(served: Served, *, needs_key: bool = False) -> AsyncIterator[Co
         places.own.chmod(0o700)
     with _alone(places):
         store = Store(places.jobs)
+        metrics, readiness = Metrics(version()), Readiness(served)
         webhooks = Webhooks(places.own, served.server.webhooks, partial(payload, places))
-        queue = Queue(served, store, announce=webhooks.announce)
-        context = Context(served=served, desk=queue, needs_key=needs_key)
+        queue = Queue(served, store, heard=(metrics.observe,), announce=webhooks.announce)
+        context = Context(served=served, desk=queue, needs_key=needs_key, metrics=metrics, readiness=readiness)
         beside = [asyncio.create_task(work) for work in (webhooks.run(), context.uploads.tidied())]
         try:
             await queue.start()
+            readiness.start()
             yield context
         finally:
+            await readiness.stop()
             await queue.stop()
             for task in beside:
                 task.cancel()

@@ -61,7 +61,7 @@ class RunRequest(_Noun):
     """At most one of a kind."""
     negative_prompt: str | None = None
     size: str | None = None
-    """auto, a preset or WxH."""
+    """auto, a tier (256p, 480p, 720p: in the shape of what is given), a preset or WxH."""
     num_frames: int | None = None
     fps: int | None = None
     num_inference_steps: int | None = None
