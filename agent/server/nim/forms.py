@@ -42,9 +42,9 @@ def _known(resolution: str) -> str:
 
 Text = Annotated[str | None, Field(max_length=LONGEST)]
 Prompt = Annotated[Text, BeforeValidator(_absent_if_blank)]
-Image = Annotated[str | None, BeforeValidator(_absent_if_blank), Field(max_length=LONGEST_IMAGE)]
+Image = Annotated[Annotated[str | None, Field(max_length=LONGEST_IMAGE)], BeforeValidator(_absent_if_blank)]
 """Raw base64, a data URL or an http(s) URL of a JPEG, PNG or WebP; blank: none."""
-Film = Annotated[str | None, BeforeValidator(_absent_if_blank), Field(max_length=LONGEST_VIDEO)]
+Film = Annotated[Annotated[str | None, Field(max_length=LONGEST_VIDEO)], BeforeValidator(_absent_if_blank)]
 """The same of a video."""
 Resolution = Annotated[str, AfterValidator(_known), Field(json_schema_extra={"enum": list(RESOLUTIONS)})]
 
