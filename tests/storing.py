@@ -12,8 +12,10 @@ import httpx
 from agent.server.app import application
 from agent.server.context import Context
 from agent.server.loading import load
+from agent.server.metrics import Metrics
 from agent.server.places import Places
 from agent.server.queue import Queue
+from agent.server.readiness import Readiness
 from agent.server.store import Store
 from agent.server.types import Caller, Job, RunRequest
 
@@ -46,7 +48,13 @@ async def stored(
     places = Places(served.folder)
     places.own.mkdir(parents=True, exist_ok=True)
     store = Store(places.jobs)
-    context = Context(served=served, desk=Queue(served, store), needs_key=needs_key)
+    context = Context(
+        served=served,
+        desk=Queue(served, store),
+        needs_key=needs_key,
+        metrics=Metrics("0"),
+        readiness=Readiness(served),
+    )
     transport = httpx.ASGITransport(As(application(context)), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url=BASE) as client:
         yield client, context, store

@@ -131,7 +131,9 @@ async def desk(folder: Path, **limits: int) -> AsyncIterator[Desk]:
 
     queue = Queue(served, store, make_engine=make)
     await queue.start()
-    app = application(Context(served=served, desk=queue, needs_key=False))
+    app = application(
+        Context(served=served, desk=queue, needs_key=False, metrics=Metrics("0"), readiness=Readiness(served))
+    )
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client:
         yield Desk(client, queue, engines[0])
