@@ -55,6 +55,9 @@ def _plain(problem: Problem, faults: Faults) -> Response:
     return JSONResponse({"error": body}, problem.status)
 
 
+FORMS.update({"/v1/runs": _plain, "/v1/uploads": _plain})
+
+
 async def on_refused(request: Request, error: Exception) -> Response:
     """The handler for `Refused`."""
     from agent.server.types import Refused  # noqa: PLC0415 - its type is all that is needed above

@@ -19,9 +19,11 @@ from agent.server.config import Served, ServerConfig
 from agent.server.context import Context
 from agent.server.engine.messages import Over, Told
 from agent.server.engine.work import CANCELLED
+from agent.server.metrics import Metrics
 from agent.server.openai_videos.errors import put
 from agent.server.openai_videos.stills import layout
 from agent.server.queue import Queue
+from agent.server.readiness import Readiness
 from agent.server.store import Store
 from agent.server.types import Caller, Job, NewJob, Problem, Result, RunRequest, Shot, State, Video
 from generator.types import RenderSpec

@@ -259,7 +259,7 @@ async def test_retiming_keeps_every_picture(tmp_path: Path, fps: float) -> None:
     with av.open(str(before)) as one, av.open(str(after)) as two:
         assert two.streams.video[0].average_rate == rate
         pairs = list(zip(one.decode(video=0), two.decode(video=0), strict=True))
-    assert [Fraction(two.time or 0).limit_denominator(10_000) * rate for _, two in pairs] == list(range(9))
+    assert [round(float(two.time or 0) * float(rate), 3) for _, two in pairs] == list(range(9))
     assert all((one.to_ndarray() == two.to_ndarray()).all() for one, two in pairs)
     assert probe(after).num_frames == 9
 
