@@ -95,7 +95,11 @@ class Engine:
             self._process = None
             deaths = 0 if heard else min(deaths + 1, len(RESTART_SECONDS) - 1)
             await asyncio.sleep(RESTART_SECONDS[deaths])
-            await self._spawn()
+            try:
+                await self._spawn()
+            except OSError:
+                log.exception("the engine could not be started; it is tried again")
+                continue
             self._died()
 
     async def _follow(self) -> bool:
