@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import logging
 import os
 import signal
 import sys
@@ -14,6 +15,9 @@ from agent.server.engine.messages import DOWN, LONGEST, Begin, Cancel, Over, Tol
 from agent.server.engine.warm import Warm
 from agent.server.engine.work import Work
 from agent.server.places import Places
+from agent.server.types import Problem
+
+log = logging.getLogger(__name__)
 
 GONE: Final = 0
 
@@ -40,7 +44,12 @@ class Engine:
                     asyncio.get_running_loop().call_soon(task.cancel)
 
     async def _carry(self, id: str, work: Coroutine[Any, Any, Over]) -> None:  # noqa: A002 - the noun's own field
-        over = await work
+        try:
+            over = await work
+        except Exception:
+            log.exception("a job ended without a word")
+            problem = Problem(status=500, type="internal_server_error", message="the server failed; see its log")
+            over = Over(id=id, state="failed", problem=problem)
         self._tasks.pop(id, None)
         self._say(over)
         gc.collect()  # a run holds decoded frames in cycles: a server lives for weeks
