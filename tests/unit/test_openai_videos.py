@@ -1,5 +1,6 @@
 """The OpenAI Videos dialect in this process, before the real queue; what its engine says, a script says."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -379,7 +380,9 @@ async def test_content(tmp_path: Path) -> None:
         assert (part.status_code, part.content) == (206, whole.content[4:8])
         head = await it.client.head(at)
         assert head.headers["content-length"] == str(len(whole.content))
-        thumbnail = await it.client.get(at, params={"variant": "thumbnail"}, headers=accept)
+        asked = [it.client.get(at, params={"variant": "thumbnail"}, headers=accept) for _ in range(4)]
+        thumbnail, *others = await asyncio.gather(*asked)
+        assert [other.content for other in others] == [thumbnail.content] * 3
         picture = Image.open(BytesIO(thumbnail.content))
         assert (picture.format, picture.size) == ("WEBP", (256, 256))
         sheet = await it.client.get(at, params={"variant": "spritesheet"}, headers=accept)

@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 from typing import Any, Final, Literal
+from weakref import WeakValueDictionary
 
 from fastapi import APIRouter, Query
 from starlette.requests import Request
@@ -21,6 +22,8 @@ router = APIRouter(tags=["OpenAI"])
 _AT_ONCE: Final = 2
 """Stills made at the same time: each decodes a video."""
 _making = asyncio.Semaphore(_AT_ONCE)
+_locks: WeakValueDictionary[Path, asyncio.Lock] = WeakValueDictionary()
+"""By run folder: who asks meanwhile waits for the same still, and takes none of the places."""
 _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     200: {
         "description": "The file.",
@@ -87,7 +90,8 @@ async def content(
 
 
 async def _still(video: Path, folder: Path, variant: Variant, sheet: Sheet) -> Path | None:
-    async with _making:
+    lock = _locks.setdefault(folder, asyncio.Lock())
+    async with lock, _making:
         try:
             return await asyncio.to_thread(still, video, folder, variant, sheet)
         except FileNotFoundError:

@@ -1,12 +1,12 @@
 """A video's thumbnail and spritesheet, made when they are first asked for and kept beside the run."""
 
+import secrets
 from io import BytesIO
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
 from PIL import Image
 
-from agent.files import write_atomically
 from critic.frames import Picture, middle, sample
 
 Variant = Literal["thumbnail", "spritesheet"]
@@ -56,7 +56,12 @@ def still(video: Path, folder: Path, variant: Variant, sheet: Sheet) -> Path:
     data = BytesIO()
     picture.save(data, "WEBP" if variant == "thumbnail" else "JPEG", quality=_QUALITY)
     kept.parent.mkdir(exist_ok=True)
-    write_atomically(kept, data.getvalue())
+    aside = kept.with_name(f".{kept.name}.{secrets.token_hex(8)}.tmp")  # of this call alone: two may make the same
+    try:
+        aside.write_bytes(data.getvalue())
+        aside.replace(kept)
+    finally:
+        aside.unlink(missing_ok=True)
     return kept
 
 
