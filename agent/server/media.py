@@ -34,7 +34,10 @@ SENT: Final = re.compile(
 )
 """Names within a run's folder. No name that begins with a dot, climbs or is absolute is one of them."""
 FILE_HEADERS: Final = {
-    "content-security-policy": "sandbox; default-src 'none'",
+    # a tab that a file is opened in is a page of the browser's own around it: it may load the file, and run nothing
+    "content-security-policy": (
+        "sandbox allow-same-origin; default-src 'none'; media-src 'self'; img-src 'self'; style-src 'unsafe-inline'"
+    ),
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "cross-origin-resource-policy": "cross-origin",

@@ -201,7 +201,7 @@ async def test_what_could_run_is_sent_as_bytes(client: httpx.AsyncClient) -> Non
         got = await client.get(told.json()["file_url"])
         assert got.headers["content-type"] == "application/octet-stream"
         assert got.headers["x-content-type-options"] == "nosniff"
-        assert got.headers["content-security-policy"] == "sandbox; default-src 'none'"
+        assert got.headers["content-security-policy"].startswith("sandbox allow-same-origin; default-src 'none'; ")
 
 
 @pytest.mark.parametrize(
