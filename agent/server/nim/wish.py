@@ -4,14 +4,15 @@ import os
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal, TypeVar, cast
 
 from agent.server.context import Context
 from agent.server.inputs import media_input
 from agent.server.nim import rate
 from agent.server.nim.forms import LARGEST_VIDEO, V1, V2, ControlInput, Form, Predict, Transfer
 from agent.server.types import Caller, ControlWish, NewJob, RunRequest, refused
-from generator.capabilities import Capabilities, capabilities
+from generator.capabilities import Capabilities, Range, capabilities
+from generator.sizes import snap
 from generator.types import ControlKind, Mode
 
 ALLOW_URLS: Final = "NIM_ALLOW_URL_INPUT"
@@ -27,6 +28,7 @@ MODES: Final[dict[str, Mode]] = {"video": "video2video", "image": "image2video",
 UNSAID: Final = "What is there moves as it naturally would."
 """The prompt of a request with an image or video and no words."""
 ENDPOINT: Final = "/v1/infer"
+Figure = TypeVar("Figure", int, float)
 
 
 @dataclass
@@ -69,11 +71,11 @@ async def new_job(form: Form, caller: Caller, context: Context, *, base_url: str
             kind: Literal["image", "video"] = "video" if form.model_mode == "video2video" else "image"
             await _media(wish, kind, form.input_reference, "input_reference", caller, context)
         case Predict():
-            _predict(form, wish)
+            _predict(form, able, wish)
             await _media(wish, "image", form.image, "image", caller, context)
             await _media(wish, "video", form.video, "video", caller, context)
         case Transfer():
-            await _transfer(form, wish, caller, context)
+            await _transfer(form, able, wish, caller, context)
     request = RunRequest(model=model, agentic=server.nim_agentic, format="mp4", notes=tuple(wish.notes), **wish.request)
     return NewJob(
         dialect="nim",
@@ -143,25 +145,36 @@ def _cosmos3(form: V1 | V2, frames: int | None, steps: int | None, able: Capabil
     }
 
 
-def _predict(form: Predict, wish: _Wish) -> None:
+def _within(name: str, value: Figure | None, allowed: Range, wish: _Wish) -> Figure | None:
+    """A figure of the older forms, which were made for other models: the nearest that this one takes."""
+    if value is None or allowed.least <= value <= allowed.most:
+        return value
+    nearest = type(value)(min(max(value, allowed.least), allowed.most))
+    wish.notes.append(f"{name} {value:g} was moved to {nearest:g}, the nearest that this model takes.")
+    return nearest
+
+
+def _predict(form: Predict, able: Capabilities, wish: _Wish) -> None:
     params = form.video_params
+    size = snap(params.width, params.height, able.sizes)
+    frames = Range(able.frames.least, able.longest(size))
     wish.wire |= {"seed": form.seed, "upsampled": form.prompt_upsampling is True, "older": True}
     wish.request |= {
         "size": f"{params.width}x{params.height}",
-        "num_frames": params.frames_count,
-        "fps": params.frames_per_sec,
-        "num_inference_steps": form.steps,
-        "guidance_scale": form.guidance_scale,
+        "num_frames": _within("frames_count", params.frames_count, frames, wish),
+        "fps": _within("frames_per_sec", params.frames_per_sec, able.fps, wish),
+        "num_inference_steps": _within("steps", form.steps, able.steps, wish),
+        "guidance_scale": _within("guidance_scale", form.guidance_scale, able.guidance, wish),
         "enable_prompt_expansion": form.prompt_upsampling,
     }
 
 
-async def _transfer(form: Transfer, wish: _Wish, caller: Caller, context: Context) -> None:
+async def _transfer(form: Transfer, able: Capabilities, wish: _Wish, caller: Caller, context: Context) -> None:
     wish.wire |= {"seed": form.seed, "older": True}
     wish.request |= {
         "size": f"{form.resolution}p",
-        "num_inference_steps": form.steps,
-        "guidance_scale": form.guidance_scale,
+        "num_inference_steps": _within("steps", form.steps, able.steps, wish),
+        "guidance_scale": _within("guidance_scale", form.guidance_scale, able.guidance, wish),
     }
     await _media(wish, "video", form.video, "video", caller, context)
     controls = [await _control(name, control, wish, caller, context) for name, control in form.given.items()]
