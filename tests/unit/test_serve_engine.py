@@ -4,14 +4,18 @@ import asyncio
 import io
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from agent.server.engine import parent
 from agent.server.engine.__main__ import Engine
-from agent.server.engine.messages import UP, Begin, Cancel, Over, Told
+from agent.server.engine.messages import UP, Begin, Cancel, Over, Ready, Told
 from agent.server.loading import load
 from agent.server.types import Job, RunRequest
 
 
-def heard(out: io.BytesIO) -> list[Told | Over]:
+def heard(out: io.BytesIO) -> list[Ready | Told | Over]:
     return [UP.validate_json(line) for line in out.getvalue().splitlines()]
 
 
@@ -27,3 +31,57 @@ async def test_a_job_that_is_cancelled_in_the_same_breath_is_over_all_the_same(t
         while not (over := [said for said in heard(out) if isinstance(said, Over)]):
             await asyncio.sleep(0.01)
     assert [(said.id, said.state) for said in over] == [("j", "cancelled")]
+
+
+@pytest.fixture
+def processes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """What is started in place of the engine does what the next line of this file says: fail, die, or be ready."""
+    monkeypatch.setattr(parent, "RESTART_SECONDS", (0.01,))
+    script, plan = tmp_path / "engine.sh", tmp_path / "plan"
+    script.write_text(f'#!/bin/sh\nn=$(head -1 {plan}); sed -i 1d {plan}\n[ "$n" = die ] && exit 1\n{READY}\n{DO}\n')
+    script.chmod(0o755)
+    monkeypatch.setattr(parent.sys, "executable", str(script))
+    return plan
+
+
+READY = """echo '{"say": "ready"}'"""
+DO = '[ "$n" = ready ] && exit 1; exec cat > /dev/null'
+
+
+async def test_an_engine_that_never_worked_is_no_jobs_fault(processes: Path, tmp_path: Path) -> None:
+    processes.write_text("ready\ndie\ndie\nready\nstay\n")
+    deaths: list[int] = []
+    engine = parent.Engine(load(None, [f"output.dir={tmp_path}"]), lambda _: None, lambda: deaths.append(len(deaths)))
+    await engine.start()
+    try:
+        async with asyncio.timeout(20):
+            while processes.read_text() or len(deaths) < 2:
+                await asyncio.sleep(0.01)
+    finally:
+        await engine.stop()
+    assert len(deaths) == 2, "five were started, of which two died that had worked"
+
+
+async def test_an_engine_that_cannot_be_started_for_a_while_is_there_later(
+    processes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    processes.write_text("ready\nstay\n")
+    start, refusals = asyncio.create_subprocess_exec, [OSError(12, "no memory")] * 2
+    began, told = 0, asyncio.Event()
+
+    async def scarce(*args: Any, **more: Any) -> asyncio.subprocess.Process:
+        nonlocal began
+        began += 1
+        if began > 1 and refusals:
+            raise refusals.pop()
+        return await start(*args, **more)
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", scarce)
+    engine = parent.Engine(load(None, [f"output.dir={tmp_path}"]), lambda _: None, told.set)
+    await engine.start()
+    try:
+        async with asyncio.timeout(20):
+            await told.wait()
+    finally:
+        await engine.stop()
+    assert began == 4

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, Final
 
 from agent.server import logs
 from agent.server.config import Served
-from agent.server.engine.messages import DOWN, LONGEST, Begin, Cancel, Over, Told
+from agent.server.engine.messages import DOWN, LONGEST, Begin, Cancel, Over, Ready, Told
 from agent.server.engine.warm import Warm
 from agent.server.engine.work import Work
 from agent.server.places import Places
@@ -51,13 +51,14 @@ class Engine:
             problem = Problem(status=500, type="internal_server_error", message="the server failed; see its log")
             over = Over(id=id, state="failed", problem=problem)
         self._tasks.pop(id, None)
-        self._say(over)
+        self.say(over)
         gc.collect()  # a run holds decoded frames in cycles: a server lives for weeks
 
     def _told(self, id: str) -> None:  # noqa: A002 - as above
-        self._say(Told(id=id))
+        self.say(Told(id=id))
 
-    def _say(self, message: Told | Over) -> None:
+    def say(self, message: Ready | Told | Over) -> None:
+        """Tell the server something."""
         try:
             self._out.write(message.model_dump_json().encode() + b"\n")
             self._out.flush()
@@ -73,6 +74,7 @@ async def _main(out: BinaryIO) -> None:
     if not first:
         return
     engine = Engine(Served.model_validate_json(first), out)
+    engine.say(Ready())
     while line := await reader.readline():
         engine.heed(line)
     # the server is gone, perhaps killed: its jobs are on the disk, and the next one goes on with them

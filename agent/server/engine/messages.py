@@ -28,6 +28,12 @@ class Cancel(_Message):
     id: str
 
 
+class Ready(_Message):
+    """Up: the engine is there, and does what it is told."""
+
+    say: Literal["ready"] = "ready"
+
+
 class Told(_Message):
     """Up: a job's run has announced something; it is in its events.jsonl."""
 
@@ -48,6 +54,6 @@ class Over(_Message):
 
 
 Down = Annotated[Begin | Cancel, Field(discriminator="say")]
-Up = Annotated[Told | Over, Field(discriminator="say")]
+Up = Annotated[Ready | Told | Over, Field(discriminator="say")]
 DOWN: TypeAdapter[Down] = TypeAdapter(Down)
 UP: TypeAdapter[Up] = TypeAdapter(Up)

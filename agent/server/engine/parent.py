@@ -10,7 +10,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from agent.server.config import Served
-from agent.server.engine.messages import LONGEST, UP, Begin, Cancel, Over, Told
+from agent.server.engine.messages import LONGEST, UP, Begin, Cancel, Over, Ready, Told
 from agent.server.types import Job
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,8 @@ class Engine:
     Args:
         served: its config.
         hear: told of each message.
-        died: told after each death of the process, once another one is there; what it carried is to be begun again.
+        died: told after the death of the process, once another one works; what it carried is to be begun again. One
+            that dies before it could work counts for nothing: no job is to blame for it.
     """
 
     def __init__(self, served: Served, hear: Callable[[Told | Over], None], died: Callable[[], None]) -> None:
@@ -35,6 +36,8 @@ class Engine:
         self._process: asyncio.subprocess.Process | None = None
         self._keeping: asyncio.Task[None] | None = None
         self._closing = False
+        self._mourning = False
+        """Whether a death is still to be told."""
 
     @property
     def pid(self) -> int | None:
@@ -92,15 +95,13 @@ class Engine:
             if self._process is not None:
                 code = await self._process.wait()
                 log.error("the engine died (exit %s); it is started again, and its runs go on", code)
-            self._process = None
+            self._process, self._mourning = None, True
             deaths = 0 if heard else min(deaths + 1, len(RESTART_SECONDS) - 1)
             await asyncio.sleep(RESTART_SECONDS[deaths])
             try:
                 await self._spawn()
             except OSError:
                 log.exception("the engine could not be started; it is tried again")
-                continue
-            self._died()
 
     async def _follow(self) -> bool:
         """Hear messages until the process ends. Returns whether there was any."""
@@ -114,9 +115,13 @@ class Engine:
             except ValidationError:
                 log.exception("the engine said something that is no message")
                 continue
-            heard = True
             try:
-                self._hear(message)
+                if not isinstance(message, Ready):
+                    heard = True
+                    self._hear(message)
+                elif self._mourning:
+                    self._mourning = False
+                    self._died()
             except Exception:
                 log.exception("a message of the engine could not be taken in")
         return heard
