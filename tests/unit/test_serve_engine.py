@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,7 @@ def processes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     script, plan = tmp_path / "engine.sh", tmp_path / "plan"
     script.write_text(f'#!/bin/sh\nn=$(head -1 {plan}); sed -i 1d {plan}\n[ "$n" = die ] && exit 1\n{READY}\n{DO}\n')
     script.chmod(0o755)
-    monkeypatch.setattr(parent.sys, "executable", str(script))
+    monkeypatch.setattr(sys, "executable", str(script))
     return plan
 
 
