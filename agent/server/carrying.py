@@ -16,17 +16,16 @@ from agent.server.config import LimitsConfig
 from agent.server.engine.messages import Over, Told
 from agent.server.engine.work import CANCELLED
 from agent.server.entries import Entries, Entry
+from agent.server.mourning import Mourning
 from agent.server.places import Places
 from agent.server.store import Store
-from agent.server.types import Job, Problem
+from agent.server.types import Job
 from agent.server.workers import Workers
 
 log = logging.getLogger(__name__)
 
 DISK_SECONDS: Final = (0.5, 1.0, 2.0, 5.0, 10.0)
 """Before the end of a job is written down once more, where the disk was full or failed."""
-DEATHS: Final = 3
-"""Engines that may die while they carry the same job, before it is given up as what kills them."""
 
 
 class Carries(Protocol):
@@ -89,7 +88,8 @@ class Carrier:
         self._workers = workers
         self._heard = heard
         self._announce = announce
-        self.engine = make_engine(self._hear, self._mourn)
+        self._mourning = Mourning(entries, self._begun, self._ended)
+        self.engine = make_engine(self._hear, self._mourning.died)
         self.draining = False
         """Whether nothing more is begun."""
 
@@ -130,6 +130,9 @@ class Carrier:
             StorageError: it waits, and goes on waiting: the disk failed.
         """
         if entry.job.state == "queued":
+            await self.end(entry, _cancelled(entry.job), patient=False)
+            return True
+        if entry.held:
             await self.end(entry, _cancelled(entry.job), patient=False)
             return True
         if not entry.job.cancelling:
@@ -179,6 +182,7 @@ class Carrier:
             raise
         entry.job = job
         self._entries.leave(entry)
+        self._mourning.next()
         self.note(job)
         entry.tell()
         await self._workers.on_files(partial(shutil.rmtree, self._places.inputs(job.id), ignore_errors=True))
@@ -235,22 +239,15 @@ class Carrier:
             return
         entry.fresh = True
         if isinstance(message, Over):
-            self._workers.spawn(self.end(entry, message))
+            self._ended(entry, message)
         else:
             entry.tell()
 
-    def _mourn(self) -> None:
-        """The engine died: what it carried is begun again, but for a job that kills it each time."""
-        for entry in self._entries.running():
-            entry.deaths += 1
-            if entry.job.cancelling:
-                self._workers.spawn(self.end(entry, _cancelled(entry.job)))
-            elif entry.deaths >= DEATHS:
-                why = f"the process that carried this request died {DEATHS} times; it is not tried again"
-                problem = Problem(status=500, type="runner_server_error", message=why)
-                self._workers.spawn(self.end(entry, Over(id=entry.job.id, state="failed", problem=problem)))
-            else:
-                self.engine.begin(entry.job)
+    def _begun(self, job: Job) -> None:
+        self.engine.begin(job)
+
+    def _ended(self, entry: Entry, over: Over) -> None:
+        self._workers.spawn(self.end(entry, over))
 
 
 def _cancelled(job: Job) -> Over:

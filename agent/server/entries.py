@@ -27,6 +27,9 @@ class Entry:
     """Whether its events may hold more than the book."""
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     deaths: int = 0
+    """Engines that died while they carried it."""
+    held: bool = False
+    """It runs, but waits to be carried alone: see `agent.server.mourning`."""
     removing: bool = False
     """It is removed as soon as it is over."""
     ending: bool = False

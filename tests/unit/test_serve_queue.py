@@ -227,6 +227,26 @@ async def test_an_engine_that_dies_is_given_its_jobs_again_but_not_for_ever(tmp_
         assert (over.state, over.problem.type) == ("failed", "runner_server_error")
 
 
+async def test_one_that_kills_its_engine_takes_no_other_with_it(tmp_path: Path) -> None:
+    async with opened(tmp_path, "limits.max_running=3") as (queue, engine):
+        deadly, good, unwanted = [await queue.submit(new(), ME) for _ in range(3)]
+        await settle(queue)
+        engine.died()
+        assert engine.begun[3:] == [deadly.id, good.id, unwanted.id]
+        engine.died()
+        assert engine.begun[6:] == [deadly.id], "those that two engines died with are carried one at a time"
+        assert await queue.cancel(unwanted.id, ME) == "removed"
+        later = await queue.submit(new(), ME)
+        await settle(queue)
+        engine.died()
+        assert (await queue.ended(deadly, timeout=5)).state == "failed"
+        await settle(queue)
+        assert engine.begun[7:] == [later.id, later.id, good.id]
+        for job in (good, later):
+            engine.finish(job)
+            assert (await queue.ended(job, timeout=5)).state == "completed"
+
+
 async def test_what_could_not_start_in_time_fails(tmp_path: Path) -> None:
     async with opened(tmp_path, "limits.max_running=1") as (queue, _):
         await queue.submit(new(), ME)
