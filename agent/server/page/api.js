@@ -40,7 +40,7 @@ export async function ask(path, { method = "GET", headers: more = {}, body, sign
     const used = key.value;
     let reply;
     try {
-      reply = await fetch(path, { method, headers: headers(more), body, signal, credentials: "omit", redirect: "error" });
+      reply = await fetch(path, { method, headers: headers(more), body, signal, credentials: "same-origin", redirect: "error" });
     } catch (error) {
       if (error.name === "AbortError") throw error;
       tell("down");

@@ -21,6 +21,7 @@ export function list({ open, changed }) {
   async function look() {
     clearTimeout(timer);
     const mine = ++turn;
+    let pause = 0;
     try {
       const found = [];
       let after = null;
@@ -40,10 +41,11 @@ export function list({ open, changed }) {
       if (mine !== turn) return;
       if (!(error instanceof Away || error instanceof Refusal)) throw error;
       if (error instanceof Refusal) failed = error.message;
+      else pause = QUICK;
     } finally {
       if (mine === turn) {
         draw();
-        timer = setTimeout(() => (document.hidden ? undefined : look()), runs.some((run) => LIVE.has(run.state)) ? QUICK : SLOW);
+        timer = setTimeout(() => (document.hidden ? undefined : look()), pause || (runs.some((run) => LIVE.has(run.state)) ? QUICK : SLOW));
       }
     }
     const mineNow = runs.find((run) => run.id === chosen);

@@ -1,6 +1,6 @@
 // The page: the form, the list and one run, the keys, the key, and a server that may go away.
 
-import { key, when } from "./api.js";
+import { Away, Refusal, key, when } from "./api.js";
 import { $, say } from "./dom.js";
 import { form } from "./form.js";
 import { list } from "./list.js";
@@ -37,43 +37,28 @@ addEventListener("popstate", () => show());
 addEventListener("hashchange", () => show());
 
 // --- the server goes away, and comes back -----------------------------------------------------------------------
-let away = 0; // since when, 0: it is there
-let pause = 1000;
-let timer = 0;
+let away = false;
 let known = false; // it answered once
-function trouble() {
-  const wait = Math.round(pause / 1000);
-  say($("trouble").querySelector("p"), known ? "The server does not answer. What is shown is how things stood." : "The server does not answer; is `retake serve` running?");
-  $("trouble").hidden = false;
-  say($("link"), `○ trying again in ${wait} s`);
-  clearTimeout(timer);
-  timer = setTimeout(retry, pause);
-  pause = Math.min(pause * 1.6, 15_000);
-}
-function retry() {
-  clearTimeout(timer);
-  void runs.look();
-}
 when("down", () => {
-  if (!away) {
-    away = Date.now();
-    pause = 1000;
-    trouble();
-  } else if (!timer) trouble();
+  if (away) return; // the list asks again every few seconds
+  away = true;
+  trouble(known ? "The server does not answer. What is shown is how things stood." : "The server does not answer; is `retake serve` running?");
+  say($("link"), "○ not connected, trying again");
 });
-when("down", () => { timer = 0; });
 when("up", () => {
   const back = away && known;
   known = true;
   if (!away) return;
-  away = 0;
-  clearTimeout(timer);
+  away = false;
   $("trouble").hidden = true;
   say($("link"), back ? "● connected again" : "");
   if (!asked.ready) void start();
-  else void runs.look();
 });
-$("again").addEventListener("click", retry);
+function trouble(words) {
+  say($("trouble").querySelector("p"), words);
+  $("trouble").hidden = false;
+}
+$("again").addEventListener("click", () => void runs.look());
 
 // --- the key ---------------------------------------------------------------------------------------------------
 let answered = null;
@@ -188,9 +173,8 @@ async function start() {
   try {
     await asked.load();
   } catch (error) {
-    say($("trouble").querySelector("p"), error.message);
-    $("trouble").hidden = false;
-    if (!away) return;
+    if (error instanceof Refusal) trouble(error.message);
+    else if (!(error instanceof Away)) throw error;
   }
   show();
   void runs.look();

@@ -167,7 +167,7 @@ export function run({ again, cancel, back, moved }) {
     say(parts.state, `${SIGNS[view.state]} ${word}`);
     say(parts.doing, [view.model, view.dialect === "runs" ? null : `by the ${view.dialect} dialect`, view.state === "queued" ? (view.position ? `${view.position} before it` : "next") : null, `handed in ${new Date(view.created_at).toLocaleString([], { dateStyle: "short", timeStyle: "short" })}`].filter(Boolean).join(" · "));
     acts(live);
-    parts.problem.hidden = view.problem === null;
+    parts.problem.hidden = view.problem === null || view.state !== "failed";
     if (view.problem) parts.problem.replaceChildren(make("p", {}, make("b", {}, "It failed: "), view.problem.message));
     if (!look) {
       keep(parts.top, [{ prompt: view.request.prompt, state: view.state, position: view.position }], () => "none", () => hero.waiting(view));
