@@ -8,6 +8,8 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from agent.config import DraftConfig
+from agent.types import Canaries, Pairwise
 from generator.export.types import Container, Interpolation, Quality
 from generator.types import ControlKind
 
@@ -84,10 +86,24 @@ class RunRequest(_Noun):
     max_gpu_seconds: float | None = None
     max_price_usd: float | None = None
     patience: int | None = None
+    plateau: float | None = None
+    plateau_iterations: int | None = None
+    min_expected_gain: float | None = None
+    speculate: bool | None = None
+    racing: bool | None = None
+    await_verdicts: bool | None = None
+    draft: DraftConfig | Literal["auto", "none"] | None = None
+    """As `search.draft`; none: what null is there."""
+    pairwise: Pairwise | Literal["none"] | None = None
+    """Likewise `search.pairwise`."""
+    canaries: Canaries | Literal["none"] | None = None
+    """Likewise `search.canaries`."""
     format: Container | None = None
     quality: Quality | None = None
     export_fps: int | None = None
     interpolation: Interpolation | None = None
+    keep_sound: bool | None = None
+    """As `output.sound`."""
     safety_checker: bool = True
     """Hold prompt and image against `server.safety` before anything is rendered."""
     notes: tuple[str, ...] = ()
