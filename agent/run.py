@@ -32,6 +32,11 @@ from critic.threshold import Threshold
 from reasoner.types import Caption
 
 
+def clip_name(iteration: int, seed: int) -> str:
+    """The file in `clips` that a seed is rendered to. `iteration`: counted from 0."""
+    return f"{iteration + 1:02d}-seed-{seed}.mp4"
+
+
 class Run(BaseModel):
     """A request, its iterations so far, and in the end why it stopped. Immutable: each `with_…` returns the next."""
 
@@ -280,7 +285,7 @@ class Run(BaseModel):
 
     def clip_path(self, iteration: int, seed: int) -> Path:
         """Where the clip of a seed is rendered to."""
-        return self.folder / "clips" / f"{iteration + 1:02d}-seed-{seed}.mp4"
+        return self.folder / "clips" / clip_name(iteration, seed)
 
     def with_caption(
         self,
