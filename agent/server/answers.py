@@ -78,11 +78,18 @@ async def on_invalid(request: Request, error: Exception) -> Response:
     problem = Problem(
         status=400 if malformed else 422,
         type="bad_request" if malformed else "value_error",
-        message="; ".join(f"{'.'.join(map(str, f['loc'][1:])) or 'body'}: {f['msg']}" for f in faults[:8])  # type: ignore[index]
-        or "invalid",
-        loc=tuple(loc[1:]),
+        message=_sendable(
+            "; ".join(f"{'.'.join(map(str, f['loc'][1:])) or 'body'}: {f['msg']}" for f in faults[:8])  # type: ignore[index]
+            or "invalid"
+        ),
+        loc=tuple(_sendable(part, 100) if isinstance(part, str) else part for part in loc[1:]),
     )
     return answer(request.scope, problem, faults=faults)
+
+
+def _sendable(text: str, longest: int = 4000) -> str:
+    """Words that repeat what was sent: no half characters, which no answer can hold, and not endless."""
+    return text[:longest].encode("utf-8", "replace").decode()
 
 
 async def on_http(request: Request, error: Exception) -> Response:
