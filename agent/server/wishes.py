@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from pydantic import BaseModel
+
 from agent.config import RunConfig
 from agent.errors import ConfigError
 from agent.reading import check
@@ -19,7 +21,11 @@ REQUEST: Final = (
     *("sound", "guardrails", "seed", "enable_prompt_expansion"),
 )
 MEDIA: Final = frozenset({"image", "video"})
-BUDGET: Final = ("max_iterations", "samples_per_iteration", "early_stop", "patience")
+BUDGET: Final = (
+    *("max_iterations", "samples_per_iteration", "early_stop", "patience", "plateau", "plateau_iterations"),
+    *("min_expected_gain", "speculate"),
+)
+SEARCH: Final = ("include_raw_prompt", "racing", "await_verdicts", "draft", "pairwise", "canaries")
 CAPPED: Final = ("max_seconds", "max_renders", "max_gpu_seconds", "max_price_usd")
 """The lower of what is asked and what the model's config allows."""
 OUTPUT: Final = ("format", "quality", "export_fps", "interpolation")
@@ -41,9 +47,11 @@ def settings(base: RunConfig, request: RunRequest, inputs: Mapping[str, Path]) -
         # what the file asks for is its own: nobody's first frame but the caller's
         "request": {"image": None, "video": None, "controls": _controls(request, inputs), **_given(request, REQUEST)},
         "budget": {**_given(request, BUDGET), **_least(base, request)},
-        "search": _given(request, ("include_raw_prompt",)),
+        "search": {name: None if value == "none" else value for name, value in _given(request, SEARCH).items()},
         "output": _given(request, OUTPUT),
     }
+    if request.keep_sound is not None:
+        asked["output"]["sound"] = request.keep_sound
     for name in MEDIA & inputs.keys():
         asked["request"][name] = str(inputs[name])
     if request.accept_at is not None:
@@ -100,7 +108,10 @@ def unfit(error: ConfigError) -> Refused:
 
 
 def _given(request: RunRequest, names: tuple[str, ...]) -> dict[str, Any]:
-    return {name: value for name in names if (value := getattr(request, name)) is not None}
+    given = {name: value for name in names if (value := getattr(request, name)) is not None}
+    return {
+        name: value.model_dump(mode="json") if isinstance(value, BaseModel) else value for name, value in given.items()
+    }
 
 
 def _controls(request: RunRequest, inputs: Mapping[str, Path]) -> list[dict[str, Any]]:
