@@ -12,7 +12,9 @@ from agent.server.gate import gated
 from agent.server.hosts import Hosts
 from agent.server.keys import Keys
 from agent.server.metrics import Counted
+from agent.server.openapi import documented, operation_id
 from agent.server.release import version
+from agent.server.runs import routes as runs
 from agent.server.storage import fal as fal_storage
 from agent.server.storage import own
 from agent.server.types import Caller, Refused
@@ -21,6 +23,7 @@ DESCRIPTION = """The agentic loop for NVIDIA Cosmos3 video generation, in the wo
 (`/fal`), OpenAI Videos (`/v1/videos`), NIM (`/v1/infer`), and our own (`/v1/runs`), which tells most."""
 ROUTERS = (
     fal.router,
+    runs.router,
     fal_storage.rest,
     fal_storage.cdn,
     signing.router,
@@ -30,6 +33,7 @@ ROUTERS = (
     media.router,
     page.router,
 )
+"""Those that are polled first: a request is held against one route after the other."""
 
 
 def application(context: Context) -> FastAPI:
@@ -45,10 +49,12 @@ def application(context: Context) -> FastAPI:
         redirect_slashes=False,  # fal's asynchronous client follows no redirect
         docs_url=None,
         redoc_url=None,
+        generate_unique_id_function=operation_id,
     )
     app.state.context = context
     for router in ROUTERS:
         app.include_router(router)
+    documented(app, context)
     app.add_exception_handler(Refused, answers.on_refused)
     app.add_exception_handler(RequestValidationError, answers.on_invalid)
     app.add_exception_handler(HTTPException, answers.on_http)

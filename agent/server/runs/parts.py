@@ -1,0 +1,25 @@
+"""What the operations of /v1/runs share: made at the first request, kept in the application's state."""
+
+from dataclasses import dataclass, field
+
+from starlette.requests import Request
+
+from agent.server.context import context_of
+from agent.server.runs.files import Veil
+from agent.server.runs.progress import Standings
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Of one application."""
+
+    veil: Veil
+    standings: Standings = field(default_factory=Standings)
+
+
+def parts_of(request: Request) -> Parts:
+    """Those of the application that is asked."""
+    parts: Parts | None = getattr(request.app.state, "runs", None)
+    if parts is None:
+        parts = request.app.state.runs = Parts(Veil(context_of(request).served))
+    return parts
