@@ -24,6 +24,8 @@ from agent.journal import Journal
 from agent.memory import Memory, RememberedComparer, RememberedCritic, RememberedGenerator, RememberedReasoner
 from agent.racing import Racing
 from agent.reading import check, expand, load_config
+from agent.remote.run import refine
+from agent.remote.server import Server
 from agent.request import exact, placed, resolved
 from agent.resuming import again, changed, finished, reopened, under
 from agent.run import Run
@@ -46,6 +48,10 @@ def refine_and_generate(
     config: RunConfig | Mapping[str, Any] | str | Path | None = None,
     out: str | Path | None = None,
     on_event: Emit | None = None,
+    *,
+    server: str | None = None,
+    api_key_env: str | None = None,
+    server_model: str | None = None,
 ) -> Run:
     """Write a better prompt, render candidates, judge them, rewrite, choose: the whole loop, with a reason to stop.
 
@@ -55,6 +61,9 @@ def refine_and_generate(
         config: A RunConfig, its content as a dict, a YAML file's path, or None for the embedded default (no GPU).
         out: The run's folder, new or empty. None: a new one in the config's `output.dir`.
         on_event: Called with each event while the run runs; see `agent.events`.
+        server: Address of a `retake serve` that does the work, such as http://127.0.0.1:8000. The files come here.
+        api_key_env: Name of the environment variable with its key. None: RETAKE_API_KEY, if that is set.
+        server_model: One of the models that it offers. None: its default.
 
     Returns:
         The run: `.video`, `.score` in [0, 1], `.prompt`, `.stop_reason`, every candidate; `.folder` has its report.
@@ -62,10 +71,13 @@ def refine_and_generate(
     Raises:
         ConfigError, IntakeError: the wish is wrong; nothing was written.
         RunFolderError, StorageError: the folder is taken, or the disk failed.
-        ServingError: a server that the config asks cannot be reached or started.
+        ServingError: a server that the config asks, or `server`, cannot be reached or started, or refuses.
         NoCandidateError: nothing could be rendered and judged; the folder says why.
     """
-    return _run(refine_and_generate_async(prompt, image, config, out, on_event))
+    work = refine_and_generate_async(
+        prompt, image, config, out, on_event, server=server, api_key_env=api_key_env, server_model=server_model
+    )
+    return _run(work)
 
 
 async def refine_and_generate_async(
@@ -74,8 +86,12 @@ async def refine_and_generate_async(
     config: RunConfig | Mapping[str, Any] | str | Path | None = None,
     out: str | Path | None = None,
     on_event: Emit | None = None,
+    *,
+    server: str | None = None,
+    api_key_env: str | None = None,
+    server_model: str | None = None,
 ) -> Run:
-    """`refine_and_generate` for a running event loop. Cancelling it keeps what was done."""
+    """`refine_and_generate` for a running event loop. Cancelling it keeps what was done, and cancels it on a server."""
     match config:
         case RunConfig():
             settings = config
@@ -83,6 +99,11 @@ async def refine_and_generate_async(
             settings = check(config)
         case _:
             settings = load_config(config)
+    if server is not None:
+        whom = Server.at(server, api_key_env, server_model)
+        return await refine(whom, settings, prompt, image, out, None if on_event is None else _forgiving(on_event))
+    if api_key_env is not None or server_model is not None:
+        raise ConfigError("api_key_env, server_model: go with server, the address of a `retake serve`")
     settings = with_request(settings, prompt=prompt, image=None if image is None else str(image))
     endpoints(settings)  # a key that is missing is said before anything is written
     settings = thresholds.settled(settings)

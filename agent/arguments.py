@@ -21,6 +21,7 @@ EXAMPLES = """examples:
   retake run configs/quickstart.yaml --image photo.jpg --prompt "The camera slowly pushes in."
   retake run --resume runs/20260101-120000-a-lighthouse-1f3a
   retake run configs/quickstart.yaml --json | jq -r .video
+  retake run configs/quickstart.yaml --server http://127.0.0.1:8000
 
 """
 
@@ -72,6 +73,19 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--resume", metavar="DIR", help="go on with the run in this folder; its own config is used")
     run.add_argument("--retry-failed", action="store_true", help="with --resume: try again what failed for good")
     _override(run)
+    run.add_argument(
+        "--server", metavar="URL", help="let a `retake serve` at this address do the work; its files come here"
+    )
+    run.add_argument(
+        "--server-model",
+        metavar="NAME",
+        help="with --server: one of the models that it offers (default: its own choice)",
+    )
+    run.add_argument(
+        "--server-key-env",
+        metavar="NAME",
+        help="with --server: the environment variable that holds its key (default: RETAKE_API_KEY, if it is set)",
+    )
     run.add_argument("--json", action="store_true", help="print nothing but one JSON object at the end")
     run.add_argument("-q", "--quiet", action="store_true", help="print only the verdict")
     run.add_argument("-v", "--verbose", action="store_true", help="log each step to standard error")

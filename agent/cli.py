@@ -80,6 +80,8 @@ def _run(args: argparse.Namespace) -> int:
     witness = terminal.view(as_json=args.json, quiet=args.quiet)
     code, error, folder = _carry(args, witness)
     run = None if code == WRONG else witness.run
+    if args.server is not None and run is not None:
+        run = _arrived(run.folder)
     folder = run.folder if run is not None else folder
 
     if error:
@@ -88,9 +90,21 @@ def _run(args: argparse.Namespace) -> int:
         print(json.dumps(summary(run, error, folder)))
     elif run is not None:
         print("\n".join(map(lines.printable, terminal.verdict(run))))
-    if code in {FAILED, INTERRUPTED, TERMINATED} and folder is not None:
+    if args.server is not None and code in {INTERRUPTED, TERMINATED}:
+        print(f"It was cancelled on {args.server}; what came of it by then is here.", file=sys.stderr)
+    elif code in {FAILED, INTERRUPTED, TERMINATED} and folder is not None and args.server is None:
         print(f"What was done is kept. To go on: {terminal.resume_line(folder)}", file=sys.stderr)
     return code
+
+
+def _arrived(folder: Path) -> "Run | None":
+    """A server's run as far as it has come here: what is not here is not shown."""
+    from agent import journal  # noqa: PLC0415 - as above
+
+    try:
+        return journal.load(folder)
+    except RetakeError:
+        return None
 
 
 def _carry(args: argparse.Namespace, witness: "Witness") -> tuple[int, str, Path | None]:
@@ -123,8 +137,18 @@ def _work(args: argparse.Namespace, witness: "Witness") -> Coroutine[Any, Any, "
         if args.retry_failed:
             raise ConfigError("--retry-failed goes with --resume DIR")
         settings = load_config(args.config, args.overrides)
-        return api.refine_and_generate_async(args.prompt, args.image, settings, args.out, witness)
+        return api.refine_and_generate_async(
+            args.prompt,
+            args.image,
+            settings,
+            args.out,
+            witness,
+            server=args.server,
+            api_key_env=args.server_key_env,
+            server_model=args.server_model,
+        )
     asked = {"CONFIG": args.config, "--prompt": args.prompt, "--image": args.image, "--out": args.out}
+    asked |= {"--server": args.server, "--server-model": args.server_model, "--server-key-env": args.server_key_env}
     given = [name for name, value in {**asked, "-s": args.overrides}.items() if value]
     if given:
         its = Path(args.resume) / "config.yaml"
