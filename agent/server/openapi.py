@@ -18,6 +18,7 @@ TAGS: Final = {
     "NIM": "NVIDIA's NIM for Cosmos3 generators.",
     "fal": "fal's queue and synchronous runs.",
     "fal storage": "fal's uploads.",
+    "Health and metrics": "Whether it lives and is ready, and figures for Prometheus.",
     "webhooks": "What the signature of a webhook is checked with.",
 }
 """Parts of the API, in the order of the page."""
