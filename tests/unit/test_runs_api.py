@@ -23,8 +23,10 @@ from agent.remote.server import Link, Server
 from agent.remote.sse import Message, messages
 from agent.run import Run
 from agent.server.context import Context
+from agent.server.loading import load
 from agent.server.openapi import TAGS
 from agent.server.places import Places
+from agent.server.runs.files import Veil
 from agent.server.runs.nouns import Files, Runs, RunView
 from agent.server.runs.problems import Refusal
 from agent.server.telling import payload
@@ -154,6 +156,21 @@ async def test_files_are_listed_with_what_they_hold_and_no_others_are_given(made
         "clips/../run.json%2F",
     ):
         assert (await made.client.get(f"/v1/runs/{made.id}/files/{name}")).status_code in {400, 404}, name
+
+
+async def test_what_stands_behind_the_server_is_not_told(tmp_path: Path) -> None:
+    address = "http://render.internal:8091"
+    veil = Veil(
+        load(None, ["generator.backend=vllm_omni", f"generator.endpoints=[{address}]", f"output.dir={tmp_path}"])
+    )
+    ready = json.dumps({"type": "server_ready", "url": f"{address}/v1", "log": f"{tmp_path}/x/server.log"})
+    told = veil.event(ready) or ""
+    assert json.loads(told)["type"] == "server_ready"
+    assert "render.internal" not in told
+    assert str(tmp_path) not in told
+    waiting = veil.event(json.dumps({"type": "server_waiting", "part": "critic", "line": "loading /models/secret"}))
+    assert json.loads(waiting or "") == {"type": "server_waiting", "part": "critic", "line": ""}
+    assert veil.event(ready[:40]) is None
 
 
 async def test_a_clip_is_answered_in_ranges(made: Made) -> None:

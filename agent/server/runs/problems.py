@@ -74,7 +74,7 @@ def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 _REASONS: Final = {
-    400: "The body is no JSON.",
+    400: "The body is no JSON, or the address holds what none may.",
     401: "The key is missing or wrong.",
     403: "The key may not do that: it lacks the scope.",
     404: "There is no such run, or it is another key's, or it has no such file yet.",

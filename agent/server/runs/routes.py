@@ -24,7 +24,7 @@ from agent.server.types import Caller, Dialect, Job, NewJob, Scope, State, refus
 
 router = APIRouter(prefix=RUNS, tags=["runs"])
 _KEY: Final = re.compile(r"[!-~]{1,255}")
-_READ: Final = refusals(401, 403, 404, 422, 429)
+_READ: Final = refusals(400, 401, 403, 404, 422, 429)
 _Id = Annotated[str, Path(description="The run's id.", max_length=200)]
 _Iteration = Annotated[int, Path(description="Counted from 0.", ge=0, le=10_000)]
 _Seed = Annotated[int, Path(description="Of the candidate.", ge=0, le=2**40)]
@@ -99,7 +99,7 @@ async def create(
 
 
 @router.get(
-    "", operation_id="list_runs", summary="List runs", response_model=Runs, responses=refusals(401, 403, 422, 429)
+    "", operation_id="list_runs", summary="List runs", response_model=Runs, responses=refusals(400, 401, 403, 422, 429)
 )
 async def list_runs(
     request: Request,
@@ -160,7 +160,12 @@ _STREAM: Final = {
     "its type as `event`, its number as `id` and its JSON as `data`; at last `end` with the run's view.",
     "content": {
         "text/event-stream": {
-            "schema": {"type": "string"},
+            "schema": {
+                "type": "object",
+                "description": "One event.",
+                "properties": {name: {"type": "string"} for name in ("id", "event", "data")},
+                "required": ["event", "data"],
+            },
             "example": 'id: 3\nevent: caption_started\ndata: {"at":"2026-11-21T12:00:00Z","type":"caption_started",'
             '"iteration":0}\n\n',
         }
