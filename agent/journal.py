@@ -269,10 +269,11 @@ def read_events(folder: Path) -> Iterator[Event]:
     """The events of a run, oldest first. A last line that a kill cut off is skipped."""
     adapter: TypeAdapter[Event] = TypeAdapter(Event)
     try:
-        lines = (folder / EVENTS).read_text(encoding="utf-8", errors="replace").splitlines()
+        # not splitlines: a prompt may hold U+2028, which JSON leaves as it is
+        lines = (folder / EVENTS).read_text(encoding="utf-8", errors="replace").split("\n")
     except FileNotFoundError:
         return
-    for line in lines:
+    for line in filter(None, lines):
         try:
             yield adapter.validate_json(line, context={"folder": folder})
         except ValidationError:

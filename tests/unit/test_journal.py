@@ -104,6 +104,15 @@ def test_seconds_of_earlier_sessions_add_up_without_the_pause_between(tmp_path: 
     assert Journal(run).seconds_spent() == 12.0
 
 
+def test_a_prompt_with_separators_of_its_own_is_one_line(tmp_path: Path) -> None:
+    run = fresh(tmp_path)
+    odd = run.model_copy(update={"request": run.request.model_copy(update={"prompt": "one\u2028two\x85three"})})
+    Journal(odd)(RunStarted(run=odd))
+    (event,) = journal.read_events(tmp_path)
+    assert isinstance(event, RunStarted)
+    assert event.run.request.prompt == "one\u2028two\x85three"
+
+
 def test_a_line_cut_off_by_a_kill_is_skipped(tmp_path: Path) -> None:
     run = make_run(tmp_path)
     Journal(run)(RunStarted(run=run))
