@@ -56,6 +56,7 @@ def _target(given: list[str]) -> tuple[str, str] | None:
     plain = parts.username is None and parts.password is None and not parts.fragment
     if parts.scheme != "https" or port not in {None, 443} or not plain or host not in ALLOWED:
         return None
-    if not path.startswith(ALLOWED[host]) or ".." in unquote(path).split("/"):
+    bare = unquote(path)
+    if not path.startswith(ALLOWED[host]) or ".." in bare.split("/") or not bare.isprintable():
         return None
     return SERVICES[host] + path, parts.query

@@ -1,0 +1,125 @@
+"""`retake serve` as attacks find it: with two keys, a finished job of one of them, and a canary beside it."""
+
+import base64
+import socket
+import struct
+import threading
+import time
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import psutil
+
+from tests.gates import KEY, KEYS, OTHER, as_key
+from tests.serving import Process, serving
+
+ANN, BOB = as_key(KEY), as_key(OTHER, "Bearer")
+APP: Final = "/fal/queue/nvidia/cosmos-3-super"
+I2V, T2V = f"{APP}/image-to-video", f"{APP}/text-to-video"
+SMALL: Final = {"enable_agentic_generation": False, "num_frames": 13, "image_size": {"width": 256, "height": 256}}
+
+
+class Victim:
+    """The server with two keys, and a finished job of one of them."""
+
+    def __init__(self, process: Process, canary: "Canary") -> None:
+        self.process, self.canary = process, canary
+        self.port = process.port
+        self.client = httpx.Client(base_url=process.url, timeout=30, trust_env=False, follow_redirects=False)
+        self.job, self.video = "", ""
+
+    def ask(self, method: str, path: str, **more: Any) -> httpx.Response:
+        """As ann, unless other headers are given."""
+        return self.client.request(method, path, **{"headers": ANN, **more})
+
+    def submit(self, path: str = T2V, **fields: Any) -> str:
+        reply = self.ask("POST", path, json={"prompt": "a kite", **SMALL, **fields})
+        assert reply.status_code == 200, reply.text
+        return str(reply.json()["request_id"])
+
+    def ended(self, id: str) -> httpx.Response:  # noqa: A002 - its name on the wire
+        until = time.monotonic() + 60
+        while self.ask("GET", f"{APP}/requests/{id}/status").json()["status"] != "COMPLETED":
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        return self.ask("GET", f"{APP}/requests/{id}")
+
+    def take_back(self, reply: httpx.Response) -> None:
+        """What was taken after all is not rendered."""
+        told = reply.json() if "json" in reply.headers.get("content-type", "") else {}
+        if "request_id" in told:
+            self.ask("PUT", f"{APP}/requests/{told['request_id']}/cancel")
+        elif str(told.get("id", "")).startswith("video"):
+            self.ask("DELETE", f"/v1/videos/{told['id']}")
+        elif "id" in told:
+            self.ask("POST", f"/v1/runs/{told['id']}/cancel")
+
+    def memory(self) -> float:
+        """Bytes of the server and its engine."""
+        assert self.process.process is not None
+        server = psutil.Process(self.process.process.pid)
+        return float(sum(process.memory_info().rss for process in (server, *server.children(recursive=True))))
+
+
+class Canary:
+    """A server on this machine that nobody may be led to: it counts who comes."""
+
+    def __init__(self) -> None:
+        self.heard: list[bytes] = []
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self._socket.getsockname()[1]
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        while True:
+            try:
+                wire, _ = self._socket.accept()
+            except OSError:
+                return
+            with wire:
+                wire.settimeout(1)
+                try:
+                    self.heard.append(wire.recv(1000))
+                except OSError:
+                    self.heard.append(b"")
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@contextmanager
+def victim(folder: Path) -> Iterator[Victim]:
+    """A server to be attacked."""
+    canary = Canary()
+    limits = ("server.limits.max_running=2", "server.limits.requests_per_second=null")
+    sizes = ("server.limits.max_body_bytes=2000000", "server.limits.max_upload_bytes=4000000")
+    keys = {"RETAKE_API_KEYS": KEYS.replace(":read", "")}
+    with serving(folder, *limits, *sizes, environment=keys, verbose=True) as process:
+        server = Victim(process, canary)
+        server.job = server.submit()
+        server.video = server.ended(server.job).json()["video"]["url"].removeprefix(process.url)
+        yield server
+        server.client.close()
+    canary.close()
+
+
+def png(width: int, height: int) -> bytes:
+    """A PNG of one colour: a bit a pixel, and as many as asked for, in next to no bytes."""
+    row = b"\0" + bytes((width + 7) // 8)
+    packer = zlib.compressobj(9)
+    data = b"".join(packer.compress(row) for _ in range(height)) + packer.flush()
+
+    def chunk(name: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+    facts = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", facts) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+
+
+def data_uri(data: bytes, kind: str = "image/png") -> str:
+    """A file as clients put it into a request."""
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
