@@ -9,6 +9,8 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from agent.server.types import refused
 
 _LONGEST_HEADER: Final = 8192
+_LONGEST_BOUNDARY: Final = 70
+"""RFC 2046, 5.1.1."""
 
 
 class FileOfForm:
@@ -35,6 +37,8 @@ class FileOfForm:
         boundary = parse_options_header(content_type)[1].get(b"boundary")
         if not boundary:
             raise _no_form("it names no boundary")
+        if len(boundary) > _LONGEST_BOUNDARY:
+            raise _no_form(f"its boundary is over {_LONGEST_BOUNDARY} characters long")
         self._parser = MultipartParser(
             boundary,
             {
