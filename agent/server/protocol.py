@@ -12,7 +12,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 MAX_HEAD: Final = 64 * 2**10
 """Bytes before a request's head, or between two pieces of its body, beyond the last that was read."""
 HEAD_SECONDS: Final = 20.0
-"""For a request's head to come, and for the rest of a body that was answered without it."""
+"""For a request's head to come, and for the rest of a body that was answered without it …"""
+MAX_REST: Final = 64 * 2**20
+"""… which is thrown away up to so many bytes: a client that sends on reads its answer only then."""
 
 
 class Protocol(HttpToolsProtocol):
@@ -22,6 +24,7 @@ class Protocol(HttpToolsProtocol):
     _since = 0.0
     _in_body = False
     _unanswered = 0
+    _rest = 0
     _watch: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
@@ -58,11 +61,15 @@ class Protocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """A piece of the body."""
         self._unheard = 0
+        if not self._unanswered:
+            self._rest += len(body)
+            if self._rest > MAX_REST:
+                self.transport.close()
         super().on_body(body)
 
     def on_message_complete(self) -> None:
         """The request is whole."""
-        self._unheard, self._in_body = 0, False
+        self._unheard, self._in_body, self._rest = 0, False, 0
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
