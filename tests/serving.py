@@ -47,6 +47,7 @@ class Process:
     environment: Mapping[str, str] = field(default_factory=dict)
     config: str | None = None
     host: str = "127.0.0.1"
+    verbose: bool = False
     port: int = 0
     """0: a free one, which a second start keeps."""
     process: "subprocess.Popen[str] | None" = None
@@ -62,6 +63,7 @@ class Process:
         """Start it, and wait until it answers."""
         settings = [word for key in (f"output.dir={self.folder}", *self.overrides) for word in ("-s", key)]
         command = [sys.executable, "-m", "agent", "serve", *([self.config] if self.config else [])]
+        command += ["-v"] if self.verbose else []
         begun = len(self.output)
         self.process = subprocess.Popen(
             [*command, "--host", self.host, "--port", str(self.port), *settings],

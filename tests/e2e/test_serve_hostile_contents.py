@@ -57,7 +57,7 @@ def test_a_picture_that_is_a_trap_fails_its_own_job_alone(victim: Victim, name: 
     video = victim.ask("POST", "/v1/videos", data={"prompt": "a kite", "seconds": "1"}, files=files)
     assert video.status_code in {200, 400, 413, 422}, video.text
     if video.status_code == 200:
-        victim.take_back(video)
+        victim.take_back(video.content)
     assert victim.memory() - before < 150e6
 
 

@@ -1,4 +1,4 @@
-"""What the served OpenAPI says, held against the server by requests that are made from it: right ones and wrong ones."""
+"""What the served OpenAPI says, held against the server by requests made from it: right ones and wrong ones."""
 
 from collections import Counter
 from typing import Any, Final
@@ -7,14 +7,14 @@ import hypothesis
 import pytest
 import schemathesis
 from hypothesis.errors import Unsatisfiable
-from requests import Response
 from schemathesis import Case, GenerationMode
+from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance
 
 from tests.e2e.victim import ANN, Victim
 
 pytestmark = pytest.mark.thorough
-EXAMPLES: Final = 6
+EXAMPLES: Final = 4
 """Of each kind for an operation: about 40 operations, a second each."""
 SECONDS: Final = 20
 WAITING: Final = ("/fal/run/", "/v1/infer")
@@ -31,22 +31,25 @@ def test_every_operation_answers_what_it_says_it_answers(victim: Victim) -> None
     seen: Counter[int] = Counter()
     count = 0
     for found in schema.get_all_operations():
+        assert isinstance(found, Ok)
         operation = found.ok()
         count += 1
         for mode in GenerationMode:
             if mode == GenerationMode.POSITIVE and operation.path.startswith(WAITING):
                 continue
             try:
-                _each(operation.as_strategy(generation_mode=mode), lambda case: faults.extend(_asked(victim, case, seen)))
+                faults += _each(victim, operation.as_strategy(generation_mode=mode), seen)
             except Unsatisfiable:
                 continue  # nothing wrong can be said there, or nothing right
     assert not faults, "\n".join(faults[:20])
     assert count > 30
     assert seen[200] > 20
-    assert seen[422] > 50
+    assert seen[400] + seen[422] > 50
 
 
-def _each(cases: Any, ask: Any) -> None:
+def _each(victim: Victim, cases: Any, seen: Counter[int]) -> list[str]:
+    faults: list[str] = []
+
     @hypothesis.seed(8)
     @hypothesis.settings(
         max_examples=EXAMPLES,
@@ -57,13 +60,14 @@ def _each(cases: Any, ask: Any) -> None:
         suppress_health_check=list(hypothesis.HealthCheck),
     )
     @hypothesis.given(case=cases)
-    def run(case: Case) -> None:
-        ask(case)
+    def run(case: Case[Any]) -> None:
+        faults.extend(_asked(victim, case, seen))
 
     run()
+    return faults
 
 
-def _asked(victim: Victim, case: Case, seen: Counter[int]) -> list[str]:
+def _asked(victim: Victim, case: Case[Any], seen: Counter[int]) -> list[str]:
     """What was wrong with the answer."""
     where = f"{case.method} {case.formatted_path}"
     try:
@@ -77,20 +81,6 @@ def _asked(victim: Victim, case: Case, seen: Counter[int]) -> list[str]:
         case.validate_response(answer, checks=[response_schema_conformance, content_type_conformance])
     except BaseException as error:  # noqa: BLE001 - a group of failures is no Exception in every Python
         return [f"{where}: {answer.status_code}: {error}"[:800]]
-    _taken_back(victim, answer)
-    return []
-
-
-def _taken_back(victim: Victim, answer: Any) -> None:
-    """What was taken is not rendered: there is no time for it here."""
     if answer.status_code in {200, 201, 202}:
-        victim.take_back(_as_httpx(answer))
-
-
-def _as_httpx(answer: Any) -> Any:
-    import httpx
-
-    return httpx.Response(answer.status_code, headers=dict(answer.headers), content=answer.content)
-
-
-_ = Response
+        victim.take_back(answer.content)  # there is no time here to render it
+    return []

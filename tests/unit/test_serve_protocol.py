@@ -14,6 +14,7 @@ from agent.server import protocol
 CHUNKED = b"POST /x HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
 UNREAD = b"POST /unread HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n"
 
+
 async def _app(scope: Scope, receive: Receive, send: Send) -> None:
     size = 0
     if scope["path"] != "/unread":
