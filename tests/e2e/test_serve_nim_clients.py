@@ -131,12 +131,18 @@ def test_a_video_is_restyled_by_its_controls(tmp_path: Path) -> None:
         assert (found.width, found.height, found.num_frames, found.fps) == (320, 192, 29, 15)
         assert set(answer.json()) == {"b64_video", "seed"}
         assert nim.asked[0]["edge"]["control_weight"] == 1.0
+        notes = json.loads(answer.headers["x-retake-notes"])
+        assert notes[0] == "The video that was given of 416x240 was scaled and its middle cut out to 320x192."
+        assert "/" not in "".join(notes)
         assert nim.asked[0]["resolution"] == "256"
         short = {**body, "edge": {"control": filmed(tmp_path / "short.mp4", 416, 240, 5, 15)}}
         refused = httpx.post(f"{server.url}/v1/infer", json=short, timeout=60)
         assert refused.status_code == 422
         assert refused.json()["error"]["code"] == 422
-        assert "has 5 frames" in refused.json()["error"]["message"]
+        message = refused.json()["error"]["message"]
+        assert "the file has 5 frames" in message
+        assert ".server" not in message
+        assert str(tmp_path) not in message
 
 
 def test_a_retake_drives_a_retake(embedded: Process, tmp_path: Path) -> None:

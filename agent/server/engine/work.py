@@ -39,8 +39,8 @@ log = logging.getLogger(__name__)
 
 LOCKED_SECONDS: Final = 20.0
 """For which the engine of a server that was killed may hold a run's lock: its last breath."""
-_INPUT: Final = re.compile(r"'?[^' ]*\.server/inputs/[^' ]*'?")
-"""A path of ours: the client knows its file by no name."""
+_INPUT: Final = re.compile(r"'/[^'\n]*…[^'\n]*'|'\.server/[^'\n]*…[^'\n]*'|'?[^' ]*\.server/inputs/[^' ]*'?")
+"""A path of ours, perhaps shortened: the client knows its file by no name."""
 CHECKED: Final = "safety.json"
 """Beside a job's media: what the safety checker found."""
 CANCELLED: Final = Problem(status=499, type="client_cancelled", message="the request was cancelled")
@@ -179,7 +179,7 @@ class Work:
             safety = after(safety, run.best.clip.rendering.guardrails)
         made, scrub = result(run, safety), self.scrub
         shots = tuple(shot.model_copy(update={"error": scrub(shot.error)}) for shot in made.shots)
-        notes = tuple(map(scrub, made.notes))
+        notes = tuple(_INPUT.sub("that was given", scrub(note)) for note in made.notes)
         return made.model_copy(update={"shots": shots, "notes": notes, "stop_sentence": scrub(made.stop_sentence)})
 
     def _bytes(self, job: Job) -> int:
