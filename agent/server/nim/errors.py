@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 from starlette.responses import JSONResponse, Response
 
@@ -32,6 +32,19 @@ TWINS: Final = {
 """What a field is called in the other form of the Cosmos3 NIM."""
 MOST: Final = 8
 """Faults that are told at once."""
+
+
+class Envelope(BaseModel):
+    """An error, as NIM puts it."""
+
+    class Error(BaseModel):
+        """What went wrong."""
+
+        message: str
+        type: str
+        code: int
+
+    error: Error
 
 
 @answers_for("/v1")

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
 
 from agent.server.context import Context, caller_of, context_of
-from agent.server.nim.errors import error
+from agent.server.nim.errors import Envelope, error
 from agent.server.readiness import Lack
 from agent.server.types import Problem, Refused, refused
 
@@ -36,7 +36,11 @@ async def live() -> Response:
     "/v1/health/ready",
     summary="Whether the backends are there",
     response_model=Health,
-    responses={503: {"model": Health, "description": "What is missing is in `message` and `missing`."}},
+    responses={
+        404: {"model": Envelope, "description": "There is no such model."},
+        422: {"model": Envelope, "description": "The model's name is too long."},
+        503: {"model": Health, "description": "What is missing is in `message` and `missing`."},
+    },
 )
 async def ready(
     request: Request,

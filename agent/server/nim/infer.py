@@ -12,7 +12,7 @@ from starlette.responses import Response
 from agent.server import waiting
 from agent.server.answers import answer
 from agent.server.context import base_url, caller_of, context_of
-from agent.server.nim.errors import read
+from agent.server.nim.errors import Envelope, read
 from agent.server.nim.forms import FORMS
 from agent.server.nim.reply import answered, said
 from agent.server.nim.wish import new_job
@@ -22,19 +22,6 @@ router = APIRouter(tags=["NIM"])
 LARGE: Final = 2**18
 """Bytes of a body from which it is read in a thread."""
 LONGEST_KEY: Final = 200
-
-
-class Envelope(BaseModel):
-    """An error, as NIM puts it."""
-
-    class Error(BaseModel):
-        """What went wrong."""
-
-        message: str
-        type: str
-        code: int
-
-    error: Error
 
 
 class Inferred(BaseModel):
