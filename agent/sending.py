@@ -51,14 +51,17 @@ def file_response(path: Path, headers: Mapping[str, str] | None = None, kind: st
 
 
 class _File(FileResponse):
-    """Also says "not modified", which players and pages that come back save a download by."""
+    """Also says "not modified", which saves players and pages that come back a download."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        asked = Headers(scope=scope).get("if-none-match", "")
+        headers = Headers(scope=scope)
+        asked = headers.get("if-none-match", "")
         if scope["method"] in {"GET", "HEAD"} and matches(asked, self.headers["etag"]):
             kept = {name: value for name, value in self.headers.items() if name not in _OF_A_BODY}
             await Response(status_code=304, headers=kept)(scope, receive, send)
             return
+        if not headers.get("range", "bytes=").strip().lower().startswith("bytes="):  # RFC 9110, 14.2: passed over
+            scope = {**scope, "headers": [pair for pair in scope["headers"] if pair[0] != b"range"]}
         await super().__call__(scope, receive, send)
 
 

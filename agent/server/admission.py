@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from agent.files import file_hash
 from agent.server.config import LimitsConfig
 from agent.server.entries import Entries
 from agent.server.types import NewJob, refused
@@ -83,7 +84,7 @@ def digest(new: NewJob) -> str:
     whole.update(json.dumps(dict(new.wire), sort_keys=True, default=str).encode())
     for name, given in sorted(new.inputs.items()):
         whole.update(name.encode())
-        whole.update(hashlib.sha256(given if isinstance(given, bytes) else given.read_bytes()).digest())
+        whole.update(hashlib.sha256(given).digest() if isinstance(given, bytes) else bytes.fromhex(file_hash(given)))
     return whole.hexdigest()
 
 
