@@ -18,6 +18,7 @@ from agent.server.inputs import MAX_URL, media_input
 from agent.server.storage.nouns import Named
 from agent.server.types import Refused, RunRequest
 from tests.clips import write_clip
+from tests.fetching import SPEC
 from tests.hostile import HostileServer, reply, serve
 from tests.storing import ME, YOU, job, stored
 
@@ -129,7 +130,7 @@ async def test_what_is_no_image_is_refused_with_the_cure(context: Context) -> No
         (uri(PNG[:40]), "image_load_error", "cut short"),
         (uri(png(8, 8)), "image_too_small", "at least 16"),
         (uri(_huge()), "image_too_large", "megapixels"),
-        (uri(PNG + bytes(21 << 20)), "file_too_large", "larger than 20 MiB"),
+        ("data:;base64," + "A" * (29 << 20), "file_too_large", "larger than 20 MiB"),
     ]
     for text, kind, says in cases:
         found, message = await refusal(text, context)
@@ -147,7 +148,7 @@ def _huge() -> bytes:
 
 
 async def test_videos_are_told_by_their_first_bytes(context: Context, tmp_path: Path) -> None:
-    clip = write_clip(tmp_path / "a.mp4").path.read_bytes()
+    clip = write_clip(tmp_path / "a.mp4", SPEC).path.read_bytes()
     text = "data:video/mp4;base64," + base64.b64encode(clip).decode()
     assert await media_input(text, "video", ME, context, field="video_url") == (None, clip)
     kind, message = await refusal(f"data:video/mp4;base64,{B64}", context, "video")
@@ -160,7 +161,7 @@ async def test_videos_are_told_by_their_first_bytes(context: Context, tmp_path: 
 
 @pytest.fixture
 async def server(tmp_path: Path) -> AsyncIterator[HostileServer]:
-    clip = write_clip(tmp_path / "served.mp4").path.read_bytes()
+    clip = write_clip(tmp_path / "served.mp4", SPEC).path.read_bytes()
     answers = {
         "/a.png": reply(200, PNG),
         "/a.mp4": reply(200, clip, ETag='"1"'),

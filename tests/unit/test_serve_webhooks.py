@@ -203,6 +203,7 @@ async def test_a_restart_goes_on_where_the_last_one_was_killed(tmp_path: Path) -
             await first.announce(over(receiver.url(), f"j{number}"))
         async with at_work(tmp_path):
             await receiver.until(5)
+            await eventually(lambda: not first._table.due(time.time()))
         async with at_work(tmp_path):
             await asyncio.sleep(0.05)
         first.close()
