@@ -1,7 +1,7 @@
 """A picture of a report or of the server's page, as people see it.
 
-python docs/screenshot.py RUN_DIR docs/report.png                      a run's report, or a benchmark's
-python docs/screenshot.py http://127.0.0.1:8000 docs/serve.png         the page of a `retake serve` without keys, at its newest run
+python docs/screenshot.py RUN_DIR docs/report.png                 a run's report, or a benchmark's
+python docs/screenshot.py http://127.0.0.1:8000 docs/serve.png    the page of `retake serve`, at its newest run
 """
 
 import io

@@ -59,7 +59,7 @@ export function list({ open, changed }) {
     return make("li", {}, make("button.row", { type: "button", "data-id": run.id, "aria-current": run.here ? "true" : null, onclick: () => open(run.id) },
       make("span.what", { dir: "auto" }, run.prompt || "(no prompt)"),
       figure && make("span.score", {}, make("span.unseen", {}, "best score "), figure, accepted ? make("span.unseen", {}, ", accepted") : null),
-      make("span.facts", {}, make(`span.state.${at}`, {}, make("span", { "aria-hidden": "true" }, `${SIGNS[at]} `), run.cancelling && LIVE.has(at) ? "stopping" : at === "queued" ? run.place : STATES[at]),
+      make("span.facts", {}, make(`span.state.${at}`, {}, make("span", { "aria-hidden": "true" }, `${SIGNS[at]} `), run.cancelling && LIVE.has(at) ? "stopping" : at === "queued" ? run.place : run.done ? `${STATES[at]}, ${run.done} %` : STATES[at]),
         facts.filter(Boolean).map((fact) => make("span", {}, fact)), make("time", { datetime: run.created }, run.ago))));
   }
 
@@ -67,6 +67,7 @@ export function list({ open, changed }) {
     const items = runs.map((run) => ({
       id: run.id, state: run.state, cancelling: run.cancelling, prompt: run.request.prompt, model: run.model, dialect: run.dialect,
       score: run.progress.score, threshold: run.result?.threshold ?? null, accepted: run.result?.accepted ?? false,
+      done: run.state === "running" && run.progress.done ? Math.round(100 * run.progress.done) : 0,
       place: run.position ? `waiting, ${run.position} before it` : "waiting, next",
       seconds: seconds(run) === null ? null : run.state === "running" ? span(Math.round(seconds(run))).replace(".0 s", " s") : span(seconds(run)),
       price: run.cost.price_usd === null ? null : money(run.cost.price_usd), created: run.created_at, ago: ago(run.created_at), here: run.id === chosen,

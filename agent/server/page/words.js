@@ -19,9 +19,9 @@ export function span(seconds) {
 /** How long ago, in a word or two. */
 export function ago(stamp) {
   const seconds = Math.max(0, (Date.now() - new Date(stamp)) / 1000);
-  if (seconds < 60) return "just now";
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
-  if (seconds < 86400) return `${Math.floor(seconds / 3600)} h ago`;
+  if (seconds < 60) return "now";
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
+  if (seconds < 86400) return `${Math.floor(seconds / 3600)} h`;
   return new Date(stamp).toLocaleDateString();
 }
 
