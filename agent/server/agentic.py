@@ -1,10 +1,17 @@
 """What the loop did for a job, as every dialect tells it beside its own answer: the object `agentic`."""
 
-from typing import Any
+from contextlib import suppress
+from typing import Any, Final
 
 from agent import report
 from agent.server.media import media_url
-from agent.server.types import Job, Result, Shot
+from agent.server.types import Job, Result, RunRequest, Shot
+from generator.sizes import parse
+
+ASKED: Final = (
+    *("num_frames", "fps", "num_inference_steps", "guidance_scale"),
+    *("format", "quality", "export_fps", "interpolation"),
+)
 
 
 def agentic(job: Job, base: str) -> dict[str, Any]:
@@ -35,7 +42,7 @@ def agentic(job: Job, base: str) -> dict[str, Any]:
         "prompt": result.prompt,
         "prompts": _prompts(result),
         "candidates": [_candidate(shot, job, base) for shot in result.shots],
-        "requested": result.requested,
+        "requested": result.requested | _requested(job.request),
         "effective": result.effective,
         "notes": list(dict.fromkeys([*job.request.notes, *result.notes])),
         "seconds": result.seconds,
@@ -70,6 +77,15 @@ def _nothing(job: Job) -> dict[str, Any]:
         "safety": None,
         "report_url": None,
     }
+
+
+def _requested(request: RunRequest) -> dict[str, Any]:
+    """What was asked, before a size was snapped or frames were moved."""
+    asked: dict[str, Any] = {name: value for name in ASKED if (value := getattr(request, name)) is not None}
+    if request.size is not None:
+        with suppress(ValueError):  # auto, or a tier in the shape of what is given
+            asked["width"], asked["height"] = parse(request.size)
+    return asked
 
 
 def _prompts(result: Result) -> list[str | None]:

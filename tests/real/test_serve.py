@@ -13,6 +13,7 @@ import pytest
 import yaml
 from PIL import Image
 
+from agent.server.results import SHOWN
 from tests.real.conftest import KEY, MODEL, Server
 from tests.real.omni_server import OmniServer, omni
 from tests.real.test_both import KEY_NAME
@@ -103,7 +104,7 @@ def test_an_agentic_request_of_fals_client_end_to_end(
     with av.open(str(tmp_path / "video.mp4")) as file:
         frames = [frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)]
     height, width, _ = frames[0].shape
-    assert (width, height, len(frames)) == (320, 192, 13) == (video["width"], video["height"], video["num_frames"])
+    assert (width, height, len(frames)) == (320, 192, 9) == (video["width"], video["height"], video["num_frames"])
     assert (video["content_type"], video["file_size"]) == ("video/mp4", len(clip.content))
     assert result["seed"] in {7, 8}
 
@@ -113,9 +114,15 @@ def test_an_agentic_request_of_fals_client_end_to_end(
     assert len(set(candidates)) > 1
     assert agentic["score"] == max(each["score"] for each in agentic["candidates"])
     assert agentic["stop_reason"] == "iterations"
-    assert agentic["requested"]["num_frames"] == 11
-    assert agentic["effective"]["num_frames"] == 13
-    assert agentic["requested"]["size"] != agentic["effective"]["size"] == "320x192"
+    asked, made = ({name: agentic[which][name] for name in SHOWN} for which in ("requested", "effective"))
+    assert (asked, made) == (
+        {"width": 300, "height": 180, "num_frames": 11, "fps": 24},
+        {"width": 320, "height": 192, "num_frames": 9, "fps": 24},
+    )
+    assert any("300x180" in note for note in agentic["notes"])
+    assert any("11 frames" in note for note in agentic["notes"])
+    assert agentic["effective"]["guardrails"] == "off"  # as the server was started
+    assert (agentic["safety"]["requested"], agentic["safety"]["effective"]) == (True, "passed")
     (folder,) = (path for path in (tmp_path / "runs").iterdir() if (path / "run.json").exists())
     assert MODEL in (folder / "run.json").read_text()
     assert not any(key in "\n".join(process.output) + done.stdout for key in (KEY, omni.key, OURS))

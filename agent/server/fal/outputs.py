@@ -6,14 +6,9 @@ from pydantic import BaseModel, ConfigDict
 
 from agent.server.agentic import agentic
 from agent.server.media import media_url
-from agent.server.types import Job, Result, RunRequest, Safety, Video
-from generator.sizes import parse
+from agent.server.types import Job, Result, Safety, Video
 
 COGVIDEOX: Final = "fal-ai/cogvideox-5b/"
-ASKED: Final = (
-    *("num_frames", "fps", "num_inference_steps", "guidance_scale"),
-    *("format", "quality", "export_fps", "interpolation"),
-)
 
 
 class _Output(BaseModel):
@@ -137,7 +132,6 @@ def output(job: Job, result: Result, video: Video, base: str, data: str | None) 
         data: the video as a data URI, where it is to be in the answer and nowhere else.
     """
     told = agentic(job, base)
-    told["requested"] |= _requested(job.request)
     if data is not None:
         told["report_url"] = None
         told["candidates"] = [{**candidate, "url": None} for candidate in told["candidates"]]
@@ -159,11 +153,3 @@ def output(job: Job, result: Result, video: Video, base: str, data: str | None) 
     if job.endpoint.startswith(COGVIDEOX):
         body["prompt"] = job.request.prompt
     return body
-
-
-def _requested(request: RunRequest) -> dict[str, Any]:
-    """What was asked, before a size was snapped or frames were moved."""
-    asked: dict[str, Any] = {name: value for name in ASKED if (value := getattr(request, name)) is not None}
-    if request.size is not None and request.size != "auto":
-        asked["width"], asked["height"] = parse(request.size)
-    return asked
