@@ -1,17 +1,85 @@
 """What the loop did for a job, as every dialect tells it beside its own answer: the object `agentic`."""
 
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict
 
 from agent import report
 from agent.server.media import media_url
-from agent.server.types import Job, Result, RunRequest, Shot
+from agent.server.types import Job, Result, RunRequest, Safety, Shot
 from generator.sizes import parse
 
 ASKED: Final = (
     *("num_frames", "fps", "num_inference_steps", "guidance_scale"),
     *("format", "quality", "export_fps", "interpolation"),
 )
+
+
+class _Told(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Candidate(_Told):
+    """A candidate, or an attempt that failed: then url and score are null, and error says why."""
+
+    iteration: int
+    """Counted from 0."""
+    seed: int
+    tier: Literal["draft", "target"]
+    """draft: cheaper than what was asked for, to compare captions by."""
+    url: str | None
+    """Of its clip."""
+    score: float | None
+    """In [0, 1]."""
+    accepted: bool
+    """Whether it reached the threshold with every floor held."""
+    scores: dict[str, float]
+    """By criterion."""
+    feedback: str
+    """What the critic said."""
+    error: str | None
+
+
+class Agentic(_Told):
+    """What the loop did for a job. A job of which nothing came has the same keys with null or nothing in them."""
+
+    score: float | None
+    """The chosen clip's overall score in [0, 1]."""
+    accepted: bool
+    """Whether it reached the threshold with every floor held."""
+    threshold: float | None
+    calibrated: bool
+    """Whether people's labels stand behind the threshold."""
+    stop_reason: str | None
+    """Such as accepted, iterations, renders, deadline."""
+    stop_sentence: str
+    """The same in words."""
+    iterations: int
+    renders: int
+    """Failed ones included."""
+    seed: int | None
+    """Of the chosen clip."""
+    prompt: str | None
+    """The text that the chosen clip was rendered from."""
+    prompts: list[str | None]
+    """By iteration."""
+    candidates: list[Candidate]
+    """All of them, failed attempts included."""
+    requested: dict[str, Any]
+    """Size, frames, fps and the like, as asked for."""
+    effective: dict[str, Any]
+    """As the video has them."""
+    notes: list[str]
+    """What was not done quite as asked, in sentences."""
+    seconds: dict[str, float]
+    """By step."""
+    gpu_seconds: float
+    price_usd: float | None
+    safety: Safety | None
+    """What the safety checker did."""
+    report_url: str | None
+    """Answers without a key, as its clips do."""
 
 
 def agentic(job: Job, base: str) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from agent.server.fal.models import (
     Input,
     PredictTextToVideo,
 )
-from agent.server.fal.outputs import Agentic, CogVideoXOutput, VideoOutput
+from agent.server.fal.outputs import CogVideoXOutput, Told, VideoOutput
 from agent.server.fal.proxy import Proxy
 from agent.server.fal.routes import ENDPOINTS
 from agent.server.hosts import Hosts, service_of
@@ -201,7 +201,7 @@ def test_an_output_is_theirs_and_the_loops(tmp_path: Path) -> None:
     VideoOutput.model_validate(body, extra="forbid")
     assert body["video"]["url"] == "http://here/media/KEY/video.mp4"
     assert body["video"]["file_name"] == "video.mp4"
-    told = Agentic.model_validate(body["agentic"], extra="forbid")
+    told = Told.model_validate(body["agentic"], extra="forbid")
     assert (told.run_id, told.notes, told.threshold) == ("7", ["Said before."], 0.7)
     assert told.requested == {"width": 1280, "height": 704, "num_frames": 92, "fps": 24}
     assert [c.url for c in told.candidates] == ["http://here/media/KEY/clips/a.mp4", None]

@@ -4,9 +4,9 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from agent.server.agentic import agentic
+from agent.server.agentic import Agentic, agentic
 from agent.server.media import media_url
-from agent.server.types import Job, Result, Safety, Video
+from agent.server.types import Job, Result, Video
 
 COGVIDEOX: Final = "fal-ai/cogvideox-5b/"
 
@@ -33,62 +33,10 @@ class VideoFile(_Output):
     num_frames: int
 
 
-class Candidate(_Output):
-    """One candidate, or an attempt that failed."""
-
-    iteration: int
-    """Counted from 0."""
-    seed: int
-    tier: Literal["draft", "target"]
-    url: str | None
-    """null: there is no clip, or it is not kept (sync_mode)."""
-    score: float | None
-    """In [0, 1]; null: it was not judged."""
-    accepted: bool
-    scores: dict[str, float]
-    """By criterion."""
-    feedback: str
-    """The critic's, in words."""
-    error: str | None
-    """Why there is no clip or no score."""
-
-
-class Agentic(_Output):
-    """What the loop did. fal's clients pass it through."""
+class Told(Agentic):
+    """What the loop did. fal's clients pass it through. With sync_mode nothing is kept, and no clip has an address."""
 
     run_id: str
-    report_url: str | None
-    """The whole run as a page; null with sync_mode, where nothing is kept."""
-    score: float | None
-    """Of the video, in [0, 1]."""
-    accepted: bool
-    """Whether the score reached the threshold."""
-    threshold: float | None
-    """Score from which a candidate is accepted."""
-    calibrated: bool
-    """Whether the threshold was measured on people's marks."""
-    stop_reason: str | None
-    stop_sentence: str
-    iterations: int
-    renders: int
-    seed: int | None
-    prompt: str | None
-    """That the video was rendered from."""
-    prompts: list[str | None]
-    """By iteration, what its candidates were rendered from."""
-    candidates: list[Candidate]
-    requested: dict[str, Any]
-    """Size, frames and the like, as asked for ..."""
-    effective: dict[str, Any]
-    """... and as the video has them."""
-    notes: list[str]
-    """What was not done quite as asked, in sentences."""
-    seconds: dict[str, float]
-    """By step."""
-    gpu_seconds: float
-    price_usd: float | None
-    safety: Safety | None
-    """What the safety checker did."""
 
 
 class VideoOutput(_Output):
@@ -98,7 +46,7 @@ class VideoOutput(_Output):
     """The generated video."""
     seed: int
     """The seed used for generation."""
-    agentic: Agentic
+    agentic: Told
 
 
 class CogVideoXOutput(VideoOutput):

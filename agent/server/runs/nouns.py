@@ -1,11 +1,12 @@
 """The nouns of our own API's answers, as its documentation has them."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from agent.server.types import Dialect, Problem, RunRequest, Safety, State
+from agent.server.agentic import Agentic
+from agent.server.types import Dialect, Problem, RunRequest, State
 
 
 class _View(BaseModel):
@@ -27,68 +28,11 @@ class Video(_View):
     """Seconds."""
 
 
-class Candidate(_View):
-    """A candidate, or an attempt that failed: then url and score are null, and error says why."""
-
-    iteration: int
-    """Counted from 0."""
-    seed: int
-    tier: Literal["draft", "target"]
-    """draft: cheaper than what was asked for, to compare captions by."""
-    url: str | None
-    """Of its clip."""
-    score: float | None
-    """In [0, 1]."""
-    accepted: bool
-    """Whether it reached the threshold with every floor held."""
-    scores: dict[str, float]
-    """By criterion."""
-    feedback: str
-    """What the critic said."""
-    error: str | None
-
-
-class Result(_View):
+class Result(Agentic):
     """What came of a run."""
 
     video: Video | None
     """The chosen clip, in the form that was asked for."""
-    score: float | None
-    """The chosen clip's overall score in [0, 1]."""
-    accepted: bool
-    """Whether it reached the threshold with every floor held."""
-    threshold: float | None
-    calibrated: bool
-    """Whether people's labels stand behind the threshold."""
-    stop_reason: str | None
-    """Such as accepted, iterations, renders, deadline."""
-    stop_sentence: str
-    """The same in words."""
-    iterations: int
-    renders: int
-    """Failed ones included."""
-    seed: int | None
-    """Of the chosen clip."""
-    prompt: str | None
-    """The text that the chosen clip was rendered from."""
-    prompts: list[str | None]
-    """By iteration."""
-    candidates: list[Candidate]
-    """All of them, failed attempts included."""
-    requested: dict[str, Any]
-    """Size, frames, fps and the like, as asked for."""
-    effective: dict[str, Any]
-    """As the video has them."""
-    notes: list[str]
-    """What was not done quite as asked, in sentences."""
-    seconds: dict[str, float]
-    """By step."""
-    gpu_seconds: float
-    price_usd: float | None
-    safety: Safety | None
-    """What the safety checker did."""
-    report_url: str | None
-    """Answers without a key, as its clips do."""
 
 
 class Forecast(_View):
