@@ -26,6 +26,8 @@ EXPOSED: Final = (
     "x-fal-request-id",
     "x-fal-error-type",
     "x-retake-run-id",
+    "x-retake-seed",
+    "x-retake-notes",
     "openai-poll-after-ms",
     "retry-after",
     "etag",

@@ -19,7 +19,9 @@ import numpy as np
 import pytest
 import pytest_asyncio
 from PIL import Image
+from starlette.requests import Request
 
+from agent.server import waiting
 from agent.server.context import Context
 from agent.server.loading import load
 from agent.server.nim.errors import read
@@ -388,3 +390,27 @@ async def test_a_large_video_is_never_whole_in_memory(
     assert "\r" not in notes
     assert len(notes) <= 4000
     assert json.loads(notes)[-1] == "…"
+
+
+@pytest.mark.parametrize(("gone", "cancel", "status"), [(True, True, 499), (False, True, 504), (False, False, 504)])
+async def test_who_waits_no_longer_takes_the_run_back(
+    server: tuple[httpx.AsyncClient, Context], gone: bool, cancel: bool, status: int
+) -> None:
+    desk, caller = server[1].desk, Caller()
+    wish = await wished(server[1], prompt="a red ball", resolution="720", num_output_frames=197, steps=100)
+    job = await desk.submit(wish, caller)
+
+    async def receive() -> Any:
+        if not gone:
+            await asyncio.Event().wait()
+        return {"type": "http.disconnect"}
+
+    with pytest.raises(Refused) as caught:
+        await waiting.ended(Request({"type": "http"}, receive), desk, job, caller, 0.05, cancel=cancel)
+    assert caught.value.problem.status == status
+    if status == 504:
+        assert job.id in caught.value.problem.message
+    if not cancel:
+        assert not (desk.find(job.id, caller) or job).cancelling
+        await desk.cancel(job.id, caller)
+    assert (await desk.ended(job, timeout=20)).state == "cancelled"
