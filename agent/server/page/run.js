@@ -21,6 +21,7 @@ export function run({ again, cancel, back, moved }) {
   let renders = new Map(); // where each render stands, by seed
   let timer = 0;
   let busy = false;
+  let wanted = false;
   let tries = 0;
   let parts = null;
 
@@ -32,7 +33,7 @@ export function run({ again, cancel, back, moved }) {
     const problem = make("div.alarm", { hidden: true });
     const [top, across, iterations, ends] = [make("div"), make("div"), make("div.iterations"), make("div.ends")];
     const log = make("ol.events", { tabindex: "0", role: "log", "aria-label": "Events", "aria-live": "off" });
-    const events = make("details.log", { id: "events", open: true }, make("summary", {}, "Events ", make("small")), log);
+    const events = make("details.log", { id: "events", open: true, hidden: true }, make("summary", {}, "Events ", make("small")), log);
     const backwards = make("button.back", { type: "button", onclick: back }, "← All runs");
     root.replaceChildren(backwards, make("header.run-top", {}, title, state, doing, buttons), problem, top, across, iterations, ends, events);
     return { title, state, doing, buttons, problem, top, across, iterations, ends, log, events };
@@ -45,6 +46,7 @@ export function run({ again, cancel, back, moved }) {
     after = null;
     lines = [];
     renders = new Map();
+    for (const name of ["--ratio", "--iterations"]) root.style.removeProperty(name);
     parts = frame();
     say(parts.title, "…");
     void open(id);
@@ -57,6 +59,7 @@ export function run({ again, cancel, back, moved }) {
   }
   function stop() {
     clearTimeout(timer);
+    timer = 0;
     watch?.abort();
     watch = null;
   }
@@ -137,26 +140,39 @@ export function run({ again, cancel, back, moved }) {
     if (over) moved(view);
   }
 
+  /** Read the page's view of the run, once more where it was wanted meanwhile. */
   async function refresh() {
-    if (busy || !view) return;
+    wanted = true;
+    if (busy) return;
     busy = true;
-    const { id } = view;
     try {
-      const reply = await ask(`v1/page/runs/${encodeURIComponent(id)}`);
-      if (reply.status === 200 && view?.id === id) look = await reply.json();
-    } catch (error) {
-      if (!(error instanceof Away || error instanceof Refusal)) throw error;
+      while (wanted && view) {
+        wanted = false;
+        await renew(view.id);
+      }
     } finally {
       busy = false;
     }
-    if (view?.id !== id) return;
-    draw();
     const bare = look?.iterations.some((one) => one.candidates.some((each) => each.clip && !each.poster));
-    if (bare && tries < 5) { // still pictures come a little after their clips
-      tries += 1;
-      setTimeout(() => { if (view?.id === id) soon(); }, 1500);
-    } else if (!bare) tries = 0;
+    tries = bare ? tries + 1 : 0;
+    if (bare && tries <= 5) later(1500); // still pictures come a little after their clips
   }
+  async function renew(id) {
+    try {
+      const reply = await ask(`v1/page/runs/${encodeURIComponent(id)}`);
+      const found = reply.status === 200 ? await reply.json() : null;
+      if (view?.id !== id) return void (wanted = true); // another run is shown by now
+      look = found ?? look;
+    } catch (error) {
+      if (!(error instanceof Away || error instanceof Refusal)) throw error;
+      if (error instanceof Away) later(2000);
+    }
+    if (view?.id === id) draw();
+  }
+  const later = (pause) => {
+    const { id } = view ?? {};
+    setTimeout(() => { if (id && view?.id === id) soon(); }, pause);
+  };
 
   // --- what is shown ----------------------------------------------------------------------------------------
   function draw() {
@@ -199,6 +215,7 @@ export function run({ again, cancel, back, moved }) {
 
   function tell() {
     const { log } = parts;
+    parts.events.hidden = !lines.length;
     const below = log.scrollHeight - log.scrollTop - log.clientHeight < 24; // somebody reads further up otherwise
     keep(log, lines.map((each, index) => ({ ...each, index })), (each) => `${each.at} ${each.words}`, (each) => make(each.bad ? "li.bad" : "li", {}, make("time", { datetime: each.at }, time(each.at)), make("span", { dir: "auto" }, each.words)));
     say(parts.events.querySelector("small"), lines.length ? String(lines.length) : "");
