@@ -85,7 +85,7 @@ export const once = () => [...crypto.getRandomValues(new Uint8Array(16))].map((b
  * Server-sent events with our header, which EventSource cannot send. Calls `on(id, data)` for each and returns when the
  * stream ends; the caller asks again with the last id. Throws as `ask`.
  */
-export async function stream(path, { after, on, signal }) {
+async function stream(path, { after, on, signal }) {
   const more = { Accept: "text/event-stream", ...(after ? { "Last-Event-ID": String(after) } : {}) };
   const reply = await ask(path, { headers: more, signal });
   const reader = reply.body.pipeThrough(new TextDecoderStream()).getReader();
@@ -113,5 +113,34 @@ export async function stream(path, { after, on, signal }) {
       else if (field === "id") id = rest;
       else if (field === "event") name = rest;
     }
+  }
+}
+
+/**
+ * Events from the first on, and on again where the stream breaks off, until `over()`. Calls `on(event, name)`. Returns at
+ * the end, when `signal` is raised, and where the server will not have it.
+ */
+export async function follow(path, { on, over, signal }) {
+  let after = null;
+  let pause = 500;
+  while (!signal.aborted) {
+    const before = after;
+    try {
+      await stream(path, {
+        after, signal,
+        on: (id, data, name) => {
+          if (signal.aborted) return;
+          after = id;
+          on(JSON.parse(data), name);
+        },
+      });
+      if (over()) return;
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!(error instanceof Away || error instanceof Refusal)) throw error;
+      if (error instanceof Refusal && error.status < 500 && error.status !== 429) return; // it will not get better
+    }
+    pause = after === before ? Math.min(pause * 1.7, 8000) : 500;
+    await new Promise((done) => setTimeout(done, pause));
   }
 }

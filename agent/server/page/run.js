@@ -1,6 +1,6 @@
 // One run: its chosen clip and score, the prompt and what changed, its iterations, what it took, and what it tells.
 
-import { Away, Refusal, ask, read, send, stream } from "./api.js";
+import { Away, Refusal, ask, follow, read, send } from "./api.js";
 import { forget, group } from "./clips.js";
 import { $, all, keep, make, say } from "./dom.js";
 import { iteration } from "./iteration.js";
@@ -16,8 +16,8 @@ export function run({ again, cancel, back, moved }) {
   let view = null; // as the API tells it
   let look = null; // as the page's own view of its folder
   let watch = null; // stops the stream
-  let after = null; // id of the last event
   let lines = [];
+  let told = 0; // lines so far, those no longer kept included
   let renders = new Map(); // where each render stands, by seed
   let timer = 0;
   let busy = false;
@@ -43,7 +43,6 @@ export function run({ again, cancel, back, moved }) {
     stop();
     forget();
     view = look = null;
-    after = null;
     lines = [];
     renders = new Map();
     for (const name of ["--ratio", "--iterations"]) root.style.removeProperty(name);
@@ -68,7 +67,9 @@ export function run({ again, cancel, back, moved }) {
     const mine = new AbortController();
     watch = mine;
     try {
-      view = await read(`v1/runs/${encodeURIComponent(id)}`, { signal: mine.signal });
+      const found = await read(`v1/runs/${encodeURIComponent(id)}`, { signal: mine.signal });
+      if (mine.signal.aborted) return;
+      view = found;
     } catch (error) {
       if (mine.signal.aborted) return;
       if (error instanceof Away) return void setTimeout(() => { if (watch === mine) void open(id); }, 2000);
@@ -80,36 +81,7 @@ export function run({ again, cancel, back, moved }) {
     }
     draw();
     await refresh();
-    await follow(mine);
-  }
-
-  /** Its events, from the first on, and on again where the stream breaks off. */
-  async function follow(mine) {
-    let pause = 500;
-    while (!mine.signal.aborted) {
-      let over = false;
-      const before = after;
-      try {
-        await stream(`v1/runs/${encodeURIComponent(view.id)}/events`, {
-          after, signal: mine.signal,
-          on: (id, data, name) => {
-            if (mine.signal.aborted) return;
-            const told = JSON.parse(data);
-            if (name === "state" || name === "end") return void fresh(told);
-            after = id;
-            heard(told);
-          },
-        });
-        over = !LIVE.has(view.state);
-      } catch (error) {
-        if (mine.signal.aborted) return;
-        if (!(error instanceof Away || error instanceof Refusal)) throw error;
-        if (error instanceof Refusal && error.status < 500 && error.status !== 429) return; // it will not get better
-      }
-      if (over) return;
-      pause = after === before ? Math.min(pause * 1.7, 8000) : 500;
-      await new Promise((done) => setTimeout(done, pause));
-    }
+    await follow(`v1/runs/${encodeURIComponent(id)}/events`, { signal: mine.signal, over: () => !LIVE.has(view.state), on: (event, name) => (name === "state" || name === "end" ? fresh(event) : heard(event)) });
   }
 
   function heard(event) {
@@ -120,7 +92,8 @@ export function run({ again, cancel, back, moved }) {
     else if (event.type === "caption_ready") renders = new Map();
     const words = line(event);
     if (words) {
-      lines.push(words);
+      told += 1;
+      lines.push({ ...words, number: told });
       if (lines.length > MOST_LINES) lines.shift();
     }
     soon();
@@ -131,10 +104,10 @@ export function run({ again, cancel, back, moved }) {
     timer = setTimeout(() => { timer = 0; tell(); void refresh(); }, SOON);
   }
   /** The run stands elsewhere, by the list or by its own stream. */
-  function fresh(told) {
-    if (!view || told.id !== view.id) return;
-    const over = LIVE.has(view.state) && !LIVE.has(told.state);
-    view = told;
+  function fresh(now) {
+    if (!view || now.id !== view.id) return;
+    const over = LIVE.has(view.state) && !LIVE.has(now.state);
+    view = now;
     draw();
     if (over) soon();
     if (over) moved(view);
@@ -217,7 +190,7 @@ export function run({ again, cancel, back, moved }) {
     const { log } = parts;
     parts.events.hidden = !lines.length;
     const below = log.scrollHeight - log.scrollTop - log.clientHeight < 24; // somebody reads further up otherwise
-    keep(log, lines.map((each, index) => ({ ...each, index })), (each) => `${each.at} ${each.words}`, (each) => make(each.bad ? "li.bad" : "li", {}, make("time", { datetime: each.at }, time(each.at)), make("span", { dir: "auto" }, each.words)));
+    keep(log, lines, (each) => each.number, (each) => make(each.bad ? "li.bad" : "li", {}, make("time", { datetime: each.at }, time(each.at)), make("span", { dir: "auto" }, each.words)));
     say(parts.events.querySelector("small"), lines.length ? String(lines.length) : "");
     if (below) log.scrollTop = log.scrollHeight;
   }
