@@ -118,7 +118,8 @@ class Webhooks:
                     log.exception("webhooks could not be read; they are tried again")
                     rest = _LONGEST_WAIT
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._news.wait(), rest)
+                    async with asyncio.timeout(rest):  # before Python 3.12 wait_for may swallow a cancellation
+                        await self._news.wait()
         finally:
             flying = list(self._flying.values())
             for task in flying:
