@@ -255,7 +255,8 @@ class Queue:
             if rest <= 0:
                 return entry.job
             with suppress(TimeoutError):
-                await asyncio.wait_for(news.wait(), rest)
+                async with asyncio.timeout(rest):  # before Python 3.12 wait_for may swallow a cancellation
+                    await news.wait()
 
     async def ended(self, job: Job, *, timeout: float | None = None) -> Job:  # noqa: ASYNC109
         """See `Desk.ended`."""
