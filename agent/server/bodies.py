@@ -21,13 +21,14 @@ SLOWEST: Final = 1024.0
 MAX_DEPTH: Final = 64
 """Lists and objects within one another."""
 MAX_VALUES: Final = 100_000
-"""Of a document, by its commas, colons and brackets, those within strings included: no prompt comes near, and encoded
-media have none. A list of ten million empty ones is a small body and a large object."""
+"""Of a document, by its commas and brackets, those within strings included: no prompt comes near, and encoded media
+have none. A list of ten million empty ones is a small body and a large object."""
 MAX_FIELDS: Final = 1000
 """Of a form."""
 HELD: Final = 16
 """Bodies of the largest size that are held at the same time, all requests together."""
-_STRUCTURE: Final = (b",", b":", b"[", b"{")
+_LONGEST_NUMBER: Final = 64
+"""Characters. Reading a number of thousands of digits takes the square of their count."""
 _WITHOUT: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -176,17 +177,20 @@ def fault(body: bytes | bytearray) -> str:
     Taken is what RFC 8259 calls JSON, in UTF-8, of bounded depth and size, without NUL and halves of surrogate pairs,
     which can be neither stored nor answered, and without numbers beyond a double's range.
     """
-    if sum(map(body.count, _STRUCTURE)) > MAX_VALUES:
+    nested = body.count(b"[") + body.count(b"{")
+    if nested + body.count(b",") > MAX_VALUES:
         return f"has over {MAX_VALUES} values"
     try:
-        document = json.loads(body.decode(), parse_constant=_no_number, parse_float=_float)
+        document = json.loads(body.decode(), parse_constant=_no_number, parse_float=_float, parse_int=_int)
     except UnicodeDecodeError:
         return "is not UTF-8"
     except RecursionError:
         return f"is nested over {MAX_DEPTH} deep"
     except ValueError as error:
         return f"is no JSON: {error}"
-    if body.count(b"[") + body.count(b"{") > MAX_DEPTH or b"\\u" in body:
+    # only what is escaped can be a surrogate or a NUL; media have no backslash, and are not looked through for it
+    escapes = body[body.find(b"\\") : body.rfind(b"\\") + 2]
+    if nested > MAX_DEPTH or b"\\u" in escapes:
         return _fault_within(document)
     return ""
 
@@ -224,9 +228,15 @@ def _no_number(name: str) -> NoReturn:
 
 def _float(text: str) -> float:
     value = float(text)
-    if not math.isfinite(value):
-        raise ValueError("a number is too large")
+    if len(text) > _LONGEST_NUMBER or not math.isfinite(value):
+        raise ValueError("a number is too large or too long")
     return value
+
+
+def _int(text: str) -> int:
+    if len(text) > _LONGEST_NUMBER:
+        raise ValueError("a number is too large or too long")
+    return int(text)
 
 
 def _size(count: int) -> str:

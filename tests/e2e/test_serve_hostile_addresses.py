@@ -148,6 +148,55 @@ def test_no_address_of_an_image_leads_inward(victim: Victim) -> None:
     assert len(taken) > 10  # they were refused where names are looked up, and not by their look alone
 
 
+def test_no_dialect_leads_inward(victim: Victim) -> None:
+    port = victim.canary.port
+    asked = {"prompt": "a kite", "num_frames": 13, "size": "256x256"}
+    for url in (
+        f"http://127.0.0.1:{port}/x",
+        f"http://[::ffff:127.0.0.1]:{port}/x",
+        "http://169.254.169.254/",
+        "/etc/passwd",
+    ):
+        for path, body in (
+            ("/v1/runs", {**asked, "image": url}),
+            ("/v1/runs", {**asked, "video": url}),
+            ("/v1/runs", {**asked, "video": url, "controls": [{"kind": "edge", "video": url}]}),
+            ("/v1/videos", {"prompt": "a kite", "seconds": "1", "input_reference": {"image_url": url}}),
+            ("/v1/infer", {"prompt": "a kite", "image": url}),
+            ("/v1/infer", {"prompt": "a kite", "model_mode": "image2video", "input_reference": url}),
+        ):
+            reply = victim.ask("POST", path, json=body)
+            assert reply.status_code in {200, 201, 202, 400, 422}, (path, reply.text)
+            assert path != "/v1/infer" or reply.status_code != 200, url
+            assert "root:" not in reply.text
+            if reply.status_code < 300:
+                state = _over(victim, path, reply.json()["id"])
+                assert state == "failed", (path, url, state)
+
+
+def _over(victim: Victim, path: str, id_: str) -> str:
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        told = victim.ask("GET", f"{path}/{id_}").json()
+        state = str(told.get("status") or told.get("state"))
+        if state in {"failed", "completed", "cancelled"}:
+            return state
+        time.sleep(0.05)
+    return "running for ever"
+
+
+def test_another_keys_upload_is_no_first_frame_of_ones_own(victim: Victim) -> None:
+    made = victim.ask("POST", "/v1/uploads", params={"name": "a.png"}, content=png(64, 64)).json()
+    for image in (made["id"], made["url"], made["url"].replace("127.0.0.1", "localhost")):
+        reply = victim.ask("POST", "/v1/runs", json={"prompt": "a kite", "image": image}, headers=BOB)
+        if reply.status_code < 300:
+            assert victim.ask("GET", f"/v1/runs/{reply.json()['id']}", headers=BOB).status_code == 200
+        assert reply.status_code == 422, image
+    mine = victim.ask("POST", "/v1/runs", json={"prompt": "a kite", "image": made["id"]})
+    assert mine.status_code < 300
+    victim.take_back(mine.content)
+
+
 def test_no_webhook_leads_inward(victim: Victim) -> None:
     for url in inward(victim.canary.port)[:30]:
         reply = victim.ask("POST", T2V, params={"fal_webhook": url}, json={"prompt": "", **SMALL})
