@@ -189,8 +189,6 @@ def test_another_keys_upload_is_no_first_frame_of_ones_own(victim: Victim) -> No
     made = victim.ask("POST", "/v1/uploads", params={"name": "a.png"}, content=png(64, 64)).json()
     for image in (made["id"], made["url"], made["url"].replace("127.0.0.1", "localhost")):
         reply = victim.ask("POST", "/v1/runs", json={"prompt": "a kite", "image": image}, headers=BOB)
-        if reply.status_code < 300:
-            assert victim.ask("GET", f"/v1/runs/{reply.json()['id']}", headers=BOB).status_code == 200
         assert reply.status_code == 422, image
     mine = victim.ask("POST", "/v1/runs", json={"prompt": "a kite", "image": made["id"]})
     assert mine.status_code < 300
