@@ -53,8 +53,9 @@ class Server:
         asked |= {"agentic_max_iterations": 1, "agentic_samples_per_iteration": 1}
         return self.ask("POST", FAL_PATH, json=asked, headers=headers)
 
-    def openai(self) -> httpx.Response:
-        return self.ask("POST", "/v1/videos", json={"prompt": self.prompt(), "seconds": "1", "size": "320x192"})
+    def openai(self, prompt: str | None = None, **headers: str) -> httpx.Response:
+        asked = {"prompt": prompt or self.prompt(), "seconds": "1", "size": "320x192"}
+        return self.ask("POST", "/v1/videos", json=asked, headers=headers)
 
     def status(self, where: str) -> str:
         """Of a job, by its address in any dialect."""
@@ -118,15 +119,18 @@ def run(answer: httpx.Response) -> str:
 def test_ids_of_every_dialect_answer_after_kill_9_and_what_ran_goes_on(server: Server) -> None:
     first = server.marks + 1
     mine = run(server.submit(prompt := server.prompt(), key="once"))
-    video = server.openai()
+    once = {"Idempotency-Key": "again"}
+    video = server.openai(filmed := server.prompt(), **once)
     assert video.is_success, video.text
-    queued = server.fal()
+    queued = server.fal(waiting := server.prompt(), **{"Idempotency-Key": "queued"})
     addresses = [mine, f"/v1/videos/{video.json()['id']}", queued.json()["status_url"].removeprefix(server.process.url)]
     server.rendering(first, first + 1)
     server.process.kill()
     server.process.start()
     assert [server.status(where) for where in addresses] == ["running", "in_progress", "IN_QUEUE"]
     assert run(server.submit(prompt, key="once")) == mine
+    assert server.openai(filmed, **once).json()["id"] == video.json()["id"]
+    assert server.fal(waiting, **{"Idempotency-Key": "queued"}).json()["request_id"] == queued.json()["request_id"]
     other = server.submit(key="once")
     assert (other.status_code, other.json()["error"]["type"]) == (422, "idempotency_key_reused")
     server.servers.release()
