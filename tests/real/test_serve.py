@@ -106,22 +106,23 @@ def test_an_agentic_request_of_fals_client_end_to_end(
     height, width, _ = frames[0].shape
     assert (width, height, len(frames)) == (320, 192, 9) == (video["width"], video["height"], video["num_frames"])
     assert (video["content_type"], video["file_size"]) == ("video/mp4", len(clip.content))
-    assert result["seed"] in {7, 8}
 
     assert omni.renders() - renders == len(candidates) == agentic["renders"] == 4
-    assert [(each["iteration"], each["seed"]) for each in agentic["candidates"]] == [(0, 7), (0, 8), (1, 7), (1, 8)]
-    assert all(0 <= each["score"] <= 1 and not each["error"] and each["scores"] for each in agentic["candidates"])
+    made = agentic["candidates"]
+    assert [each["iteration"] for each in made] == [0, 0, 1, 1]
+    assert [each["seed"] for each in made[:2]] == [7, 8]  # and new ones where the model has no better words
+    assert all(0 <= each["score"] <= 1 and not each["error"] and each["scores"] for each in made)
     assert len(set(candidates)) > 1
-    assert agentic["score"] == max(each["score"] for each in agentic["candidates"])
+    assert (result["seed"], agentic["score"]) in [(each["seed"], each["score"]) for each in made]
     assert agentic["stop_reason"] == "iterations"
-    asked, made = ({name: agentic[which][name] for name in SHOWN} for which in ("requested", "effective"))
-    assert (asked, made) == (
+    asked, came = ({name: agentic[which][name] for name in SHOWN} for which in ("requested", "effective"))
+    assert (asked, came) == (
         {"width": 300, "height": 180, "num_frames": 11, "fps": 24},
         {"width": 320, "height": 192, "num_frames": 9, "fps": 24},
     )
     assert any("300x180" in note for note in agentic["notes"])
     assert any("11 frames" in note for note in agentic["notes"])
-    assert agentic["effective"]["guardrails"] == "off"  # as the server was started
+    assert agentic["effective"]["guardrails"] == "unknown"  # the server was started by others, and does not say
     assert (agentic["safety"]["requested"], agentic["safety"]["effective"]) == (True, "passed")
     (folder,) = (path for path in (tmp_path / "runs").iterdir() if (path / "run.json").exists())
     assert MODEL in (folder / "run.json").read_text()
