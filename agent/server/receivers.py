@@ -11,7 +11,7 @@ from agent.server.types import Webhook, refused
 LONGEST_URL: Final = 2048
 
 
-def webhook_of(url: str, config: WebhookConfig, *, field: str) -> Webhook:
+def webhook_of(url: str, config: WebhookConfig, *, field: str, loc: tuple[str, ...] = ()) -> Webhook:
     """An address that a client gave, as far as it alone can tell; what it leads to is seen at each delivery.
 
     Raises:
@@ -19,7 +19,7 @@ def webhook_of(url: str, config: WebhookConfig, *, field: str) -> Webhook:
     """
     wrong = unfit(url, config)
     if wrong:
-        raise refused(422, "value_error", f"{field}: {wrong}", loc=(field,))
+        raise refused(422, "value_error", f"{field}: {wrong}", loc=loc or (field,))
     return Webhook(url=url)
 
 

@@ -209,6 +209,7 @@ async def test_bodies_that_are_none(server: Server, body: bytes, code: int) -> N
         ("", LIFECYCLE, '{"expiration_duration_seconds": -1}', LIFECYCLE),
         ("", "Idempotency-Key", "x" * 300, "idempotency-key"),
         ("?fal_webhook=file:///x", "Accept", "*/*", "fal_webhook"),
+        ("?fal_webhook=https://u:p@h/x", "Accept", "*/*", "fal_webhook"),
         ("?fal_max_queue_length=-1", "Accept", "*/*", "fal_max_queue_length"),
     ],
 )  # fmt: skip

@@ -4,17 +4,17 @@ import json
 import math
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
 from agent.server.context import Context, context_of
+from agent.server.receivers import webhook_of
 from agent.server.types import Webhook, refused
 
 DAY: Final = 86_400.0
 LONGEST_START: Final = 30 * DAY
 """A request may wait at most so long to be started, whatever it asks for."""
-LONGEST_KEY, LONGEST_URL, LONGEST_LIFECYCLE = 255, 2048, 4096
+LONGEST_KEY, LONGEST_LIFECYCLE = 255, 4096
 PRIORITIES: Final = {"normal": 0, "low": -1}
 
 
@@ -114,14 +114,7 @@ def _webhook(request: Request) -> Webhook | None:
     url = request.query_params.get(name)
     if not url:
         return None
-    try:
-        parts = urlsplit(url)
-        good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        good = False
-    if not good or len(url) > LONGEST_URL or not url.isprintable():
-        raise refused(422, "value_error", f"{name}: give an http(s) URL", loc=("query", name))
-    return Webhook(url=url)
+    return webhook_of(url, context_of(request).served.server.webhooks, field=name, loc=("query", name))
 
 
 def _short_enough(request: Request, context: Context) -> None:
