@@ -253,6 +253,37 @@ def test_a_refusal_stands_at_its_field_and_nothing_is_lost(visit: Visit) -> None
     visit.complaints = [c for c in visit.complaints if "422" not in c]  # the browser tells of each
 
 
+def test_a_first_frame_may_be_dropped_and_pasted(visit: Visit) -> None:
+    page = visit.page
+    for event, on, name, kind in (
+        ("drop", "window", "dropped.png", "image/png"),
+        ("paste", "document", "pasted.webp", "image/webp"),
+        ("drop", "window", "notes.txt", "text/plain"),
+    ):
+        page.evaluate(
+            """([event, on, name, kind]) => {
+              const data = new DataTransfer();
+              const bytes = Uint8Array.from(atob("R0lGODlhAQABAAAAACw="), c => c.charCodeAt(0));
+              data.items.add(new File([bytes], name, { type: kind }));
+              const to = on === "window" ? window : document;
+              if (event === "paste") return to.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data }));
+              to.dispatchEvent(new DragEvent("dragenter", { dataTransfer: data }));
+              if (document.querySelector("#drop").hidden) throw new Error("nothing says where to drop");
+              to.dispatchEvent(new DragEvent("drop", { dataTransfer: data }));
+            }""",
+            [event, on, name, kind],
+        )
+        assert page.locator("#drop").is_hidden()
+        if kind == "text/plain":
+            assert "notes.txt is no PNG, JPEG or WebP image" in page.locator("#e-image").inner_text()
+            continue
+        visit.until("!document.querySelector('#preview').hidden")
+        assert page.locator("#f-image").is_hidden()
+        page.locator("#no-image").press("Enter")
+        assert page.locator("#preview").is_hidden()
+        assert page.locator("#f-image").is_visible()
+
+
 def test_a_first_frame_goes_along_and_a_run_is_made_again_with_it(visit: Visit, tmp_path: Path) -> None:
     page = visit.page
     picture = tmp_path / "frame.png"
@@ -357,8 +388,7 @@ def test_a_key_is_asked_for_once_and_stands_in_no_address(browser: Browser, tmp_
         page.locator("#f-prompt").fill("A lighthouse at dusk.")
         page.locator("#f-agentic").evaluate("e => e.click()")
         page.locator("#send").click()
-        visit.until("document.querySelector('#run .status')?.className.includes('completed')", 20)
-        visit.until("document.querySelector('#run video.chosen')?.readyState >= 2")  # media need no key
+        visit.sees("#run .events", "The run starts", 30)  # the stream has the key as well
         page.reload()
         visit.until("document.querySelectorAll('#list .row').length === 1")
         assert not page.locator("#key-dialog").is_visible()
