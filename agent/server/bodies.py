@@ -23,6 +23,8 @@ MAX_DEPTH: Final = 64
 MAX_VALUES: Final = 100_000
 """Of a document, by its commas and brackets, those within strings included: no prompt comes near, and encoded media
 have none. A list of ten million empty ones is a small body and a large object."""
+MAX_KEYS: Final = 256
+"""Of one object: each that is none is told with what it may have meant."""
 MAX_FIELDS: Final = 1000
 """Of a form."""
 HELD: Final = 16
@@ -181,11 +183,15 @@ def fault(body: bytes | bytearray) -> str:
     if nested + body.count(b",") > MAX_VALUES:
         return f"has over {MAX_VALUES} values"
     try:
-        document = json.loads(body.decode(), parse_constant=_no_number, parse_float=_float, parse_int=_int)
+        document = json.loads(
+            body.decode(), object_hook=_object, parse_constant=_no_number, parse_float=_float, parse_int=_int
+        )
     except UnicodeDecodeError:
         return "is not UTF-8"
     except RecursionError:
         return f"is nested over {MAX_DEPTH} deep"
+    except _Odd as error:
+        return str(error)
     except ValueError as error:
         return f"is no JSON: {error}"
     # only what is escaped can be a surrogate or a NUL; media have no backslash, and are not looked through for it
@@ -222,20 +228,30 @@ def _encodable(text: str) -> bool:
     return True
 
 
+class _Odd(ValueError):
+    """JSON that is not taken all the same. The message says why, in words that follow what it is called."""
+
+
+def _object(fields: dict[str, Any]) -> dict[str, Any]:
+    if len(fields) > MAX_KEYS:
+        raise _Odd(f"has an object of over {MAX_KEYS} fields")
+    return fields
+
+
 def _no_number(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON number")
+    raise _Odd(f"has {name}, which is no JSON number")
 
 
 def _float(text: str) -> float:
     value = float(text)
     if len(text) > _LONGEST_NUMBER or not math.isfinite(value):
-        raise ValueError("a number is too large or too long")
+        raise _Odd("has a number that is too large or too long")
     return value
 
 
 def _int(text: str) -> int:
     if len(text) > _LONGEST_NUMBER:
-        raise ValueError("a number is too large or too long")
+        raise _Odd("has a number that is too large or too long")
     return int(text)
 
 

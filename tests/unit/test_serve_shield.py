@@ -162,6 +162,7 @@ async def test_an_endless_head_and_unreadable_addresses_are_refused() -> None:
         b'{"a":"\\u0000"}',
         b"{",
         b"[" + b"0," * 200_000 + b"0]",
+        b"{" + b",".join(b'"%d":0' % n for n in range(300)) + b"}",
         b"[" + b'"",' * 200_000 + b"0]",
         b'\xff\xfe{\x00"\x00',
     ],
