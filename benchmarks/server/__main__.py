@@ -8,6 +8,7 @@ a model. Takes 2 x --seconds for the load, and about four seconds a kill. --writ
 
 import argparse
 import asyncio
+import os
 import sys
 import tempfile
 import time
@@ -85,6 +86,7 @@ async def _all(args: argparse.Namespace) -> tuple[Measured | None, Killed | None
 
 
 async def _load(args: argparse.Namespace, folder: Path, tell: Callable[[float], None]) -> Measured:
+    load_before = os.getloadavg()[0]
     with scripted(seconds=RENDER_SECONDS, at_once=args.running) as servers:
         serving = Serving(folder, servers.url, running=args.running, iterations=ITERATIONS, samples=SAMPLES)
         try:
@@ -112,9 +114,7 @@ async def _load(args: argparse.Namespace, folder: Path, tell: Callable[[float], 
                         rendering.append(await _rendering(servers))
                         await asyncio.sleep(1)
                 taken = watch.taken()
-                return Measured(
-                    loaded=await loading, taken=taken, rendering=median(rendering), start_seconds=round(started, 2)
-                )
+                return Measured(await loading, taken, median(rendering), round(started, 2), load_before)
         finally:
             serving.stop()
 

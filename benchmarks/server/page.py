@@ -23,6 +23,12 @@ class Measured:
     """Renders at work on the scripted servers, middle of all looks."""
     start_seconds: float
     """From the start of the process to its first answer."""
+    load_before: float
+    """The machine's load average before, over a minute: what else it had to do."""
+
+    def processor_ms(self, process: str, *answers: Times) -> float:
+        """Of the server or the bare application, for each request that it answered."""
+        return 1000 * self.taken[process].processor_seconds / max(1, sum(times.count for times in answers))
 
     @property
     def good(self) -> bool:
@@ -50,7 +56,7 @@ def summary(measured: Measured | None, deaths: Killed | None) -> str:
     lines: list[str] = []
     if measured is not None:
         loaded = measured.loaded
-        lines += [*_latencies(loaded), "", *_processes(measured), ""]
+        lines += [*_latencies(loaded), "", _processor(measured), "", *_processes(measured), ""]
         lines.append(
             f"errors {sum(loaded.errors.values())}{f' {loaded.errors}' if loaded.errors else ''}; jobs ended "
             f"{loaded.ended}, failed {loaded.failed}; renders at work {measured.rendering:g}; ready after "
@@ -71,6 +77,16 @@ def _latencies(loaded: Loaded) -> list[str]:
         times = (_over(ours.p50, bare.p50), _over(ours.p99, bare.p99))
         out.append(f"| {name} | {_told(ours)} | {_told(bare)} | {times[0]} | {times[1]} | {ours.count:,} |")
     return out
+
+
+def _processor(measured: Measured) -> str:
+    loaded = measured.loaded
+    ours = measured.processor_ms("server", loaded.status, loaded.submit)
+    bare = measured.processor_ms("bare", loaded.bare_status, loaded.bare_submit)
+    return (
+        f"Processor time for each request: {ours:.3f} ms, with all else that the server does; bare {bare:.3f} ms "
+        f"({_over(ours, bare)}). Load average before: {measured.load_before:.1f}."
+    )
 
 
 def _told(times: Times) -> str:
@@ -127,6 +143,8 @@ the same clients ask a bare FastAPI route in uvicorn as often, while the same re
 
 {latencies}
 
+{processor}
+
 Errors: {errors}. Jobs that ended meanwhile: {ended}, of them failed: {failed}. Renders at work on the scripted servers,
 middle of all looks: {rendering:g}; what else runs is being written, judged or chosen.
 
@@ -177,6 +195,7 @@ def page(measured: Measured, deaths: Killed, conditions: Conditions) -> str:
         render_seconds=c.render_seconds,
         submits=loaded.submit.count,
         latencies="\n".join(_latencies(loaded)),
+        processor=_processor(measured),
         processes="\n".join(_processes(measured)),
         errors=sum(loaded.errors.values()),
         ended=loaded.ended,
