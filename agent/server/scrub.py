@@ -29,7 +29,8 @@ class Scrub:
             if (match := _ADDRESS.match(text))
         }
         self._known = sorted(found, key=len, reverse=True)
-        self._folders = [str(folder) for folder in folders]
+        # a home of / would be found in every address
+        self._folders = [str(folder) for folder in folders if len(folder.parts) > 1]
 
     def __call__(self, text: str) -> str:
         """The text without them."""
