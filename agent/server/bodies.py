@@ -1,10 +1,8 @@
 """What a request brings: no longer than allowed, in time, and JSON that everything behind can hold and say again."""
 
 import asyncio
-import json
-import math
 from collections.abc import Callable
-from typing import Any, Final, NoReturn
+from typing import Final
 
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -12,25 +10,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from agent.browsers import header
 from agent.server.answers import answer
 from agent.server.config import LimitsConfig
+from agent.server.documents import fault
 from agent.server.types import Problem, Refused, refused
 
 GRACE_SECONDS: Final = 60.0
 """For a body to begin and go on, beyond what it needs at …"""
 SLOWEST: Final = 1024.0
 """… bytes a second on average."""
-MAX_DEPTH: Final = 64
-"""Lists and objects within one another."""
-MAX_VALUES: Final = 100_000
-"""Of a document, by its commas and brackets, those within strings included: no prompt comes near, and encoded media
-have none. A list of ten million empty ones is a small body and a large object."""
-MAX_KEYS: Final = 256
-"""Of one object: each that is none is told with what it may have meant."""
 MAX_FIELDS: Final = 1000
 """Of a form."""
 HELD: Final = 16
 """Bodies of the largest size that are held at the same time, all requests together."""
-_LONGEST_NUMBER: Final = 64
-"""Characters. Reading a number of thousands of digits takes the square of their count."""
 _WITHOUT: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -171,88 +161,6 @@ def _check_body(scope: Scope, body: bytearray) -> None:
 
 def _kind(scope: Scope) -> str:
     return (header(scope["headers"], b"content-type") or "").lower()
-
-
-def fault(body: bytes | bytearray) -> str:
-    """Why a JSON document is not taken, in words that follow what it is called; "": it is.
-
-    Taken is what RFC 8259 calls JSON, in UTF-8, of bounded depth and size, without NUL and halves of surrogate pairs,
-    which can be neither stored nor answered, and without numbers beyond a double's range.
-    """
-    nested = body.count(b"[") + body.count(b"{")
-    if nested + body.count(b",") > MAX_VALUES:
-        return f"has over {MAX_VALUES} values"
-    try:
-        document = json.loads(
-            body.decode(), object_hook=_object, parse_constant=_no_number, parse_float=_float, parse_int=_int
-        )
-    except UnicodeDecodeError:
-        return "is not UTF-8"
-    except RecursionError:
-        return f"is nested over {MAX_DEPTH} deep"
-    except _Odd as error:
-        return str(error)
-    except ValueError as error:
-        return f"is no JSON: {error}"
-    # only what is escaped can be a surrogate or a NUL; media have no backslash, and are not looked through for it
-    escapes = body[body.find(b"\\") : body.rfind(b"\\") + 2]
-    if nested > MAX_DEPTH or b"\\u" in escapes:
-        return _fault_within(document)
-    return ""
-
-
-def _fault_within(document: Any) -> str:
-    level: list[Any] = [document]
-    for _ in range(MAX_DEPTH + 1):
-        deeper: list[Any] = []
-        for value in level:
-            if isinstance(value, str):
-                if "\0" in value or not _encodable(value):
-                    return "has a NUL character or half of a surrogate pair in a string"
-            elif isinstance(value, dict):
-                deeper += value.keys()
-                deeper += value.values()
-            elif isinstance(value, list):
-                deeper += value
-        if not deeper:
-            return ""
-        level = deeper
-    return f"is nested over {MAX_DEPTH} deep"
-
-
-def _encodable(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-class _Odd(ValueError):
-    """JSON that is not taken all the same. The message says why, in words that follow what it is called."""
-
-
-def _object(fields: dict[str, Any]) -> dict[str, Any]:
-    if len(fields) > MAX_KEYS:
-        raise _Odd(f"has an object of over {MAX_KEYS} fields")
-    return fields
-
-
-def _no_number(name: str) -> NoReturn:
-    raise _Odd(f"has {name}, which is no JSON number")
-
-
-def _float(text: str) -> float:
-    value = float(text)
-    if len(text) > _LONGEST_NUMBER or not math.isfinite(value):
-        raise _Odd("has a number that is too large or too long")
-    return value
-
-
-def _int(text: str) -> int:
-    if len(text) > _LONGEST_NUMBER:
-        raise _Odd("has a number that is too large or too long")
-    return int(text)
 
 
 def _size(count: int) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from agent.server import bodies, logs
+from agent.server import bodies, documents, logs
 from agent.server.config import LimitsConfig, ServerConfig
 from agent.server.gate import gated
 from tests.gates import BASE, KEY, as_json, as_key, asking, deep, keys
@@ -196,7 +196,7 @@ async def test_json_that_is_meant_is_taken_byte_by_byte(document: object) -> Non
         assert reply.status_code == 200
         assert reply.json()["bytes"] == len(sent["content"])
     text = json.dumps(document, ensure_ascii=False).encode()
-    assert bodies.fault(text) == ""
+    assert documents.fault(text) == ""
 
 
 async def test_bodies_are_counted_as_they_arrive() -> None:
