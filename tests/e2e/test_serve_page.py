@@ -47,7 +47,7 @@ class Visit:
         for key in keys.split():
             self.page.keyboard.press(key)
 
-    def until(self, condition: str, seconds: float = 12) -> None:
+    def until(self, condition: str, seconds: float = 30) -> None:
         """Wait for a condition. Playwright's own way evaluates text in the page, which the page's policy forbids."""
         for _ in range(int(seconds * 20)):
             if self.page.evaluate(f"(() => {{ try {{ return Boolean({condition}); }} catch {{ return false; }} }})()"):
@@ -55,7 +55,7 @@ class Visit:
             self.page.wait_for_timeout(50)
         pytest.fail(f"never came true: {condition}")
 
-    def sees(self, selector: str, words: str, seconds: float = 12) -> Locator:
+    def sees(self, selector: str, words: str, seconds: float = 30) -> Locator:
         found = self.page.locator(selector).get_by_text(words).first
         found.wait_for(timeout=seconds * 1000)
         return found
@@ -226,7 +226,7 @@ def test_a_run_is_cancelled_once_that_is_confirmed(visit: Visit, server: Process
         visit.press("c")
         page.locator("#sure").wait_for()
         page.locator("#sure button[type=submit]").press("Enter")
-        visit.until("document.querySelector('#run .status').textContent.match(/cancelled|interrupted/)", 20)
+        visit.until("document.querySelector('#run .status').textContent.match(/cancelled|interrupted/)")
     page.locator("#filters button", has_text="Cancelled").click()
     visit.until("[...document.querySelectorAll('#list .state')].every(s => s.textContent.includes('cancelled'))")
 
@@ -294,12 +294,12 @@ def test_a_first_frame_goes_along_and_a_run_is_made_again_with_it(visit: Visit, 
     page.locator("#f-agentic").evaluate("e => e.click()")
     visit.sees("#cost", "One render.")
     page.locator("#send").click()
-    visit.until("document.querySelector('#run .status')?.className.includes('completed')", 20)
+    visit.until("document.querySelector('#run .status')?.className.includes('completed')")
     visit.until("document.querySelector('#run .asked img')?.naturalWidth > 0")
     first = visit.run
     page.locator("button[data-act=seed]").click()
     visit.until(f"location.hash !== '#run/{first}'")
-    visit.until("document.querySelector('#run .status')?.className.includes('completed')", 20)
+    visit.until("document.querySelector('#run .status')?.className.includes('completed')")
     visit.until("document.querySelector('#run .asked img')?.naturalWidth > 0")
     told = [httpx.get(f"{page.url.partition('#')[0]}v1/runs/{run}").json() for run in (first, visit.run)]
     assert told[0]["request"]["prompt"] == told[1]["request"]["prompt"]
@@ -388,7 +388,7 @@ def test_a_key_is_asked_for_once_and_stands_in_no_address(browser: Browser, tmp_
         page.locator("#f-prompt").fill("A lighthouse at dusk.")
         page.locator("#f-agentic").evaluate("e => e.click()")
         page.locator("#send").click()
-        visit.sees("#run .events", "The run starts", 30)  # the stream has the key as well
+        visit.sees("#run .events", "The run starts")  # the stream has the key as well
         page.reload()
         visit.until("document.querySelectorAll('#list .row').length === 1")
         assert not page.locator("#key-dialog").is_visible()
@@ -403,7 +403,7 @@ def test_a_key_is_asked_for_once_and_stands_in_no_address(browser: Browser, tmp_
         visit.sees("#form-fault", "Nothing is lost")
         server.start()
         page.locator("#again").click()
-        visit.until("document.querySelector('#trouble').hidden", 20)
+        visit.until("document.querySelector('#trouble').hidden")
         page.locator("#send").click()
         visit.until("document.querySelectorAll('#list .row').length === 2")
         assert not [c for c in visit.complaints if not c.startswith("error: Failed to load resource")]
