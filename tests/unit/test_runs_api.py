@@ -63,6 +63,7 @@ async def made(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Made]:
         yield Made(client, context, link, run, told)
 
 
+@pytest.mark.thorough
 async def test_a_run_of_the_client_lies_here_as_one_made_here(made: Made) -> None:
     run, its = made.run, made.context.served.folder / made.id
     assert run.folder.name == "here"

@@ -20,6 +20,7 @@ def heard(out: io.BytesIO) -> list[Ready | Told | Over]:
     return [UP.validate_json(line) for line in out.getvalue().splitlines()]
 
 
+@pytest.mark.thorough
 async def test_a_job_that_is_cancelled_in_the_same_breath_is_over_all_the_same(tmp_path: Path) -> None:
     out = io.BytesIO()
     engine = Engine(load(None, [f"output.dir={tmp_path}"]), out)

@@ -53,6 +53,7 @@ async def finished(client: httpx.AsyncClient, request: Any) -> httpx.Response:
     return answer
 
 
+@pytest.mark.thorough
 async def test_a_whole_life_with_a_first_frame(server: Server) -> None:
     client, _ = server
     loop = {"enable_agentic_generation": True, "agentic_max_iterations": 1, "agentic_samples_per_iteration": 2}

@@ -273,6 +273,7 @@ async def test_retiming_keeps_every_picture(tmp_path: Path, fps: float) -> None:
 # --- answers
 
 
+@pytest.mark.thorough
 async def test_a_video_in_base64_with_its_rate(server: tuple[httpx.AsyncClient, Context], tmp_path: Path) -> None:
     client, _ = server
     answer = await client.post("/v1/infer", json={**SMALL, "seed": 5, "fps": 29.97, "flow_shift": 10.0})
@@ -393,6 +394,7 @@ async def test_a_large_video_is_never_whole_in_memory(
 
 
 @pytest.mark.parametrize(("gone", "cancel", "status"), [(True, True, 499), (False, True, 504), (False, False, 504)])
+@pytest.mark.thorough
 async def test_who_waits_no_longer_takes_the_run_back(
     server: tuple[httpx.AsyncClient, Context], gone: bool, cancel: bool, status: int
 ) -> None:

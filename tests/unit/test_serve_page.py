@@ -26,6 +26,7 @@ def seen(run: Run) -> RunLook:
     return look(run, "job", lambda file: f"media/key/{file}")
 
 
+@pytest.mark.thorough
 def test_a_view_has_all_of_a_run_in_words_and_figures(tmp_path: Path) -> None:
     run = runs.good(tmp_path / "run")
     (run.folder / "posters").mkdir(exist_ok=True)

@@ -164,6 +164,7 @@ async def eventually(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.005)
 
 
+@pytest.mark.thorough
 async def test_it_is_tried_again_until_it_is_taken(tmp_path: Path) -> None:
     quick = OPEN.model_copy(update={"attempts": 4, "hours": 5.0 / 3600})
     async with receiving(hook=[500, 302, 204]) as receiver, at_work(tmp_path, quick) as webhooks:
