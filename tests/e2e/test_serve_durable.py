@@ -230,30 +230,28 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     assert "Traceback" not in done.err
 
 
-def test_what_is_over_goes_by_age_and_by_size(server: Server) -> None:
+def test_what_is_over_goes_once_the_config_keeps_less(server: Server) -> None:
     server.servers.release()
-    for rule in ({"days": "0.00000001", "gib": "null"}, {"days": "null", "gib": "0.00000001"}):
-        where = run(server.submit())
-        assert server.end(where) == ["completed"]
-        folder = server.process.folder / where.rpartition("/")[2]
-        assert (folder / "run.json").exists()
-        server.process.stop()
-        overrides = [f"server.retention.{name}={value}" for name, value in rule.items()]
-        server.process = replace(server.process, overrides=overrides).start()
-        until(lambda where=where: server.ask("GET", where).status_code == 404)  # type: ignore[misc]
-        until(lambda folder=folder: not folder.exists())  # type: ignore[misc]
+    where = run(server.submit())
+    assert server.end(where) == ["completed"]
+    folder = server.process.folder / where.rpartition("/")[2]
+    assert (folder / "run.json").exists()
+    assert server.process.stop() == 0
+    server.process = replace(server.process, overrides=["server.retention.gib=0.00000001"]).start()
+    until(lambda: server.ask("GET", where).status_code == 404)
+    until(lambda: not folder.exists())
 
 
 def test_killed_at_random_moments_under_submits(tmp_path: Path) -> None:
     with scripted(seconds=0.3, at_once=8) as servers:
-        serving = Serving(tmp_path, servers.url, running=4, iterations=1, samples=2)
+        serving = Serving(tmp_path, servers.url, running=4, iterations=1, samples=1)
         try:
-            done = asyncio.run(killed(serving, servers, 3, clients=2, pause=0.5, longest_life=3.0))
+            done = asyncio.run(killed(serving, servers, 3, clients=2, pause=0.8, longest_life=2.0))
         finally:
             serving.stop()
     assert done.good, done
     assert done.accepted >= 2
-    assert done.renders >= 2 * done.accepted
+    assert done.renders >= done.accepted
 
 
 def test_no_error_while_many_ask_at_once(tmp_path: Path) -> None:
