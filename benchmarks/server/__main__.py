@@ -67,9 +67,6 @@ async def _all(args: argparse.Namespace) -> tuple[Measured | None, Killed | None
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     measured = deaths = None
     with Progress(*columns, console=Console(stderr=True)) as bar, tempfile.TemporaryDirectory() as scratch:
-        if args.seconds > 0:
-            task = bar.add_task("load", total=WARM_SECONDS + 2 * args.seconds)
-            measured = await _load(args, Path(scratch), lambda seconds: bar.update(task, completed=seconds))
         if args.kills > 0:
             again = bar.add_task("kills", total=args.kills)
             folder = Path(scratch) / "killed"
@@ -82,6 +79,9 @@ async def _all(args: argparse.Namespace) -> tuple[Measured | None, Killed | None
                     )
                 finally:
                     serving.stop()
+        if args.seconds > 0:
+            task = bar.add_task("load", total=WARM_SECONDS + 2 * args.seconds)
+            measured = await _load(args, Path(scratch), lambda seconds: bar.update(task, completed=seconds))
     return measured, deaths
 
 
