@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import logging
 import shutil
+import sqlite3
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
@@ -95,14 +96,20 @@ class Carrier:
 
     async def start(self) -> None:
         """Go on with what the last server left."""
+        unwanted = set(self._store.unwanted())
         for seq, job in self._store.live():
             entry = self._entries.enter(job, seq)
+            entry.removing = job.id in unwanted
             self.note(job)
             if job.cancelling:
-                await self.end(entry, _cancelled(job))
+                self._ended(entry, _cancelled(job))
+        for id_ in unwanted:
+            if (known := self._entries.found(id_)) is not None and not known.job.live:
+                self._workers.spawn(self.forget(known.job))
         await self.engine.start()
         for entry in self._entries.running():
-            self.engine.begin(entry.job)
+            if not entry.job.cancelling:
+                self.engine.begin(entry.job)
         self.fill()
 
     def fill(self) -> None:
@@ -113,6 +120,8 @@ class Carrier:
             return
         for entry in self._entries.waiting():
             owner = entry.job.owner
+            if entry.ending:
+                continue  # its end is on its way to the disk: nothing is written over it
             if most is not None and running[owner] >= most:
                 continue
             running[owner] += 1
@@ -124,11 +133,13 @@ class Carrier:
                 return
 
     async def cancel(self, entry: Entry) -> bool:
-        """End a job that lives. Returns whether that is done: a running one takes a while.
+        """End a job that lives. Returns whether that is done: one that runs, or is being written down, takes a while.
 
         Raises:
             StorageError: it waits, and goes on waiting: the disk failed.
         """
+        if entry.ending:
+            return False
         if entry.job.state == "queued":
             await self.end(entry, _cancelled(entry.job), patient=False)
             return True
@@ -170,15 +181,11 @@ class Carrier:
         job = entry.job.model_copy(update=changes)
         if job.started_at is not None:
             self._admission.took((now - job.started_at).total_seconds())
-        if job.webhook is not None and self._announce is not None:
-            try:
-                await self._announce(job)  # first: what a kill cuts off here is announced by the next server
-            except Exception:
-                log.exception("the end of %s could not be announced", job.id)
         try:
             await self._written(job, over.bytes, patient=patient)
         except StorageError:
             entry.ending = False
+            self.fill()  # it was passed over meanwhile
             raise
         entry.job = job
         self._entries.leave(entry)
@@ -191,11 +198,27 @@ class Carrier:
         self.fill()
 
     async def forget(self, job: Job) -> None:
-        """Remove all that is kept of a job that is over."""
-        await self._workers.on_disk(partial(self._store.remove, job.id))
-        self._entries.forget(job)
+        """Remove all that is kept of a job that is over.
+
+        Its files go first: what a kill cuts off is then found again, and a full disk has room to write that down.
+
+        Raises:
+            StorageError: the disk failed; it is forgotten with the next cleaning.
+        """
+        if (entry := self._entries.found(job.id)) is not None:
+            entry.removing = True
         for folder in (self._places.run(job.id), self._places.inputs(job.id)):
             await self._workers.on_files(partial(shutil.rmtree, folder, ignore_errors=True))
+        await self._workers.on_disk(partial(self._store.remove, job.id))
+        self._entries.forget(job)
+
+    async def unwant(self, entry: Entry) -> None:
+        """Forget a job once it is over, whichever server ends it."""
+        entry.removing = True
+        try:
+            await self._workers.on_disk(partial(self._store.unwant, entry.job.id))
+        except StorageError as error:
+            log.error("that %s is to be removed is not on the disk: %s", entry.job.id, error)  # noqa: TRY400 - as below
 
     def note(self, job: Job) -> None:
         """Let the listeners hear of a job's state."""
@@ -206,8 +229,12 @@ class Carrier:
                 log.exception("a listener failed on a job's change")
 
     async def _written(self, job: Job, size: int, *, patient: bool) -> None:
+        announced = False
         for wait in itertools.chain(DISK_SECONDS, itertools.repeat(DISK_SECONDS[-1])):
             try:
+                if not announced:
+                    await self._announced(job)  # first: what a kill cuts off here is announced by the next server
+                    announced = True
                 await self._workers.on_disk(partial(self._store.save, job, size))
             except StorageError as error:
                 if not patient:
@@ -216,6 +243,21 @@ class Carrier:
                 await asyncio.sleep(wait)
             else:
                 return
+
+    async def _announced(self, job: Job) -> None:
+        """Make it known to its webhook.
+
+        Raises:
+            StorageError: the disk is full, or fails for now. One that cannot be announced ever is over all the same.
+        """
+        if job.webhook is None or self._announce is None:
+            return
+        try:
+            await self._announce(job)
+        except Exception as error:
+            if isinstance(error, StorageError) and isinstance(error.__cause__, sqlite3.OperationalError):
+                raise
+            log.exception("the end of %s could not be announced", job.id)
 
     async def _noted(self, job: Job) -> None:
         """Write down what the next server would find out by itself, where the disk lets it."""

@@ -4,9 +4,11 @@ import asyncio
 import logging
 import shutil
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final
 
+from agent.errors import StorageError
 from agent.server.carrying import Carrier
 from agent.server.config import RetentionConfig
 from agent.server.engine.messages import Over
@@ -36,9 +38,13 @@ class Housekeeping:
         self._places = places
 
     def sweep(self) -> None:
-        """Remove what a kill left half made: folders beside the runs' that were never renamed."""
+        """Remove what a kill left half made: folders beside the runs' that were never renamed, and media of no job."""
         for path in self._places.folder.glob(".*.tmp"):
             shutil.rmtree(path, ignore_errors=True)
+        live = {job.id for _, job in self._store.live()}
+        for path in self._places.inputs("").glob("*"):
+            if path.name not in live:
+                shutil.rmtree(path, ignore_errors=True)
 
     async def watch(self) -> None:
         """Look, for as long as the server lives."""
@@ -59,15 +65,19 @@ class Housekeeping:
         for entry in self._entries.waiting():
             if entry.job.start_by is not None and entry.job.start_by <= now and entry.job.state == "queued":
                 problem = Problem(status=504, type="request_timeout", message="it could not start in the time asked")
-                await self._carrier.end(entry, Over(id=entry.job.id, state="failed", problem=problem))
+                over = Over(id=entry.job.id, state="failed", problem=problem)
+                with suppress(
+                    StorageError
+                ):  # a full disk is not waited for here: what is to be cleaned away may free it
+                    await self._carrier.end(entry, over, patient=False)
 
     async def clean(self) -> None:
         """Forget jobs that were kept as long, or that take more room, than `server.retention` says."""
         rules, now = self._rules, time.time()
         before = None if rules.days is None else now - rules.days * 86400
-        for job in self._store.outlived(now, before):
-            await self._carrier.forget(job)
-        if rules.gib is not None:
-            room = rules.gib * 2**30
-            for job in [job for total, job in self._store.heaviest() if total > room]:
+        while jobs := self._store.outlived(now, before):
+            for job in jobs:
+                await self._carrier.forget(job)
+        while rules.gib is not None and (jobs := self._store.beyond(rules.gib * 2**30)):
+            for job in jobs:
                 await self._carrier.forget(job)

@@ -32,8 +32,8 @@ class Mourning:
     def died(self) -> None:
         """Another engine is there."""
         for entry in self._entries.running():
-            if entry.held and not entry.job.cancelling:
-                continue  # it was not carried
+            if entry.ending or (entry.held and not entry.job.cancelling):
+                continue  # it is over, and on its way to the disk; or it was not carried
             entry.deaths += 1
             if entry.job.cancelling:
                 self._end(entry, Over(id=entry.job.id, state="cancelled", problem=CANCELLED))

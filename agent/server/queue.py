@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
+from weakref import WeakValueDictionary
 
 from agent.run import Run
 from agent.server.admission import Admission, digest, keep, suffix
@@ -64,7 +65,7 @@ class Queue:
         )
         self._house = Housekeeping(served.server.retention, store, self._entries, self._carrier, self._places)
         self._scrub = Scrub(served.models.values(), [served.folder, Path.home()])
-        self._once: dict[tuple[str, str], asyncio.Lock] = {}
+        self._once: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     async def start(self) -> None:
         """Go on with what the last server left, and keep the engine running."""
@@ -101,15 +102,10 @@ class Queue:
         if new.idempotency_key is None:
             return await self._taken(new, request, told, caller)
         once = (caller.owner, new.idempotency_key)
-        lock = self._once.setdefault(once, asyncio.Lock())
-        try:
-            async with lock:
-                known_job = self._store.by_key(*once)
-                if known_job is None:
-                    return await self._taken(new, request, told, caller)
-        finally:
-            if not lock.locked():
-                self._once.pop(once, None)
+        async with self._once.setdefault(once, asyncio.Lock()):
+            known_job = self._store.by_key(*once)
+            if known_job is None:
+                return await self._taken(new, request, told, caller)
         if known_job.digest != told:
             why = "this idempotency key was used for another request; give a new one"
             raise refused(422, "idempotency_key_reused", why, loc=("Idempotency-Key",))
@@ -155,8 +151,8 @@ class Queue:
             if given:
                 await self._workers.on_files(partial(keep, folder, names, given))
             return await self._workers.on_disk(partial(self._store.add, job))
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
+        except Exception:  # where this is cut off, and not failed, the job may be on the disk, and needs them
+            await self._workers.on_files(partial(shutil.rmtree, folder, ignore_errors=True))
             raise
 
     def find(self, id: str, caller: Caller, dialect: Dialect | None = None) -> Job | None:  # noqa: A002
@@ -235,7 +231,7 @@ class Queue:
         if entry is None or done == "unknown":
             return "unknown"
         if entry.job.live:
-            entry.removing = True
+            await self._carrier.unwant(entry)
         else:
             await self._carrier.forget(entry.job)
         return done

@@ -23,10 +23,14 @@ CREATE TABLE IF NOT EXISTS jobs (
     bytes INTEGER NOT NULL DEFAULT 0,
     body TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS unwanted (id TEXT PRIMARY KEY);
 CREATE UNIQUE INDEX IF NOT EXISTS jobs_once ON jobs (owner, idempotency_key) WHERE idempotency_key IS NOT NULL;
 CREATE INDEX IF NOT EXISTS jobs_of ON jobs (owner, seq);
+CREATE INDEX IF NOT EXISTS jobs_in ON jobs (state);
 CREATE INDEX IF NOT EXISTS jobs_over ON jobs (ended_at) WHERE ended_at IS NOT NULL;
 """
+SOME = 50
+"""Jobs that are read to be forgotten: the event loop waits meanwhile."""
 FORMAT = 1
 """Of the file (SQLite's user_version): a newer one is refused and not guessed at."""
 
@@ -104,6 +108,17 @@ class Store:
         """Forget a job."""
         with self._told("removing a job"), self._lock:
             self._disk.execute("DELETE FROM jobs WHERE id = ?", (id,))
+            self._disk.execute("DELETE FROM unwanted WHERE id = ?", (id,))
+
+    def unwant(self, id: str) -> None:  # noqa: A002 - as above
+        """Write down that a job is to be forgotten once it is over."""
+        with self._told("removing a job"), self._lock:
+            self._disk.execute("INSERT OR IGNORE INTO unwanted VALUES (?)", (id,))
+
+    def unwanted(self) -> list[str]:
+        """Those that are to be."""
+        with self._told("reading the jobs"):
+            return [id for (id,) in self._reader.execute("SELECT id FROM unwanted")]  # noqa: A001 - as above
 
     def get(self, id: str) -> Job | None:  # noqa: A002 - as above
         """A job by its id."""
@@ -158,22 +173,25 @@ class Store:
         return [Job.model_validate_json(body) for (body,) in rows]
 
     def outlived(self, now: float, ended_before: float | None) -> Sequence[Job]:
-        """Jobs that are over and whose time is up, by their own date or by `ended_before`."""
+        """Some of the jobs that are over and whose time is up, by their own date or by `ended_before`."""
         with self._told("reading the jobs"):
             rows = self._reader.execute(
                 "SELECT body FROM jobs WHERE ended_at IS NOT NULL AND "
-                "(keep_until <= ? OR (keep_until IS NULL AND ended_at <= ?)) LIMIT 1000",
-                (now, -1.0 if ended_before is None else ended_before),
+                "(keep_until <= ? OR (keep_until IS NULL AND ended_at <= ?)) LIMIT ?",
+                (now, -1.0 if ended_before is None else ended_before, SOME),
             ).fetchall()
         return [Job.model_validate_json(body) for (body,) in rows]
 
-    def heaviest(self) -> Iterator[tuple[int, Job]]:
-        """(bytes of this and all newer ones, job) of what is over, the newest first."""
+    def beyond(self, room: float) -> Sequence[Job]:
+        """Some of the jobs that are over and take, with all newer ones, more bytes than that."""
         with self._told("reading the jobs"):
             rows = self._reader.execute(
-                "SELECT SUM(bytes) OVER (ORDER BY ended_at DESC, seq DESC), body FROM jobs WHERE ended_at IS NOT NULL"
+                "SELECT body FROM jobs WHERE seq IN (SELECT seq FROM (SELECT seq, SUM(bytes) OVER "
+                "(ORDER BY ended_at DESC, seq DESC) AS total FROM jobs WHERE ended_at IS NOT NULL) WHERE total > ?) "
+                "LIMIT ?",
+                (room, SOME),
             ).fetchall()
-        return ((total, Job.model_validate_json(body)) for total, body in rows)
+        return [Job.model_validate_json(body) for (body,) in rows]
 
     def counts(self) -> dict[State, int]:
         """How many jobs are in each state."""

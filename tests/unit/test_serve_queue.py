@@ -13,12 +13,13 @@ import pytest
 
 from agent.errors import StorageError
 from agent.server import carrying
+from agent.server.deliveries import Deliveries
 from agent.server.engine.messages import Over, Told
 from agent.server.loading import load
 from agent.server.places import Places
 from agent.server.queue import Queue
 from agent.server.store import Store
-from agent.server.types import Caller, Job, NewJob, Problem, Refused, RunRequest
+from agent.server.types import Caller, Job, NewJob, Problem, Refused, RunRequest, Webhook
 
 ME, YOU = Caller(owner="me", scopes=frozenset({"run", "read"})), Caller(owner="you", scopes=frozenset({"run", "read"}))
 ROOT = Caller(owner="root", scopes=frozenset({"run", "read", "admin"}))
@@ -60,6 +61,7 @@ async def opened(folder: Path, *overrides: str, told: list[Job] | None = None) -
     places = Places(served.folder)
     places.own.mkdir(parents=True, exist_ok=True)
     store = Store(places.jobs)
+    kept = Deliveries(places.own / "webhooks.sqlite")
     engines: list[Scripted] = []
 
     def make(hear: Callable[[Told | Over], None], died: Callable[[], None]) -> Scripted:
@@ -68,6 +70,7 @@ async def opened(folder: Path, *overrides: str, told: list[Job] | None = None) -
 
     async def announce(job: Job) -> None:
         if told is not None:
+            kept.add(job.id, job.owner, "", b"", 0.0)
             told.append(job)
 
     queue = Queue(served, store, make_engine=make, announce=announce)
@@ -77,6 +80,7 @@ async def opened(folder: Path, *overrides: str, told: list[Job] | None = None) -
     finally:
         await queue.stop()
         store.close()
+        kept.close()
 
 
 def new(prompt: str = "a boat", **more: Any) -> NewJob:
@@ -179,6 +183,7 @@ async def test_one_that_was_to_be_cancelled_is_not_begun_again(tmp_path: Path) -
         assert await queue.cancel(job.id, ME) == "requested"
         assert queue.find(job.id, ME) is not None
     async with opened(tmp_path) as (queue, engine):
+        await settle(queue)
         found = queue.find(job.id, ME)
         assert found is not None
         assert (found.state, found.problem and found.problem.type, engine.begun) == (
@@ -201,6 +206,47 @@ async def test_cancelling_and_deleting_by_state(tmp_path: Path) -> None:
         assert queue.find(running.id, ME) is None
         assert await queue.delete(waiting.id, ME) == "over"
         assert queue.list(ME).jobs == []
+
+
+async def test_what_is_being_written_down_as_over_is_written_over_by_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(tmp_path, "limits.max_running=1") as (queue, engine):
+        running, waiting, third = [await queue.submit(new(), ME) for _ in range(3)]
+        await settle(queue)
+        save = queue._store.save
+
+        def saved(job: Job, size: int | None = None) -> None:
+            time.sleep(0.02)
+            save(job, size)
+
+        monkeypatch.setattr(queue._store, "save", saved)
+        engine.finish(running)
+        await asyncio.sleep(0.005)
+        engine.died()
+        assert await queue.cancel(running.id, ME) == "requested", "its end is on its way to the disk"
+        assert await queue.cancel(waiting.id, ME) == "removed", "just as the place comes free that it waits for"
+        await settle(queue)
+        kept = [queue._store.get(job.id) for job in (running, waiting)]
+        assert [(job.state, job.cancelling) for job in kept if job] == [("completed", False), ("cancelled", False)]
+        assert engine.begun == [running.id, third.id]
+
+
+async def test_one_deleted_as_it_runs_is_gone_whichever_server_ends_it(tmp_path: Path) -> None:
+    async with opened(tmp_path, "limits.max_running=1") as (queue, engine):
+        running, waiting = await queue.submit(new(), ME), await queue.submit(new(inputs={"image": b"png"}), ME)
+        await settle(queue)
+        engine.deaf = True
+        assert await queue.delete(running.id, ME) == "requested"
+        (tmp_path / running.id).mkdir()
+    inputs = Places(tmp_path).inputs
+    inputs("of-no-job").mkdir()
+    async with opened(tmp_path, "limits.max_running=1") as (queue, engine):
+        await settle(queue)
+        assert (queue.find(running.id, ME), (tmp_path / running.id).exists()) == (None, False)
+        assert queue._store.unwanted() == []
+        assert engine.begun == [waiting.id]
+        assert (inputs(waiting.id).exists(), inputs("of-no-job").exists()) == (True, False)
 
 
 async def test_nothing_of_one_key_is_there_for_another(tmp_path: Path) -> None:
@@ -311,8 +357,6 @@ async def test_a_drained_queue_takes_and_begins_nothing(tmp_path: Path) -> None:
 async def test_an_end_with_a_webhook_is_announced_before_it_is_told(tmp_path: Path) -> None:
     told: list[Job] = []
     async with opened(tmp_path, told=told) as (queue, engine):
-        from agent.server.types import Webhook
-
         job = await queue.submit(new(webhook=Webhook(url="https://example.com/hook")), ME)
         await queue.submit(new(), ME)
         await settle(queue)
@@ -367,8 +411,10 @@ def full_disk() -> Iterator[None]:
 
 async def test_a_full_disk_loses_no_job_and_holds_no_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(carrying, "DISK_SECONDS", (0.01,))
-    async with opened(tmp_path, "limits.max_running=1") as (queue, engine):
-        running, waiting = await queue.submit(new(), ME), await queue.submit(new(), ME)
+    told: list[Job] = []
+    async with opened(tmp_path, "limits.max_running=1", told=told) as (queue, engine):
+        hook = Webhook(url="https://example.com/hook")
+        running, waiting = await queue.submit(new(webhook=hook), ME), await queue.submit(new(), ME)
         await settle(queue)
         with full_disk():
             with pytest.raises(StorageError):
@@ -379,7 +425,9 @@ async def test_a_full_disk_loses_no_job_and_holds_no_place(tmp_path: Path, monke
             await asyncio.sleep(0.03)
             there = [queue.find(job.id, ME) for job in (running, waiting)]
             assert [job.state for job in there if job is not None] == ["running", "queued"]
+            assert told == []
         assert (await queue.ended(running, timeout=5)).state == "completed"
+        assert [job.id for job in told] == [running.id], "nor is the end untold"
         await settle(queue)
         assert engine.begun == [running.id, waiting.id]
         with full_disk():

@@ -41,7 +41,11 @@ class Engine:
             case Cancel(id=id):
                 if (task := self._tasks.get(id)) is not None:
                     # not before it has begun, or it would end without a word: both messages may come at once
-                    asyncio.get_running_loop().call_soon(task.cancel)
+                    asyncio.get_running_loop().call_soon(self._cancel, task)
+
+    def _cancel(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelling():  # told twice, it goes on tidying up
+            task.cancel()
 
     async def _carry(self, id: str, work: Coroutine[Any, Any, Over]) -> None:  # noqa: A002 - the noun's own field
         try:
