@@ -66,9 +66,7 @@ class Housekeeping:
             if entry.job.start_by is not None and entry.job.start_by <= now and entry.job.state == "queued":
                 problem = Problem(status=504, type="request_timeout", message="it could not start in the time asked")
                 over = Over(id=entry.job.id, state="failed", problem=problem)
-                with suppress(
-                    StorageError
-                ):  # a full disk is not waited for here: what is to be cleaned away may free it
+                with suppress(StorageError):  # not waited for: what is cleaned away here may free a full disk
                     await self._carrier.end(entry, over, patient=False)
 
     async def clean(self) -> None:

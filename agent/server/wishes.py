@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from agent.config import RunConfig
+from agent.config import DraftConfig, RunConfig
 from agent.errors import ConfigError
 from agent.reading import check
 from agent.request import plain, possible
@@ -83,16 +83,20 @@ def checked(base: RunConfig, request: RunRequest, inputs: Mapping[str, Path], li
         plain(wish, able, None)
     except ConfigError as error:
         raise unfit(error) from error
-    renders = config.budget.max_iterations * config.budget.samples_per_iteration
+    captions, draft = config.budget.max_iterations, config.search.draft
+    renders, what, where = captions * config.budget.samples_per_iteration, "", "samples_per_iteration"
+    if isinstance(draft, DraftConfig):
+        renders += min(captions, draft.promote) * draft.seeds
+        what, where = " and draft.promote x draft.seeds", "draft"
     if config.budget.max_renders is not None:
         renders = min(renders, config.budget.max_renders)
     if renders > limits.max_renders_per_run:
         raise refused(
             422,
             "less_than_equal",
-            f"max_iterations x samples_per_iteration: {renders} renders, and this server makes at most "
-            f"{limits.max_renders_per_run} for one request; lower either, or give max_renders",
-            loc=("samples_per_iteration",),
+            f"max_iterations x samples_per_iteration{what}: {renders} renders, and this server makes at most "
+            f"{limits.max_renders_per_run} for one request; lower them, or give max_renders",
+            loc=(where,),
             le=limits.max_renders_per_run,
         )
 

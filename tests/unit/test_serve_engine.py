@@ -20,6 +20,21 @@ def heard(out: io.BytesIO) -> list[Ready | Told | Over]:
     return [UP.validate_json(line) for line in out.getvalue().splitlines()]
 
 
+async def test_a_job_whose_model_is_served_no_more_is_told_so(tmp_path: Path) -> None:
+    out = io.BytesIO()
+    engine = Engine(load(None, [f"output.dir={tmp_path}"]), out)
+    request = RunRequest(model="gone", prompt="a boat")
+    job = Job(
+        id="j", owner="me", dialect="runs", endpoint="x", request=request, created_at=datetime.now(UTC), media_key="k"
+    )
+    engine.heed(Begin(job=job).model_dump_json().encode())
+    async with asyncio.timeout(20):
+        while not (over := [said for said in heard(out) if isinstance(said, Over)]):
+            await asyncio.sleep(0.01)
+    assert over[0].problem is not None
+    assert over[0].problem.message == "this server has no model 'gone' any more; ask for another"
+
+
 @pytest.mark.thorough
 async def test_a_job_that_is_cancelled_in_the_same_breath_is_over_all_the_same(tmp_path: Path) -> None:
     out = io.BytesIO()

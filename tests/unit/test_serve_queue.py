@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from agent.config import DraftConfig
 from agent.errors import StorageError
 from agent.server import carrying
 from agent.server.deliveries import Deliveries
@@ -374,6 +375,7 @@ async def test_an_end_with_a_webhook_is_announced_before_it_is_told(tmp_path: Pa
         ({"num_inference_steps": 1000}, "num_inference_steps"),
         ({"guidance_scale": -1.0}, "guidance_scale"),
         ({"max_iterations": 100, "samples_per_iteration": 64}, "samples_per_iteration"),
+        ({"size": "832x480", "max_iterations": 3, "draft": DraftConfig(promote=16, seeds=30)}, "draft"),
         ({"video_url": "https://example.com/v.mp4"}, "video"),
     ],
 )

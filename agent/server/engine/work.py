@@ -32,7 +32,7 @@ from agent.server.places import Places
 from agent.server.results import result
 from agent.server.safety import after, checked, checks, guardrails, refusal
 from agent.server.scrub import Scrub
-from agent.server.types import Job, Problem, Refused, Result, Safety
+from agent.server.types import Job, Problem, Refused, Result, Safety, refused
 from agent.server.wishes import settings, unfit
 
 log = logging.getLogger(__name__)
@@ -95,7 +95,10 @@ class Work:
 
     async def _settings(self, job: Job) -> RunConfig:
         """The config of its run, what it names by address fetched."""
-        base, folder = self.served.models[job.request.model], self.places.inputs(job.id)
+        base, folder = self.served.models.get(job.request.model), self.places.inputs(job.id)
+        if base is None:  # the server was started with another config since the job was taken
+            why = f"this server has no model {job.request.model!r:.80} any more; ask for another"
+            raise refused(500, "runner_server_error", why)
         inputs = {name: folder / file for name, file in job.inputs.items()}
         if not (self.places.run(job.id) / journal.RUN).exists():
             inputs |= await fetch_inputs(job.request, folder, base.request.image_fetch)
