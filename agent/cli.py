@@ -213,7 +213,7 @@ def _report(args: argparse.Namespace) -> int:
 
 
 def _config(args: argparse.Namespace) -> int:
-    from agent.reading import load_config  # noqa: PLC0415 - as above
+    from agent.reading import SERVER, load_config, parsed  # noqa: PLC0415 - as above
     from agent.thresholds import stated  # noqa: PLC0415 - as above
 
     config = load_config(args.config, args.overrides)
@@ -221,6 +221,10 @@ def _config(args: argparse.Namespace) -> int:
         made = found.threshold
         print(f"# critic.accept_at: {made.threshold:g}, by critic.threshold_file. {made.sentence()}")
     print(config.to_yaml(), end="")
+    if SERVER in parsed(args.config, args.overrides)[0]:
+        from agent.server.loading import load  # noqa: PLC0415 - as above
+
+        print(load(args.config, args.overrides).server.to_yaml(), end="")
     return CHOSEN
 
 

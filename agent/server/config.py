@@ -1,12 +1,19 @@
 """The `server` section of a config file, and the run config that each model name stands for."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from agent.config import RunConfig
+
+_NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,252}[A-Za-z0-9.])?")
+_AT: Final = r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?"
+_ADDRESS: Final = re.compile(rf"https?://{_AT}(/[^?#\s]*)?")
+_ORIGIN: Final = re.compile(rf"[a-z][a-z0-9+.-]*://(?=[^A-Z]*$){_AT}")
 
 
 class _Section(BaseModel):
@@ -137,6 +144,30 @@ class ServerConfig(_Section):
     drain_seconds: float = Field(default=30.0, ge=0)
     """After SIGTERM, for runs to end; what has not goes on at the next start."""
 
+    @field_validator("public_url")
+    @classmethod
+    def _whole(cls, url: str | None) -> str | None:
+        if url is not None and _ADDRESS.fullmatch(url) is None:
+            raise ValueError("must look like https://studio.example or https://studio.example:8443/prefix")
+        return url
+
+    @field_validator("hosts")
+    @classmethod
+    def _bare(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if wrong := [name for name in names if name != "*" and _NAME.fullmatch(name) is None]:
+            raise ValueError(f"{wrong[0]!r:.80} must be a bare name such as studio.example: no scheme, port or path")
+        return names
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        if wrong := [origin for origin in origins if origin != "*" and _ORIGIN.fullmatch(origin) is None]:
+            raise ValueError(
+                f"{wrong[0]!r:.80} must be as browsers send it, such as https://studio.example: a scheme, a name in "
+                "lower case, its port if it has one, nothing behind"
+            )
+        return origins
+
     @model_validator(mode="after")
     def _names_once(self) -> Self:
         seen: set[str] = set()
@@ -148,6 +179,14 @@ class ServerConfig(_Section):
         if self.default_model not in seen:
             raise ValueError(f"default_model: {self.default_model!r} is none of models")
         return self
+
+    def to_yaml(self) -> str:
+        """As the section of a config file."""
+        data = self.model_dump(mode="json")
+        data["models"] = {
+            name: model.model_dump(mode="json", exclude_defaults=True) for name, model in self.models.items()
+        }
+        return yaml.safe_dump({"server": data}, sort_keys=False, allow_unicode=True, width=120)
 
     def model_named(self, name: str) -> str | None:
         """The model that a name or alias stands for; None: none."""

@@ -1,17 +1,19 @@
 """A config file as `retake serve` reads it: the run config, the `server` section, and each model's run config."""
 
+import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from agent import reading
 from agent.building import endpoints
 from agent.building.generators import NIM_URL
 from agent.errors import ConfigError
-from agent.server.config import Served, ServerConfig, merged
+from agent.server.config import ModelConfig, Served, ServerConfig, merged
+from agent.server.wordlist import words
 from agent.serving.endpoints import shared_by_turns
 from agent.thresholds import settled
 from generator.config import NIMConfig
@@ -39,6 +41,8 @@ def load(path: str | Path | None = None, overrides: Sequence[str] = ()) -> Serve
         if isinstance(place, dict) and isinstance(place.get(names[-1]), str):
             place[names[-1]] = str(here / Path(place[names[-1]]).expanduser())
     server = _checked(section, source)
+    if server.safety.words and server.safety.word_file is not None:
+        words(server.safety.word_file)  # one that cannot be read is said before anything is served
     base = settled(reading.check(data, source, keys))
     models = {}
     for name, model in server.models.items():
@@ -60,11 +64,37 @@ def _checked(section: Mapping[str, Any], source: str) -> ServerConfig:
         lines = []
         for fault in error.errors(include_url=False, include_input=False):
             where = ".".join(("server", *map(str, fault["loc"])))
-            said = fault["msg"].removeprefix("Value error, ")
-            if fault["type"] == "extra_forbidden":
-                said = "unknown key; `retake config --server` prints those there are"
-            lines.append(f"{source}: {where}: {said[:1].lower()}{said[1:]}")
+            lines.append(f"{source}: {where}: {_said(fault['type'], fault['msg'], fault['loc'])}")
         raise ConfigError("\n".join(lines)) from None
+
+
+def _said(kind: str, told: str, loc: Sequence[int | str]) -> str:
+    """What is wrong with a key of the section, and the cure."""
+    if kind == "extra_forbidden":
+        known = _keys(loc[:-1])
+        near = difflib.get_close_matches(str(loc[-1]), known, n=1, cutoff=0.5)
+        return "unknown key; " + (f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}")
+    if kind == "tuple_type":
+        return "must be a list, such as [a, b]"
+    if kind in {"model_type", "dict_type"}:
+        return f"must be a section such as {{{next(iter(_keys(loc)), 'NAME')}: …}}"
+    if loc[-1:] == ("api_keys_env",):
+        return "must be the name of an environment variable, and never the keys themselves"
+    said = told.removeprefix("Value error, ")
+    return said[:1].lower() + said[1:]
+
+
+def _keys(path: Sequence[int | str]) -> list[str]:
+    """The keys of the part of the section that stands there."""
+    if path[:1] == ("models",):
+        return list(ModelConfig.model_fields) if len(path) == 2 else []
+    model: type[BaseModel] = ServerConfig
+    for part in path:
+        kind = model.model_fields[str(part)].annotation
+        if not (isinstance(kind, type) and issubclass(kind, BaseModel)):
+            return []
+        model = kind
+    return list(model.model_fields)
 
 
 def apart(served: Served, port: int) -> None:

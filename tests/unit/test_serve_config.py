@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from agent.cli import main
 from agent.config import RunConfig
 from agent.errors import ConfigError
 from agent.reading import load_config
@@ -64,7 +65,15 @@ def test_it_survives_the_way_to_the_engine(served: Served) -> None:
     ("text", "said"),
     [
         ("server: 3", "server: must be a section"),
-        ("server: {limits: {max_runing: 3}}", "server.limits.max_runing: unknown key"),
+        ("server: {limits: {max_runing: 3}}", "server.limits.max_runing: unknown key; did you mean max_running?"),
+        ("server: {xyzzy: 3}", "server.xyzzy: unknown key; known here: models, default_model, "),
+        ("server: {hosts: studio.example}", "server.hosts: must be a list, such as [a, b]"),
+        ("server: {hosts: ['studio.example:80']}", "'studio.example:80' must be a bare name such as studio.example"),
+        ("server: {public_url: studio.example}", "server.public_url: must look like https://studio.example or"),
+        ("server: {cors_origins: ['https://a.example/']}", "'https://a.example/' must be as browsers send it"),
+        ("server: {limits: 3}", "server.limits: must be a section such as {max_running: …}"),
+        ("server: {api_keys_env: sk-1}", "must be the name of an environment variable, and never the keys"),
+        ("server: {safety: {word_file: gone.txt}}", "server.safety.word_file: it cannot be read"),
         ("server: {limits: {max_running: 0}}", "server.limits.max_running: input should be greater than or equal to 1"),
         ("server: {models: {a: {}, b: {aliases: [a]}}, default_model: a}", "the name 'a' stands twice"),
         ("server: {default_model: gone}", "default_model: 'gone' is none of models"),
@@ -77,6 +86,15 @@ def test_what_is_wrong_is_named(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(ConfigError) as told:
         load(tmp_path / "server.yaml")
     assert said in str(told.value)
+
+
+def test_it_is_printed_as_it_is_understood(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "server.yaml").write_text(FILE)
+    assert main(["config", str(tmp_path / "server.yaml"), "-s", "server.limits.max_queued=7"]) == 0
+    (tmp_path / "again.yaml").write_text(capsys.readouterr().out)
+    assert load(tmp_path / "again.yaml") == load(tmp_path / "server.yaml", ["server.limits.max_queued=7"])
+    assert main(["config"]) == 0
+    assert "server:" not in capsys.readouterr().out
 
 
 def test_servers_that_take_turns_run_one_at_a_time(tmp_path: Path) -> None:
