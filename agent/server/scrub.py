@@ -36,7 +36,7 @@ class Scrub:
         """The text without them."""
         for address in self._known:
             text = text.replace(address, "the backend")
-        text = _OWN.sub("the backend", text)
+        text = _OWN.sub("a private address", text)
         for folder in self._folders:
             text = text.replace(folder + "/", "").replace(folder, "the server's folder")
         return text

@@ -166,7 +166,7 @@ def test_addresses_and_folders_of_the_operator_are_kept_back(served: Served) -> 
     told = scrub(
         "http://10.0.0.7:8000/v1: refused; see /data/runs/x/log and /home/op, or http://localhost:99/v1 and https://fal.ai"
     )
-    assert told == "the backend/v1: refused; see x/log and the server's folder, or the backend/v1 and https://fal.ai"
+    assert told == "the backend/v1: refused; see x/log and the server's folder, or a private address/v1 and https://fal.ai"
 
 
 def test_the_section_stands_by_itself() -> None:
