@@ -17,6 +17,8 @@ _INNER: Final[dict[str, type[BaseModel]]] = {"draft": DraftConfig, "pairwise": P
 """Fields that hold a section."""
 _MOST: Final = 16
 """Faults that are told."""
+_MOST_READ: Final = 4 * _MOST
+"""Faults that are put into words, some of which say the same: each is compared with all names of fields."""
 
 
 class Fault(BaseModel):
@@ -98,7 +100,7 @@ def put(problem: Problem, faults: Faults) -> Response:
 
 def _told(faults: Faults) -> list[Fault]:
     """Each fault once: of a field that holds a section or a word, what is wrong in the section, or else the words."""
-    told = [_fault(fault) for fault in faults]
+    told = [_fault(fault) for fault in faults[:_MOST_READ]]
     inside = {one.field.partition(".")[0] for one in told if "." in one.field}
     return [
         one
