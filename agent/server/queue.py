@@ -130,7 +130,7 @@ class Queue:
             priority=new.priority,
             created_at=now,
             start_by=None if new.start_within is None else now + timedelta(seconds=new.start_within),
-            keep_until=None if new.keep_seconds is None else now + timedelta(seconds=new.keep_seconds),
+            keep_until=self._kept_until(new, now),
             media_key=secrets.token_urlsafe(24),
             idempotency_key=new.idempotency_key,
             digest=told,
@@ -143,6 +143,13 @@ class Queue:
         self._carrier.note(job)
         self._carrier.fill()
         return entry.job
+
+    def _kept_until(self, new: NewJob, now: datetime) -> datetime | None:
+        """As long as was asked, and no longer than this server keeps any job."""
+        days = self._served.server.retention.days
+        if new.keep_seconds is None:
+            return None
+        return now + timedelta(seconds=new.keep_seconds if days is None else min(new.keep_seconds, days * 86400))
 
     async def _written(
         self, job: Job, folder: Path, names: Mapping[str, str], given: Mapping[str, bytes | Path]

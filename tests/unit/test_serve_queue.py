@@ -338,6 +338,12 @@ async def test_how_long_is_kept_counts_from_the_end(tmp_path: Path) -> None:
         assert over.keep_until - over.ended_at == timedelta(seconds=60)
 
 
+async def test_nothing_is_kept_longer_than_the_server_keeps_any(tmp_path: Path) -> None:
+    async with opened(tmp_path, "retention.days=1") as (queue, _):
+        job = await queue.submit(new(keep_seconds=3650 * 86400), ME)
+        assert job.keep_until == job.created_at + timedelta(days=1)
+
+
 async def test_a_drained_queue_takes_and_begins_nothing(tmp_path: Path) -> None:
     async with opened(tmp_path, "limits.max_running=1", "drain_seconds=5") as (queue, engine):
         running, waiting = await queue.submit(new(), ME), await queue.submit(new(), ME)

@@ -147,7 +147,7 @@ class RunBody(BaseModel):
     start_within_seconds: float | None = Field(default=None, ge=1, le=7 * 86400)
     """Not started by then, the run fails. null: it waits."""
     keep_seconds: float | None = Field(default=None, ge=60, le=3650 * 86400)
-    """After its end, until its files are removed. null: as the server keeps them."""
+    """After its end, until its files are removed, and no longer than the server keeps any. null: as it keeps them."""
 
     def request(self, server: ServerConfig) -> RunRequest:
         """What is asked for, but for its media.
