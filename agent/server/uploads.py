@@ -118,17 +118,22 @@ class Uploads:
             raise refused(422, "value_error", f"part number: must be from 1 to {MOST}", loc=("partNumber",))
         if upload.about.bytes is not None:
             raise refused(403, "upload_is_over", "this upload is whole; begin a new one")
-        (upload.folder / PARTS).mkdir(exist_ok=True)
         others = sum(part.bytes for at, part in upload.parts.items() if at != number)
         landed = await self._land(upload, stream, self._config.limits.max_upload_bytes - others)
-        before = upload.parts.get(number)
-        place = upload.folder / PARTS / f"{number:05}.{landed.sha256}"
-        landed.path.replace(place)
-        upload.parts[number] = Landing(place, landed.bytes, landed.sha256)
-        if before is not None:
-            self._bytes[upload.about.owner] -= before.bytes
-            if before.path != place:
-                before.path.unlink(missing_ok=True)
+        async with upload.changing:  # while parts are joined none of them changes
+            if self._is_gone(upload) or upload.about.bytes is not None:
+                landed.path.unlink(missing_ok=True)
+                self._bytes[upload.about.owner] -= landed.bytes
+                raise self._gone() if self._is_gone(upload) else refused(403, "upload_is_over", "it is whole meanwhile")
+            before = upload.parts.get(number)
+            (upload.folder / PARTS).mkdir(exist_ok=True)
+            place = upload.folder / PARTS / f"{number:05}.{landed.sha256}"
+            landed.path.replace(place)
+            upload.parts[number] = Landing(place, landed.bytes, landed.sha256)
+            if before is not None:
+                self._bytes[upload.about.owner] -= before.bytes
+                if before.path != place:
+                    before.path.unlink(missing_ok=True)
         return landed.sha256
 
     async def join(self, upload: Upload, parts: Sequence[tuple[int, str]]) -> None:
@@ -149,7 +154,12 @@ class Uploads:
             chosen = [upload.parts[number] for number in sorted(named)]
             if sum(part.bytes for part in chosen) > self._config.limits.max_upload_bytes:
                 raise self._too_large(self._config.limits.max_upload_bytes)
-            whole = await asyncio.to_thread(joined, [part.path for part in chosen], upload.folder)
+            try:
+                whole = await asyncio.to_thread(joined, [part.path for part in chosen], upload.folder)
+            except OSError as error:
+                raise self._failed(upload) from error
+            if self._is_gone(upload):
+                raise self._gone()
             whole.path.replace(upload.folder / DATA)
             self._bytes[upload.about.owner] -= sum(part.bytes for part in upload.parts.values()) - whole.bytes
             upload.parts.clear()
@@ -196,15 +206,29 @@ class Uploads:
                 raise refused(413, "uploads_full", why)
 
         try:
-            return await land(stream, upload.folder, count)
+            landed = await land(stream, upload.folder, count)
         except OSError as error:
             self._bytes[owner] -= taken
-            if not upload.folder.exists():
-                raise refused(404, "not_found", "this upload was removed while it came") from error
-            raise refused(507, "storage_failed", "the server's disk is full or failed; try later") from error
+            raise self._failed(upload) from error
         except BaseException:
             self._bytes[owner] -= taken
             raise
+        if self._is_gone(upload):
+            self._bytes[owner] -= taken
+            raise self._gone()
+        return landed
+
+    def _is_gone(self, upload: Upload) -> bool:
+        return self._all.get(upload.id) is not upload
+
+    def _failed(self, upload: Upload) -> Refused:
+        if self._is_gone(upload):
+            return self._gone()
+        return refused(507, "storage_failed", "the server's disk is full or failed; try later")
+
+    @staticmethod
+    def _gone() -> Refused:
+        return refused(404, "not_found", "this upload was removed while it came")
 
     @staticmethod
     def _too_large(most: int) -> Refused:

@@ -208,6 +208,7 @@ async def test_bodies_that_are_none(server: Server, body: bytes, code: int) -> N
         ("", "X-Fal-Request-Timeout", "nan", "x-fal-request-timeout"),
         ("", LIFECYCLE, "{", LIFECYCLE),
         ("", LIFECYCLE, '{"expiration_duration_seconds": -1}', LIFECYCLE),
+        ("", LIFECYCLE, '{"expiration_duration_seconds": 1%s}' % ("0" * 400), LIFECYCLE),
         ("", "Idempotency-Key", "x" * 300, "idempotency-key"),
         ("?fal_webhook=file:///x", "Accept", "*/*", "fal_webhook"),
         ("?fal_webhook=https://u:p@h/x", "Accept", "*/*", "fal_webhook"),

@@ -224,7 +224,8 @@ def test_names_are_made_plain(name: str | None, kept: str) -> None:
 
 async def test_a_lifecycle_that_is_none_is_told(client: httpx.AsyncClient) -> None:
     seconds = '{"expiration_duration_seconds": %s}'
-    for text in ("{", "[]", "1", seconds % '"1h"', seconds % "-1", seconds % "true", seconds % "NaN", "[" * 100_000):
+    numbers = ('"1h"', "-1", "true", "NaN", "1" + 400 * "0")
+    for text in ("{", "[]", "1", "[" * 100_000, *(seconds % number for number in numbers)):
         headers = {**AS_ME, "X-Fal-Object-Lifecycle": text}
         answer = await client.post("/fal/rest/storage/upload/initiate", json={}, headers=headers)
         assert answer.status_code == 422, text[:40]
@@ -301,6 +302,32 @@ async def test_a_sender_that_goes_away_leaves_nothing(tmp_path: Path) -> None:
     await asyncio.gather(cancelled, return_exceptions=True)
     assert uploads.kept_bytes("me") == 0
     assert [path.name for path in upload.folder.iterdir()] == ["about.json"]
+
+
+async def test_one_that_is_removed_or_made_whole_while_it_comes_counts_for_nothing(tmp_path: Path) -> None:
+    uploads = opened(tmp_path / "up")
+
+    async def removing(upload: Upload) -> AsyncIterator[bytes]:
+        yield b"half"
+        uploads.remove(upload)
+        yield b"the rest"
+
+    first, second, third = (uploads.begin("me", Named()) for _ in range(3))
+    for coming in (uploads.take(first, removing(first)), uploads.take_part(second, 1, removing(second))):
+        with pytest.raises(Refused) as caught:
+            await coming
+        assert caught.value.problem.status == 404
+
+    async def joining() -> AsyncIterator[bytes]:
+        yield b"late"
+        await uploads.join(third, [(1, etag)])
+
+    etag = await uploads.take_part(third, 1, stream(b"in time"))
+    with pytest.raises(Refused) as caught:
+        await uploads.take_part(third, 2, joining())
+    assert caught.value.problem.status == 403
+    assert uploads.kept_bytes("me") == len(b"in time")
+    assert sorted(path.name for path in third.folder.iterdir()) == ["about.json", "data"]
 
 
 async def forever() -> AsyncIterator[bytes]:

@@ -9,6 +9,7 @@ from starlette.requests import Request
 
 from agent.server.context import Context, context_of
 from agent.server.receivers import webhook_of
+from agent.server.storage.asked import LONGEST_SECONDS
 from agent.server.types import Webhook, refused
 
 DAY: Final = 86_400.0
@@ -81,7 +82,8 @@ def _lifecycle(request: Request, context: Context) -> tuple[float | None, tuple[
     except (ValueError, RecursionError):
         wish = None
     seconds = wish.get("expiration_duration_seconds") if isinstance(wish, dict) else math.nan
-    good = isinstance(seconds, int | float) and not isinstance(seconds, bool) and math.isfinite(seconds) and seconds > 0
+    number = seconds if isinstance(seconds, int | float) and not isinstance(seconds, bool) else math.nan
+    good = 0 < number <= LONGEST_SECONDS
     if not isinstance(wish, dict) or not (seconds is None or good):
         cure = 'give JSON such as {"expiration_duration_seconds": 3600}'
         raise refused(422, "value_error", f"{name}: {cure}", loc=("header", name))

@@ -13,6 +13,8 @@ from agent.server.types import Caller, refused
 LIFECYCLES: Final = ("x-fal-object-lifecycle", "x-fal-object-lifecycle-preference")
 CDN: Final = "/fal/cdn"
 REST: Final = "/fal/rest"
+LONGEST_SECONDS: Final = 1e12
+"""That may be asked for; what is kept is up to the server."""
 _LONGEST_NAME: Final = 100
 _PLAIN_TYPE: Final = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,63}/[a-z0-9][a-z0-9!#$&^_.+-]{0,63}", re.ASCII)
 
@@ -24,7 +26,9 @@ def uploader(request: Request) -> Caller:
         Refused: 401 or 403.
     """
     owner = token_owner(request)
-    return caller_of(request, "upload") if owner is None else Caller(owner=owner, scopes=frozenset({"upload"}))
+    if owner is None:
+        return caller_of(request, "upload")
+    return Caller(owner=owner, scopes=frozenset({"upload"}), passing=True)
 
 
 def token_owner(request: Request) -> str | None:
@@ -68,7 +72,8 @@ def _lifecycle(request: Request) -> tuple[float | None, bool]:
     if not isinstance(told, dict):
         raise wrong
     seconds, acl = told.get("expiration_duration_seconds"), told.get("initial_acl")
-    if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0):
+    number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+    if seconds is not None and not (number and 0 < seconds <= LONGEST_SECONDS):
         raise wrong
     default = acl.get("default") if isinstance(acl, dict) else None
     return None if seconds is None else float(seconds), default in {"hide", "forbid"}
