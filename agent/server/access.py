@@ -128,9 +128,9 @@ class Access:
             if len(self._known) > _MOST_KNOWN:
                 self._known.popitem(last=False)
             return caller
+        self._wrong.take(address)  # on open paths too: what is answered otherwise there would tell a right guess
         if needless:
             return _STRANGER
-        self._wrong.take(address)
         return _unknown("this server does not know it"), 0.0
 
     def _too_often(self, who: str) -> tuple[Problem | None, float]:

@@ -75,7 +75,9 @@ def guarded(context: Context, keys: Keys | None, *, host: str) -> ASGIApp:
 
     def holder(token: str) -> Caller | None:
         owner = context.uploads.passes.owner(token)
-        return None if owner is None else Caller(owner=owner, scopes=frozenset({"upload"}))
+        if owner is None or not (keys is None or keys.may(owner, "upload")):  # the key may have been taken back since
+            return None
+        return Caller(owner=owner, scopes=frozenset({"upload"}), passing=True)
 
     # by its host a request is led to its service first: what stands behind sees the path that it leads to
     gate = gated(application(context), context.served.server, keys, host=host, token=holder)

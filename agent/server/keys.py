@@ -43,11 +43,16 @@ class Keys:
     def __init__(self, callers: Mapping[bytes, Caller]) -> None:
         self._count = len(callers)
         self._by_head: dict[bytes, list[tuple[bytes, Caller]]] = {}
+        self._rights = {(caller.owner, scope) for caller in callers.values() for scope in caller.scopes}
         for digest, caller in callers.items():
             self._by_head.setdefault(digest[:_HEAD], []).append((digest, caller))
 
     def __len__(self) -> int:
         return self._count
+
+    def may(self, owner: str, scope: Scope) -> bool:
+        """Whether any key of that name has a scope."""
+        return (owner, scope) in self._rights
 
     def caller(self, key: str) -> Caller | None:
         """Whose key this is; None: nobody's.

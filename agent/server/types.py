@@ -34,6 +34,8 @@ class Caller(_Noun):
     owner: str = ANYBODY
     """Whose jobs, uploads and results these are."""
     scopes: frozenset[Scope] = frozenset({"run", "read", "upload", "admin"})
+    passing: bool = False
+    """It came with a token that a key got for a while, and not with a key."""
 
 
 class ControlWish(_Noun):

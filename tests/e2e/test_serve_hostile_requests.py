@@ -238,6 +238,8 @@ def test_an_uploads_token_is_good_for_uploads_alone(victim: Victim) -> None:
     for path in ("/v1/videos", f"{APP}/requests/{victim.job}"):
         assert victim.ask("GET", path, headers=bearer).status_code == 403
     assert victim.ask("POST", T2V, headers=bearer, json={"prompt": "x"}).status_code == 403
+    again = victim.ask("POST", "/fal/rest/storage/auth/token", headers=bearer, json={})
+    assert again.status_code == 403, "it would last for ever"
     said, _, signed = token.removeprefix("retake-cdn.").rpartition(".")
     bobs = base64.urlsafe_b64encode(json.dumps(["bob", 9e99]).encode()).decode()
     for forged in (f"{bobs}.{signed}", f"{said}.", f"{said}.{signed[::-1]}", ".", "A" * 20_000):

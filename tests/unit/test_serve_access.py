@@ -48,6 +48,13 @@ def test_the_variable_holds_keys_with_and_without_names() -> None:
     assert again == bare  # whose runs they are does not hang on the order
 
 
+def test_rights_are_those_of_any_key_of_a_name() -> None:
+    found = keys(f"ann:read={KEY},ann:upload={OTHER}")
+    assert found.may("ann", "upload")
+    assert not found.may("ann", "run")
+    assert not found.may("bob", "upload")
+
+
 def test_a_key_is_also_known_as_the_id_and_secret_of_fals_clients() -> None:
     found = keys(f"ann={KEY},id-0123:secret-0123456789")
     assert found.caller("id-0123:secret-0123456789") is not None
@@ -255,3 +262,11 @@ async def test_who_guesses_is_stopped_and_who_was_let_in_from_there_is_not() -> 
         assert (await client.get("/v1/videos", headers=as_key(OTHER))).status_code == 429
         assert (await client.get("/v1/videos", headers=as_key(KEY))).status_code == 200
         assert (await client.get("/v1/health/live", headers=as_key("guess"))).status_code == 200
+
+
+async def test_who_guesses_where_no_key_is_needed_is_stopped_too() -> None:
+    async with asking(keys()) as client:
+        for number in range(30):
+            assert (await client.get("/media/k/video.mp4", headers=as_key(f"guess-{number:020}"))).status_code == 200
+        assert (await client.get("/media/k/video.mp4", headers=as_key(OTHER))).json()["owner"] == "anybody"
+        assert (await client.get("/v1/videos", headers=as_key(OTHER))).status_code == 429

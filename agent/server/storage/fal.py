@@ -78,8 +78,10 @@ class Begun(Access):
 
 @rest.post("/storage/auth/token")
 async def token(request: Request) -> Token:
-    """A token for the CDN, for an hour."""
+    """A token for the CDN, for an hour. A token gets no other: else it would last for ever."""
     caller = caller_of(request, "upload")
+    if caller.passing:
+        raise refused(403, "forbidden", "a token gets no further token; ask with the key")
     signed, until = context_of(request).uploads.passes.token(caller.owner)
     # with its offset and to the second: older Pythons read neither Z nor six digits less one
     expires = datetime.fromtimestamp(int(until), UTC).isoformat()
