@@ -73,19 +73,26 @@ class Desk(Protocol):
         """Take a job back and remove all that is kept of it. "over": it was over, and is gone now."""
 
     async def changed(self, job: Job, *, lines: int, timeout: float) -> Job:  # noqa: ASYNC109
-        """The job once its state is another, or it has more than `lines` log lines, or the time is up."""
+        """The job once its state is another, or it has more than `lines` log lines, or the time is up, or `parting`."""
 
     async def ended(self, job: Job, *, timeout: float | None = None) -> Job:  # noqa: ASYNC109
-        """The job once it is over. Raises TimeoutError."""
+        """The job once it is over. Raises TimeoutError, and Refused (503) once the server is `parting`."""
 
     def events(self, job: Job, *, after: int = 0) -> AsyncIterator[tuple[int, str]]:
-        """(number from 1, JSON of the event) of what its run announces, from number `after` + 1 on, to its end."""
+        """(number from 1, JSON of the event) of what its run announces, from number `after` + 1 on, to its end.
+
+        It stops before that once the server is `parting`.
+        """
 
     def folder(self, job: Job) -> Path:
         """The run's folder; it may not be there yet."""
 
     async def drain(self) -> None:
         """Take nothing more, begin nothing more, and wait for what runs, as long as `server.drain_seconds` says."""
+
+    @property
+    def parting(self) -> bool:
+        """Whether it is drained, and the server about to go: nothing is waited for any more."""
 
     def facts(self) -> dict[str, Any]:
         """Figures of the whole desk: `queued`, `running`, `jobs` (by state), `draining`, `engine_pid`."""

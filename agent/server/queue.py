@@ -65,6 +65,7 @@ class Queue:
         )
         self._house = Housekeeping(served.server.retention, store, self._entries, self._carrier, self._places)
         self._scrub = Scrub(served.models.values(), [served.folder, Path.home()])
+        self._parting = False
         self._once: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     async def start(self) -> None:
@@ -76,10 +77,15 @@ class Queue:
     async def drain(self) -> None:
         """See `Desk.drain`."""
         self._carrier.draining = True
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._served.server.drain_seconds):
-                while running := self._entries.running():
-                    await running[0].changed.wait()
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._served.server.drain_seconds):
+                    while running := self._entries.running():
+                        await running[0].changed.wait()
+        finally:
+            self._parting = True
+            for entry in self._entries:
+                entry.tell()
 
     async def stop(self) -> None:
         """End the engine. What ran goes on at the next start."""
@@ -248,7 +254,7 @@ class Queue:
         until = time.monotonic() + timeout
         while True:
             entry = self._entries.found(job.id)
-            if entry is None or entry.job.state != job.state or not entry.job.live:
+            if entry is None or entry.job.state != job.state or not entry.job.live or self._parting:
                 return job if entry is None else entry.job
             news = entry.changed
             book = self._read(entry.job)
@@ -266,6 +272,9 @@ class Queue:
         async with asyncio.timeout(timeout):
             entry = self._entries.found(job.id)
             while entry is not None and entry.job.live:
+                if self._parting:
+                    why = f"the server is being stopped; the run {job.id} goes on at its next start"
+                    raise refused(503, "runner_scheduling_failure", why, retry_after=5)
                 await entry.changed.wait()
                 entry = self._entries.found(job.id)
         return job if entry is None else entry.job
@@ -281,13 +290,18 @@ class Queue:
             for line in found:
                 number += 1
                 yield number, line.decode("utf-8", "replace").rstrip("\n")
-            if not live or news is None:
+            if not live or news is None or self._parting:
                 return
             await news.wait()
 
     def folder(self, job: Job) -> Path:
         """See `Desk.folder`."""
         return self._places.run(job.id)
+
+    @property
+    def parting(self) -> bool:
+        """See `Desk.parting`."""
+        return self._parting
 
     def facts(self) -> dict[str, Any]:
         """See `Desk.facts`."""

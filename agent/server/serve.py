@@ -168,7 +168,7 @@ async def serve(served: Served, listener: socket.socket, *, host: str, keys: Key
 
         for which in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(which, stop)
-        with contextlib.suppress(ValueError, OSError):
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup: it outlives its terminal
             loop.add_signal_handler(signal.SIGHUP, stop)
         announcing = asyncio.create_task(_announced(server, ready))
         await server.serve(sockets=[listener])

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 
+from pydantic import ValidationError
+
 from agent.errors import StorageError
 from agent.server.types import LIVE, Dialect, Job, State
 
@@ -140,7 +142,7 @@ class Store:
                 f"SELECT seq, body FROM jobs WHERE state IN ({marks}) ORDER BY seq",  # noqa: S608 - question marks
                 sorted(LIVE),
             ).fetchall()
-        return [(seq, Job.model_validate_json(body)) for seq, body in rows]
+            return [(seq, Job.model_validate_json(body)) for seq, body in rows]
 
     def list(
         self,
@@ -170,7 +172,7 @@ class Store:
         sql = f"SELECT body FROM jobs WHERE {' AND '.join(where)} ORDER BY seq {order} LIMIT ?"  # noqa: S608 - as above
         with self._told("listing the jobs"):
             rows = self._reader.execute(sql, (*given, limit)).fetchall()
-        return [Job.model_validate_json(body) for (body,) in rows]
+            return [Job.model_validate_json(body) for (body,) in rows]
 
     def outlived(self, now: float, ended_before: float | None) -> Sequence[Job]:
         """Some of the jobs that are over and whose time is up, by their own date or by `ended_before`."""
@@ -180,7 +182,7 @@ class Store:
                 "(keep_until <= ? OR (keep_until IS NULL AND ended_at <= ?)) LIMIT ?",
                 (now, -1.0 if ended_before is None else ended_before, SOME),
             ).fetchall()
-        return [Job.model_validate_json(body) for (body,) in rows]
+            return [Job.model_validate_json(body) for (body,) in rows]
 
     def beyond(self, room: float) -> Sequence[Job]:
         """Some of the jobs that are over and take, with all newer ones, more bytes than that."""
@@ -191,7 +193,7 @@ class Store:
                 "LIMIT ?",
                 (room, SOME),
             ).fetchall()
-        return [Job.model_validate_json(body) for (body,) in rows]
+            return [Job.model_validate_json(body) for (body,) in rows]
 
     def counts(self) -> dict[State, int]:
         """How many jobs are in each state."""
@@ -201,7 +203,7 @@ class Store:
     def _one(self, sql: str, given: tuple[object, ...]) -> Job | None:
         with self._told("reading a job"):
             row = self._reader.execute(sql, given).fetchone()
-        return None if row is None else Job.model_validate_json(row[0])
+            return None if row is None else Job.model_validate_json(row[0])
 
     @contextmanager
     def _told(self, doing: str) -> Iterator[None]:
@@ -209,6 +211,12 @@ class Store:
             yield
         except sqlite3.Error as error:
             raise StorageError(f"{doing} in {self._path}: {error}; check the disk") from error
+        except ValidationError as error:
+            where = ".".join(map(str, error.errors()[0]["loc"]))
+            raise StorageError(
+                f"{doing} in {self._path}: {where}: this version of Retake cannot read what is there; serve it with "
+                "the version that wrote it, or choose another output.dir"
+            ) from error
 
 
 def _times(job: Job) -> tuple[float | None, float | None]:

@@ -361,6 +361,35 @@ async def test_a_drained_queue_takes_and_begins_nothing(tmp_path: Path) -> None:
         assert queue.find(waiting.id, ME) is not None
 
 
+async def test_who_waits_as_the_server_goes_is_let_go_and_told(tmp_path: Path) -> None:
+    async with opened(tmp_path, "drain_seconds=0.05") as (queue, engine):
+        job = await queue.submit(new(), ME)
+        await settle(queue)
+        waiting = [asyncio.create_task(queue.ended(job)), asyncio.create_task(queue.changed(job, lines=9, timeout=9))]
+        events = [number async for number, _ in _until_drained(queue, job)]
+        ended, changed = await asyncio.gather(*waiting, return_exceptions=True)
+        assert events == []
+        assert isinstance(changed, Job)
+        assert isinstance(ended, Refused)
+        assert (ended.problem.status, engine.cancelled) == (503, []), "it goes on at the next start"
+
+
+async def _until_drained(queue: Queue, job: Job) -> AsyncIterator[tuple[int, str]]:
+    draining = asyncio.create_task(queue.drain())
+    async for event in queue.events(job):
+        yield event
+    await draining
+
+
+async def test_what_another_version_wrote_is_told_and_not_guessed_at(tmp_path: Path) -> None:
+    async with opened(tmp_path) as (queue, _):
+        job = await queue.submit(new(), ME)
+        await settle(queue)
+        queue._store._disk.execute("UPDATE jobs SET body = replace(body, '\"endpoint\"', '\"what\"')")
+        with pytest.raises(StorageError, match=r"jobs\.sqlite: endpoint: this version of Retake cannot read"):
+            queue._store.get(job.id)
+
+
 async def test_an_end_with_a_webhook_is_announced_before_it_is_told(tmp_path: Path) -> None:
     told: list[Job] = []
     async with opened(tmp_path, told=told) as (queue, engine):

@@ -91,6 +91,7 @@ def main() -> None:
     # Ctrl-C goes to the whole group of the terminal: the server decides what becomes of its jobs
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     # messages alone go up the pipe; what a library prints goes to the log
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)

@@ -146,7 +146,7 @@ async def _changes(desk: Desk, job: Job, queue: str, *, with_logs: bool) -> Asyn
             yield f"data: {json.dumps(status(job, position, new, queue))}\n\n"
         else:
             yield ": still there\n\n"
-        if not job.live:
+        if not job.live or desk.parting:
             return
         # a log that nobody wants wakes nobody
         job = await desk.changed(job, lines=lines if with_logs else sys.maxsize, timeout=QUIET_SECONDS)
