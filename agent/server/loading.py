@@ -11,8 +11,10 @@ from pydantic import BaseModel, ValidationError
 from agent import reading
 from agent.building import endpoints
 from agent.building.generators import NIM_URL
+from agent.config import RunConfig
 from agent.errors import ConfigError
 from agent.server.config import ModelConfig, Served, ServerConfig, merged
+from agent.server.engine.warm import wanted_by
 from agent.server.wordlist import words
 from agent.serving.endpoints import shared_by_turns
 from agent.thresholds import settled
@@ -44,7 +46,8 @@ def load(path: str | Path | None = None, overrides: Sequence[str] = ()) -> Serve
     if server.safety.words and server.safety.word_file is not None:
         words(server.safety.word_file)  # one that cannot be read is said before anything is served
     base = settled(reading.check(data, source, keys))
-    models = {}
+    models: dict[str, RunConfig] = {}
+    started: dict[int, tuple[str, object]] = {}
     for name, model in server.models.items():
         at = f"{source}: server.models.{name}"
         models[name] = settled(reading.check(merged(data, model.changes), at)) if model.changes else base
@@ -54,6 +57,13 @@ def load(path: str | Path | None = None, overrides: Sequence[str] = ()) -> Serve
                 f"{source}: server.limits.max_running: the servers of {name} take turns (generator.serve.time_share), "
                 "which runs side by side cannot share; set it to 1, or time_share to false"
             )
+        for part, serve, _ in wanted_by(models[name]):
+            other, already = started.setdefault(serve.port, (f"{name}'s {part}", serve))
+            if already != serve:
+                raise ConfigError(
+                    f"{source}: the {part} of {name} is a server on port {serve.port}, and so is {other}, another one; "
+                    "give one of them another serve.port"
+                )
     return Served(base=base, server=server, models=models)
 
 

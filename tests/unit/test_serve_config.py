@@ -97,6 +97,15 @@ def test_it_is_printed_as_it_is_understood(tmp_path: Path, capsys: pytest.Captur
     assert "server:" not in capsys.readouterr().out
 
 
+def test_two_servers_on_one_port_are_refused(tmp_path: Path) -> None:
+    model = "{reasoner: {backend: openai, serve: {model: %s}}, critic: {backend: signals}}"
+    models = {name: model % name for name in ("a", "b")}
+    text = "server:\n  default_model: a\n  models:\n" + "".join(f"    {n}: {m}\n" for n, m in models.items())
+    (tmp_path / "server.yaml").write_text(text)
+    with pytest.raises(ConfigError, match="the reasoner of b is a server on port 8000, and so is a's reasoner"):
+        load(tmp_path / "server.yaml")
+
+
 def test_servers_that_take_turns_run_one_at_a_time(tmp_path: Path) -> None:
     (tmp_path / "server.yaml").write_text(
         "reasoner: {backend: openai, serve: {}}\ngenerator: {backend: vllm_omni, serve: {time_share: true}}\n"
@@ -166,7 +175,9 @@ def test_addresses_and_folders_of_the_operator_are_kept_back(served: Served) -> 
     told = scrub(
         "http://10.0.0.7:8000/v1: refused; see /data/runs/x/log and /home/op, or http://localhost:99/v1 and https://fal.ai"
     )
-    assert told == "the backend/v1: refused; see x/log and the server's folder, or a private address/v1 and https://fal.ai"
+    assert (
+        told == "the backend/v1: refused; see x/log and the server's folder, or a private address/v1 and https://fal.ai"
+    )
 
 
 def test_the_section_stands_by_itself() -> None:

@@ -3,17 +3,21 @@
 import asyncio
 import io
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from agent.server.engine import parent
+from agent.server.engine import parent, warm
 from agent.server.engine.__main__ import Engine
 from agent.server.engine.messages import UP, Begin, Cancel, Over, Ready, Told
 from agent.server.loading import load
 from agent.server.types import Job, RunRequest
+from reasoner.chat.config import ServeConfig
 
 
 def heard(out: io.BytesIO) -> list[Ready | Told | Over]:
@@ -102,3 +106,29 @@ async def test_an_engine_that_cannot_be_started_for_a_while_is_there_later(
     finally:
         await engine.stop()
     assert began == 4
+
+
+async def test_a_run_that_is_cancelled_takes_a_servers_start_from_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[int] = []
+
+    @asynccontextmanager
+    async def served(config: ServeConfig, *_: Any) -> AsyncIterator[Any]:
+        started.append(config.port)
+        await asyncio.sleep(0.05)
+        yield SimpleNamespace(root="")
+
+    async def listens(_: int) -> bool:
+        return True
+
+    monkeypatch.setattr(warm, "served", served)
+    monkeypatch.setattr(warm, "listens", listens)
+    config = load(None, ["reasoner.backend=openai", "reasoner.serve={}", "critic.backend=signals"]).base
+    servers = warm.Warm(tmp_path)
+    first, second = (asyncio.create_task(servers.need(config)) for _ in range(2))
+    await asyncio.sleep(0.01)
+    first.cancel()
+    await second
+    assert (first.cancelled(), started) == (True, [8000])
+    await servers.close()

@@ -29,7 +29,7 @@ class Engine:
         self._out = out
         warm = Warm(Places(served.folder).own / "servers")
         self._work = Work(served, self._told, warm)
-        self._warming = asyncio.gather(*map(warm.need, served.models.values()), return_exceptions=True)
+        self._warming = asyncio.ensure_future(warm.begin(served.models.values()))
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def heed(self, line: bytes) -> None:

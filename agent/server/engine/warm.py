@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
@@ -39,8 +39,10 @@ class Warm:
     ) -> None:
         self._folder = folder
         self._new_client = new_client
-        self._kept: dict[str, _Kept] = {}
-        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._kept: dict[int, _Kept] = {}
+        self._locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
+        """Both by port."""
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def need(self, config: RunConfig) -> None:
         """Return once every server that the config has started here answers.
@@ -48,26 +50,40 @@ class Warm:
         Raises:
             ServingError: one cannot be started; the next run tries again.
         """
-        await asyncio.gather(*(self._hold(*wanted) for wanted in wanted_by(config)))
+        # shielded: a run that is cancelled meanwhile takes a start of minutes from no other
+        await asyncio.gather(*(asyncio.shield(self._holding(*wanted)) for wanted in wanted_by(config)))
+
+    async def begin(self, configs: Iterable[RunConfig]) -> None:
+        """Start what runs of these will need, each server once. A failure is logged: the next run tries again."""
+        wanted = {serve.port: (part, serve, key) for config in configs for part, serve, key in wanted_by(config)}
+        for error in await asyncio.gather(*(self._holding(*one) for one in wanted.values()), return_exceptions=True):
+            if isinstance(error, Exception):
+                log.warning("a model's server could not be started; the next run tries again: %s", error)
 
     async def close(self) -> None:
         """Stop what was started."""
         for kept in self._kept.values():
             await kept.close()
 
+    def _holding(self, part: str, serve: ServeConfig | ServeOmniConfig, key: str | None) -> asyncio.Task[None]:
+        task = asyncio.create_task(self._hold(part, serve, key))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
     async def _hold(self, part: str, serve: ServeConfig | ServeOmniConfig, key: str | None) -> None:
         name = f"{part}-{serve.port}"
-        async with self._locks[name]:
-            kept = self._kept.get(name)
+        async with self._locks[serve.port]:
+            kept = self._kept.get(serve.port)
             if kept is not None:
                 if kept.serve == serve and await listens(serve.port):
                     return
                 await kept.close()
-            self._kept[name] = kept = _Kept(serve)
+            self._kept[serve.port] = kept = _Kept(serve)
             try:
                 await kept.start(part, key, self._folder / f"{name}.log", self._new_client)
             except BaseException:
-                del self._kept[name]
+                del self._kept[serve.port]
                 raise
 
 

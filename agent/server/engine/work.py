@@ -41,6 +41,7 @@ LOCKED_SECONDS: Final = 20.0
 """For which the engine of a server that was killed may hold a run's lock: its last breath."""
 _INPUT: Final = re.compile(r"'/[^'\n]*…[^'\n]*'|'\.server/[^'\n]*…[^'\n]*'|'?[^' ]*\.server/inputs/[^' ]*'?")
 """A path of ours, perhaps shortened: the client knows its file by no name."""
+_LOG: Final = re.compile(r"\.? The end of its log, .*", re.DOTALL)
 CHECKED: Final = "safety.json"
 """Beside a job's media: what the safety checker found."""
 CANCELLED: Final = Problem(status=499, type="client_cancelled", message="the request was cancelled")
@@ -165,7 +166,8 @@ class Work:
                 return Problem(status=500, type="internal_server_error", message="the server failed; see its log")
         if status >= 500:
             log.warning("a job failed: %s", error)
-        return Problem(status=status, type=type_, message=self.scrub(str(error)))
+        # what a model server printed is the operator's own
+        return Problem(status=status, type=type_, message=self.scrub(_LOG.sub("", str(error))))
 
     def _stored(self, job: Job) -> Run | None:
         folder = self.places.run(job.id)
