@@ -25,6 +25,12 @@ FAL_HOSTS: Final = frozenset({"fal.run", "queue.fal.run", "rest.fal.ai", "v3.fal
 EXPOSED: Final = (
     "x-fal-request-id",
     "x-fal-error-type",
+    "x-fal-request-timeout-type",  # fal's client repeats a 504 without it
+    "x-fal-needs-retry",
+    "x-should-retry",  # openai's repeats by its code alone without it
+    "x-spritesheet-frames",
+    "x-spritesheet-columns",
+    "x-spritesheet-rows",
     "x-retake-run-id",
     "x-retake-seed",
     "x-retake-notes",
