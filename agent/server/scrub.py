@@ -1,9 +1,10 @@
 """Keeping what is the operator's own out of what clients are told: addresses of backends, folders of this machine."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from agent.config import RunConfig
 
@@ -32,14 +33,31 @@ class Scrub:
         # a home of / would be found in every address
         self._folders = [str(folder) for folder in folders if len(folder.parts) > 1]
 
-    def __call__(self, text: str) -> str:
-        """The text without them."""
+    def __call__(self, text: str, spare: Sequence[str] = ()) -> str:
+        """The text without them.
+
+        Args:
+            text: what a client is told.
+            spare: addresses that the client gave itself: their scheme, host and port stay as they are.
+        """
+        for origin in filter(None, map(_origin, spare)):
+            found = re.search(re.escape(origin) + r"(?![\w.:-])", text)
+            if found is not None:
+                return self(text[: found.start()]) + origin + self(text[found.end() :], spare)
         for address in self._known:
             text = text.replace(address, "the backend")
         text = _OWN.sub("a private address", text)
         for folder in self._folders:
             text = text.replace(folder + "/", "").replace(folder, "the server's folder")
         return text
+
+
+def _origin(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -180,5 +180,14 @@ def test_addresses_and_folders_of_the_operator_are_kept_back(served: Served) -> 
     )
 
 
+def test_an_address_of_the_client_s_own_is_told(served: Served) -> None:
+    scrub = Scrub(served.models.values(), [Path("/data/runs")])
+    told = "'http://127.0.0.1:9/x.png' leads to port 9; see http://127.0.0.1:90/y"
+    assert scrub(told, ["http://127.0.0.1:9/x.png?secret"]) == (
+        "'http://127.0.0.1:9/x.png' leads to port 9; see the backend/y"
+    )
+    assert scrub(told, ["http://[", "x"]) == "'the backend/x.png' leads to port 9; see the backend/y"
+
+
 def test_the_section_stands_by_itself() -> None:
     assert set(ServerConfig().models) == {"cosmos-3-super", "cosmos-3-nano", "cosmos-predict-2.5", "cogvideox-5b"}

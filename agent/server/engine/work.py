@@ -32,7 +32,7 @@ from agent.server.places import Places
 from agent.server.results import result
 from agent.server.safety import after, checked, checks, guardrails, refusal
 from agent.server.scrub import Scrub
-from agent.server.types import Job, Problem, Refused, Result, Safety, refused
+from agent.server.types import Job, Problem, Refused, Result, RunRequest, Safety, refused
 from agent.server.wishes import settings, unfit
 
 log = logging.getLogger(__name__)
@@ -86,7 +86,7 @@ class Work:
         except asyncio.CancelledError:
             problem = CANCELLED
         except Exception as error:  # noqa: BLE001 - whatever it is, the job is over and its client is told
-            problem = self._problem(error)
+            problem = self._problem(error, job.request)
         run = self._stored(job)
         made = None if run is None else self._scrubbed(run, safety)
         if problem is None and (made is None or made.video is None):
@@ -141,7 +141,7 @@ class Work:
             else:
                 return
 
-    def _problem(self, error: Exception) -> Problem:
+    def _problem(self, error: Exception, request: RunRequest) -> Problem:
         """What went wrong, for the client; what that does not say is in the server's log."""
         match error:
             case Refused(problem=problem):
@@ -153,7 +153,9 @@ class Work:
                     "video" if str(error).startswith(("video", "request.video", "request.controls")) else "image"
                 )
                 fault = problem_of(error, kind, kind)
-                return fault.model_copy(update={"message": _INPUT.sub("the file", self.scrub(fault.message))})
+                given = (request.image_url, request.video_url, *(control.url for control in request.controls))
+                told = self.scrub(fault.message, [url for url in given if url])
+                return fault.model_copy(update={"message": _INPUT.sub("the file", told)})
             case NoCandidateError():
                 blocked = "safety" in str(error).lower() or "guardrail" in str(error).lower()
                 status, type_ = (422, "content_policy_violation") if blocked else (500, "no_media_generated")
