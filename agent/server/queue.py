@@ -114,7 +114,7 @@ class Queue:
                 return await self._taken(new, request, told, caller)
         if known_job.digest != told:
             why = "this idempotency key was used for another request; give a new one"
-            raise refused(422, "idempotency_key_reused", why, loc=("Idempotency-Key",))
+            raise refused(422, "idempotency_key_reused", why, loc=("header", "idempotency-key"))
         return self.find(known_job.id, caller) or known_job
 
     async def _taken(self, new: NewJob, request: RunRequest, told: str, caller: Caller) -> Job:

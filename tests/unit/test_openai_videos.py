@@ -293,6 +293,13 @@ HOSTILE: Sequence[tuple[int, bytes, str]] = [
 ]
 
 
+async def test_json_that_curl_calls_a_form(tmp_path: Path) -> None:
+    async with desk(tmp_path) as it:
+        kind = {"content-type": "application/x-www-form-urlencoded"}
+        error = await it.refused(content=b' {"prompt": "x"}', headers=kind)
+        assert error["message"] == "send JSON with the header Content-Type: application/json"
+
+
 async def test_hostile_bodies(tmp_path: Path) -> None:
     async with desk(tmp_path, max_body_bytes=200_000) as it:
         for status, body, kind in HOSTILE:

@@ -62,6 +62,7 @@ async def test_a_whole_life_with_a_first_frame(server: Server) -> None:
     assert told["status_url"].startswith("http://127.0.0.1:8000/fal/queue/nvidia/cosmos-3-super/requests/")
     early = await client.get(told["response_url"])
     assert (early.status_code, early.json()["detail"]) == (400, "Request is still in progress")
+    assert early.headers["x-fal-request-id"] == told["request_id"]
     stream = await client.get(told["status_url"] + "/stream", params={"logs": "1"})
     assert stream.headers["content-type"].startswith("text/event-stream")
     events = [json.loads(line[6:]) for line in stream.text.splitlines() if line.startswith("data: ")]
@@ -158,6 +159,7 @@ async def test_the_same_key_is_the_same_request(server: Server) -> None:
     assert one["request_id"] == two["request_id"]
     other = await client.post(f"/fal/queue/{TEXT}", json={**SMALL, "seed": 8}, headers=headers)
     assert (other.status_code, other.headers["x-fal-error-type"]) == (422, "idempotency_key_reused")
+    assert other.json()["detail"][0]["loc"] == ["header", "idempotency-key"]
     await client.put(one["cancel_url"])
     await finished(client, one)
 
@@ -199,6 +201,14 @@ async def test_bodies_that_are_none(server: Server, body: bytes, code: int) -> N
     response = await client.post(f"/fal/queue/{TEXT}", content=body, headers={"content-type": "application/json"})
     assert response.status_code == code
     assert response.json()["message"]
+
+
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "text/plain"])
+async def test_json_that_is_not_called_so(server: Server, kind: str) -> None:
+    client, _ = server
+    response = await client.post(f"/fal/queue/{TEXT}", json=SMALL, headers={"content-type": kind})
+    assert response.status_code == 422
+    assert "send it with the header Content-Type: application/json" in response.json()["message"]
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,7 @@ NAMES: Final = {
 }
 """Fields as everybody's request has them, and as fal's models do."""
 PLACES: Final = frozenset({"body", "query", "header", "path"})
+NO_OBJECT: Final = "must be a JSON object in UTF-8; send it with the header Content-Type: application/json"
 MOST_FAULTS: Final = 32
 LONGEST_INPUT: Final = 200
 """Characters of a wrong value that are given back."""
@@ -195,7 +196,8 @@ def _detail(fault: dict[str, object]) -> dict[str, Any]:
     """One fault as pydantic found it. What came is given back only where it is short and can be written as JSON."""
     loc = fault.get("loc")
     places = [part for part in loc if part not in {PRESET, CUSTOM}] if isinstance(loc, tuple) else ["body"]
-    told: dict[str, Any] = {"loc": places, "msg": fault.get("msg"), "type": fault.get("type")}
+    message = fault.get("msg") if len(places) > 1 else NO_OBJECT
+    told: dict[str, Any] = {"loc": places, "msg": message, "type": fault.get("type")}
     context = fault.get("ctx")
     if isinstance(context, dict):
         told["ctx"] = {str(key): _plain(value) for key, value in context.items()}

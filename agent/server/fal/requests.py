@@ -13,11 +13,12 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
+from agent.server.answers import answer
 from agent.server.context import caller_of, context_of
 from agent.server.desk import Cancelled, Desk
 from agent.server.fal.answers import REQUEST_ID, app_of, outcome, status
 from agent.server.fal.taking import media_base, queue_base
-from agent.server.types import Caller, Job, Scope, refused
+from agent.server.types import Caller, Job, Problem, Scope
 
 router = APIRouter(tags=["fal"])
 
@@ -35,6 +36,7 @@ CANCELS: Final[dict[Cancelled, tuple[int, str]]] = {
     "over": (400, "ALREADY_COMPLETED"),
     "unknown": (404, "NOT_FOUND"),
 }
+EARLY: Final = Problem(status=400, type="bad_request", message="Request is still in progress")
 NOT_FOUND: Final = {"status": "NOT_FOUND", "detail": "Request not found", "message": "Request not found"}
 _PATH: Final = [
     {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
@@ -86,7 +88,9 @@ async def result(request: Request) -> Response:
     if job is None:
         return JSONResponse(NOT_FOUND, 404)
     if job.live:
-        raise refused(400, "bad_request", "Request is still in progress")
+        response = answer(request.scope, EARLY)
+        response.headers[REQUEST_ID] = job.id
+        return response
     return await answered(request, job)
 
 

@@ -14,6 +14,7 @@ MAX_FIELDS: Final = 200
 MAX_FILES: Final = 4
 """One is taken; more are told as what they are and not as a broken form."""
 MAX_DEPTH: Final = 5
+_URLENCODED: Final = "application/x-www-form-urlencoded"
 _NAME: Final = re.compile(r"([^\[\]]{1,200})((?:\[[^\[\]]{0,200}\])*)")
 _PART: Final = re.compile(r"\[([^\[\]]*)\]")
 
@@ -40,7 +41,9 @@ async def fields_of(request: Request, most: int) -> Fields:
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     try:
-        if kind in {"multipart/form-data", "application/x-www-form-urlencoded"}:
+        if kind in {"multipart/form-data", _URLENCODED}:
+            if kind == _URLENCODED and (await request.body()).lstrip().startswith(b"{"):  # what curl says of any -d
+                raise refused(400, "invalid_type", "send JSON with the header Content-Type: application/json")
             return await _form(request, most)
         if kind in {"", "application/json"} or kind.endswith("+json"):
             return _json(await _body(request, most))
