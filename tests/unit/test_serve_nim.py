@@ -106,7 +106,11 @@ def refusal(body: Any) -> tuple[int, str]:
         ({"model_mode": "dream"}, "model_mode: Input should be 'text2image', "),
         ({"prompt": "x", "video_params": {"width": 1281}}, "video_params.width: .* multiple of 8"),
         ({"prompt": "x", "video_params": {"height": 700}}, "video_params.height: .* multiple of 8"),
-        ({"prompt": "x", "video_params": {"frames": 9}}, "video_params.frames: unknown field"),
+        (
+            {"prompt": "x", "video_params": {"frames": 9}},
+            "video_params.frames: unknown field; in video_params there are height, width, ",
+        ),
+        ({"prompt": "x", "video": "a", "edge": {"control": "a", "weight": 1}}, "in edge there are control, control_we"),
         ({"prompt": "x", "prompt_upsampling": "true"}, "prompt_upsampling: Input should be a valid boolean"),
         ({"prompt": "x", "edge": {"control": "a"}}, "video: Field required"),
         ({"prompt": "x", "video": "a", "edge": None}, "edge, depth, vis, seg: give at least one"),

@@ -7,7 +7,7 @@ from pydantic_core import from_json
 from starlette.responses import JSONResponse, Response
 
 from agent.server.answers import Faults, answers_for
-from agent.server.nim.forms import FORMS, Form, name_of
+from agent.server.nim.forms import FORMS, ControlInput, Form, VideoParams, name_of
 from agent.server.types import Problem, Refused, refused
 
 KINDS: Final = {
@@ -88,7 +88,7 @@ def _invalid(fault: ValidationError, form: str) -> Refused:
         place = ".".join(str(part)[:60] for part in each["loc"])
         message = each["msg"].removeprefix("Value error, ")
         if each["type"] == "extra_forbidden":
-            message = f"unknown field{_cure(place, form)}"
+            message = f"unknown field{_cure(each['loc'], form)}"
         first = first or place or message.partition(":")[0]
         said.append(f"{place}: {message}" if place else message)
     more = f"; and {len(said) - MOST} more" if len(said) > MOST else ""
@@ -96,7 +96,11 @@ def _invalid(fault: ValidationError, form: str) -> Refused:
     return refused(422, "value_error", "; ".join(said[:MOST]) + more, loc=loc)
 
 
-def _cure(field: str, form: str) -> str:
+def _cure(place: tuple[int | str, ...], form: str) -> str:
+    field, *within = map(str, place)
+    if within:
+        inner = VideoParams if field == "video_params" else ControlInput
+        return f"; in {field} there are {', '.join(inner.model_fields)}"
     twin = TWINS.get(field)
     if form == "v2" and twin in FORMS["v2"].model_fields:
         return f"; with model_mode it is called {twin}"
