@@ -72,7 +72,9 @@ class Bodies:
             return
         finally:
             self._held -= taken
-        await self._app(scope, _replayed(bytes(body), receive), send)
+        replayed = _replayed(bytes(body), receive)
+        body.clear()  # what is handed over is not held here: whoever asked may wait for an hour
+        await self._app(scope, replayed, send)
 
 
 class _Refusal(HTTPException):
@@ -119,15 +121,15 @@ class _Reading:
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:
-    """The body in one piece, then what else comes."""
+    """The body in one piece, once, then what else comes."""
     told = False
 
     async def replay() -> Message:
-        nonlocal told
+        nonlocal told, body
         if told:
             return await receive()
-        told = True
-        return {"type": "http.request", "body": body, "more_body": False}
+        told, whole, body = True, body, b""
+        return {"type": "http.request", "body": whole, "more_body": False}
 
     return replay
 

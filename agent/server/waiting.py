@@ -50,3 +50,9 @@ async def ended(request: Request, desk: Desk, job: Job, caller: Caller, seconds:
 async def _gone(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass
+
+
+def let_go(request: Request) -> None:
+    """Hold a request's body no longer: tens of megabytes of each that waits for an hour would fill the memory."""
+    for name in ("_body", "_json", "_form"):
+        request.__dict__.pop(name, None)

@@ -184,9 +184,9 @@ def test_an_address_of_the_client_s_own_is_told(served: Served) -> None:
     scrub = Scrub(served.models.values(), [Path("/data/runs")])
     told = "'http://127.0.0.1:9/x.png' leads to port 9; see http://127.0.0.1:90/y"
     assert scrub(told, ["http://127.0.0.1:9/x.png?secret"]) == (
-        "'http://127.0.0.1:9/x.png' leads to port 9; see the backend/y"
+        "'http://127.0.0.1:9/x.png' leads to port 9; see a private address/y"
     )
-    assert scrub(told, ["http://[", "x"]) == "'the backend/x.png' leads to port 9; see the backend/y"
+    assert scrub(told, ["http://[", "x"]) == "'a private address/x.png' leads to port 9; see a private address/y"
 
 
 def test_the_section_stands_by_itself() -> None:

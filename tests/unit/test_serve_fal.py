@@ -4,6 +4,7 @@ import asyncio
 import base64
 import io
 import json
+import tracemalloc
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -150,6 +151,27 @@ async def test_a_client_that_goes_takes_its_request_with_it(server: Server) -> N
         assert (newest.live and not newest.cancelling) is kept
         await context.desk.cancel(newest.id, Caller())
         assert (await context.desk.ended(newest, timeout=30)).state == "cancelled"
+
+
+@pytest.mark.thorough
+async def test_a_call_that_waits_holds_nothing_of_its_body(server: Server) -> None:
+    client, context = server
+    content = json.dumps({**LONG, "unknown": "x" * 5_000_000}).encode()
+    tracemalloc.start()
+    try:
+        headers = {"content-type": "application/json"}
+        call = asyncio.create_task(client.post(f"/fal/run/{TEXT}", content=content, headers=headers))
+        job = None
+        while job is None or not job.live:
+            await asyncio.sleep(0.05)
+            job = next(iter(context.desk.list(Caller(), dialect="fal", limit=1).jobs), None)
+        await asyncio.sleep(0.2)
+        held = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    await context.desk.cancel(job.id, Caller())
+    assert (await call).status_code == 499
+    assert held < len(content)
 
 
 async def test_the_same_key_is_the_same_request(server: Server) -> None:

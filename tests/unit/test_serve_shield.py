@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import time
+import tracemalloc
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -247,6 +248,29 @@ async def test_all_bodies_together_are_bounded() -> None:
         held.set()
         assert {reply.status_code for reply in await asyncio.gather(*sent)} == {200}
         assert (await client.post("/x", content=b"x" * 1000)).status_code == 200
+
+
+async def test_a_body_that_was_handed_over_is_not_held() -> None:
+    large = b"x" * 10_000_000
+    held = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        held.append(tracemalloc.get_traced_memory()[0])
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": large, "more_body": False}
+
+    async def send(message: Message) -> None:
+        raise AssertionError(message)
+
+    tracemalloc.start()
+    try:
+        scope = {"type": "http", "method": "POST", "path": "/x", "headers": []}
+        await bodies.Bodies(app, LimitsConfig(), streams=lambda _: False)(scope, receive, send)
+    finally:
+        tracemalloc.stop()
+    assert held[0] < 1_000_000
 
 
 async def test_forms_and_encodings_that_are_traps_are_refused() -> None:

@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from agent.server.context import base_url, caller_of, context_of
 from agent.server.fal import models, requests
@@ -16,6 +17,7 @@ from agent.server.fal.outputs import CogVideoXOutput, Submitted, VideoOutput
 from agent.server.fal.proxy import Proxy
 from agent.server.fal.taking import QUEUE, queue_base, taken, unknown
 from agent.server.types import Job, refused
+from agent.server.waiting import let_go
 
 RUN: Final = "/fal/run"
 ENDPOINTS: Final[dict[str, tuple[type[models.Input], type[VideoOutput]]]] = {
@@ -43,13 +45,24 @@ def _submitting(endpoint: str) -> Handler:
 
 def _running(endpoint: str) -> Handler:
     async def run(asked: models.Input, request: Request) -> Response:
-        job = await taken(request, asked, endpoint, waits=True)
-        over = await _waited(request, job)
-        if over is None:
-            return Response(status_code=499)  # nobody is there to read it
-        return await requests.answered(request, over)
+        return _Awaited(request, await taken(request, asked, endpoint, waits=True))
 
     return run
+
+
+class _Awaited(Response):
+    """The answer to a synchronous call. It waits where the handler is over and what the call brought is let go of."""
+
+    def __init__(self, request: Request, job: Job) -> None:
+        super().__init__()
+        self._request, self._job = request, job
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        let_go(self._request)
+        over = await _waited(self._request, self._job)
+        # 499: nobody is there to read it
+        response = Response(status_code=499) if over is None else await requests.answered(self._request, over)
+        await response(scope, receive, send)
 
 
 def _add(endpoint: str, takes: type[models.Input], gives: type[VideoOutput]) -> None:

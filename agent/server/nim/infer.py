@@ -94,6 +94,7 @@ async def infer(request: Request) -> Response:
     del body
     new = await new_job(form, caller, context, base_url=base_url(request), key=key)
     del form
+    waiting.let_go(request)
     job = await context.desk.submit(new, caller)
     del new
     try:
