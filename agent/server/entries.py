@@ -13,6 +13,8 @@ from agent.server.types import Job
 
 REMEMBERED: Final = 1000
 """Jobs that are over and kept in memory, those asked for last."""
+BOOKS: Final = 50
+"""Of them, those whose events are kept read: hundreds of KiB each."""
 LONGEST_ID: Final = 80
 
 
@@ -54,6 +56,7 @@ class Entries:
         self._places = places
         self._live: dict[str, Entry] = {}
         self._over: OrderedDict[str, Entry] = OrderedDict()
+        self._books: OrderedDict[str, Entry] = OrderedDict()
         self._by_media: OrderedDict[str, str] = OrderedDict()
         self._positions: dict[str, int] | None = None
 
@@ -81,6 +84,7 @@ class Entries:
         """A job is removed."""
         self._live.pop(job.id, None)
         self._over.pop(job.id, None)
+        self._books.pop(job.id, None)
         self._by_media.pop(job.media_key, None)
         self._positions = None
 
@@ -112,6 +116,18 @@ class Entries:
                 self._by_media.popitem(last=False)
         return job
 
+    def book(self, id: str) -> Book | None:  # noqa: A002 - as above
+        """What a job's run has told so far, with what is new."""
+        entry = self.found(id)
+        if entry is None:
+            return None
+        if entry.fresh:
+            entry.fresh = False
+            entry.book.read()
+        if not entry.job.live:
+            self._shelve(entry)
+        return entry.book
+
     def waiting(self) -> Sequence[Entry]:
         """Those that wait, in the order in which they will start."""
         waiting = (entry for entry in self._live.values() if entry.job.state == "queued")
@@ -135,5 +151,15 @@ class Entries:
         self._over[entry.job.id] = entry
         self._over.move_to_end(entry.job.id)
         while len(self._over) > REMEMBERED:
-            self._over.popitem(last=False)
+            self._books.pop(self._over.popitem(last=False)[0], None)
+        if entry.book.number:
+            self._shelve(entry)
         return entry
+
+    def _shelve(self, entry: Entry) -> None:
+        """Keep what a job that is over has told, and put away what nobody asked for the longest."""
+        self._books[entry.job.id] = entry
+        self._books.move_to_end(entry.job.id)
+        while len(self._books) > BOOKS:
+            _, old = self._books.popitem(last=False)
+            old.book, old.fresh = Book(self._places.run(old.job.id)), True

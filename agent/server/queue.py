@@ -15,7 +15,7 @@ from weakref import WeakValueDictionary
 
 from agent.run import Run
 from agent.server.admission import Admission, digest, keep, suffix
-from agent.server.book import Book, raw
+from agent.server.book import raw
 from agent.server.carrying import Carrier, MakeEngine
 from agent.server.config import Served
 from agent.server.desk import Cancelled, Page
@@ -185,7 +185,7 @@ class Queue:
 
     def logs(self, job: Job, start: int = 0) -> list[LogLine]:
         """See `Desk.logs`."""
-        book = self._read(job)
+        book = self._entries.book(job.id)
         lines = [] if book is None else book.lines[start:]
         return [LogLine(self._scrub(line.message), line.level, line.timestamp) for line in lines]
 
@@ -193,12 +193,12 @@ class Queue:
         """See `Desk.progress`."""
         if not job.live:
             return 1.0 if job.state == "completed" else 0.0
-        book = self._read(job)
+        book = self._entries.book(job.id)
         return 0.0 if book is None else book.done
 
     def run(self, job: Job) -> Run | None:
         """See `Desk.run`."""
-        book = self._read(job)
+        book = self._entries.book(job.id)
         return None if book is None else book.run
 
     def list(
@@ -257,7 +257,7 @@ class Queue:
             if entry is None or entry.job.state != job.state or not entry.job.live or self._parting:
                 return job if entry is None else entry.job
             news = entry.changed
-            book = self._read(entry.job)
+            book = self._entries.book(entry.job.id)
             if book is not None and len(book.lines) > lines:
                 return entry.job
             rest = until - time.monotonic()
@@ -313,15 +313,6 @@ class Queue:
             "draining": self._carrier.draining,
             "engine_pid": self._carrier.engine.pid,
         }
-
-    def _read(self, job: Job) -> Book | None:
-        entry = self._entries.found(job.id)
-        if entry is None:
-            return None
-        if entry.fresh:
-            entry.fresh = False
-            entry.book.read()
-        return entry.book
 
 
 def may_see(caller: Caller, job: Job) -> bool:

@@ -13,7 +13,7 @@ import pytest
 
 from agent.config import DraftConfig
 from agent.errors import StorageError
-from agent.server import carrying
+from agent.server import carrying, entries
 from agent.server.deliveries import Deliveries
 from agent.server.engine.messages import Over, Told
 from agent.server.loading import load
@@ -470,3 +470,23 @@ async def test_a_full_disk_loses_no_job_and_holds_no_place(tmp_path: Path, monke
         with full_disk():
             assert await queue.cancel(waiting.id, ME) == "requested", "what runs is stopped all the same"
         assert (await queue.ended(waiting, timeout=5)).state == "cancelled"
+
+
+async def test_what_runs_told_is_read_again_and_not_kept_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(entries, "BOOKS", 2)
+    async with opened(tmp_path, "limits.max_running=4") as (queue, engine):
+        jobs = [await queue.submit(new(), ME) for _ in range(4)]
+        await settle(queue)
+        for job in jobs:
+            folder = queue.folder(job)
+            folder.mkdir()
+            (folder / "events.jsonl").write_text("an event\n" * 3)
+            assert queue.logs(job) == []
+            engine.finish(job)
+            await queue.ended(job, timeout=5)
+        known = [queue._entries.found(job.id) for job in jobs]
+        assert [entry.book.number for entry in known if entry is not None] == [0, 0, 3, 3]
+        assert queue.logs(jobs[0]) == []
+        assert [entry.book.number for entry in known if entry is not None] == [3, 0, 0, 3]
