@@ -130,7 +130,7 @@ async def _asked(line: Line, request: bytes) -> Answered | None:
 
 
 async def killed(
-    serving: Serving, servers: Servers, kills: int, *, clients: int = 4, pause: float = 0.8, seed: int = 0,
+    serving: Serving, servers: Servers, kills: int, *, clients: int = 4, pause: float = 2.5, seed: int = 0,
     longest_life: float = LONGEST_LIFE_SECONDS, patience: float = 90.0,
     tell: Callable[[int], None] = lambda _done: None,
 ) -> Killed:  # fmt: skip
@@ -212,7 +212,7 @@ async def _ends(serving: Serving, book: _Book, patience: float) -> tuple[dict[st
             break
         if over > before:
             before, end = over, time.monotonic() + patience
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(2)
     jobs = await _listed(line)
     await line.close()
     return states, jobs
