@@ -48,7 +48,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.server.bare")
     parser.add_argument("--port", type=int, required=True)
     args = parser.parse_args()
-    uvicorn.run(application(), host="127.0.0.1", port=args.port, log_level="warning", access_log=False)
+    uvicorn.run(  # idle connections are kept as long as by the server
+        application(), host="127.0.0.1", port=args.port, log_level="warning", access_log=False, timeout_keep_alive=30
+    )
 
 
 if __name__ == "__main__":
