@@ -60,7 +60,7 @@ class LimitsConfig(_Section):
     """Of one uploaded file."""
     max_uploaded_bytes_per_key: int = Field(default=8 * 2**30, ge=2**10)
     """Of all uploads that one key keeps here."""
-    requests_per_second: float | None = Field(default=100.0, gt=0)
+    requests_per_second: float | None = Field(default=1000.0, gt=0)
     """Of one key, on average; a burst of ten seconds' worth passes. Polling clients ask up to 10 times a second a job.
     null: no limit."""
     sync_seconds: float = Field(default=3600.0, gt=0)

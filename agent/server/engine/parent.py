@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,6 +16,8 @@ from agent.server.types import Job
 
 log = logging.getLogger(__name__)
 
+ONE_HEAP: Final = {"MALLOC_ARENA_MAX": "2"}
+"""glibc keeps a heap for each of many threads otherwise, and gives hardly any of it back."""
 RESTART_SECONDS: Final = (0.1, 1.0, 5.0, 30.0)
 """Before it is started again, the longer the more often it died in a row."""
 
@@ -81,6 +84,7 @@ class Engine:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             limit=LONGEST,
+            env={**ONE_HEAP, **os.environ},
         )
         if process.stdin is None:
             raise RuntimeError("a process without the pipe that was asked for")
