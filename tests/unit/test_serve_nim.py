@@ -25,7 +25,7 @@ from agent.server import waiting
 from agent.server.context import Context
 from agent.server.loading import load
 from agent.server.nim.errors import read
-from agent.server.nim.forms import Transfer
+from agent.server.nim.forms import V1, Predict, Transfer
 from agent.server.nim.rate import exact, rendered, retime
 from agent.server.nim.reply import answered
 from agent.server.nim.wish import UNSAID, new_job
@@ -67,6 +67,12 @@ def refusal(body: Any) -> tuple[int, str]:
 
 
 # --- bodies
+
+
+async def test_the_examples_of_nvidias_page_are_taken_as_they_stand() -> None:
+    examples = json.loads((Path(__file__).parents[1] / "fixtures" / "requests" / "nim-cosmos.json").read_bytes())
+    forms = [type(read(json.dumps(body).encode())) for body in examples]
+    assert forms == [Predict, Predict, Predict, Transfer, V1, V1]
 
 
 @pytest.mark.parametrize(
