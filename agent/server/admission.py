@@ -6,7 +6,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from agent.files import file_hash
@@ -102,3 +102,14 @@ def keep(folder: Path, names: Mapping[str, str], given: Mapping[str, bytes | Pat
             path.write_bytes(data)
         with path.open("rb") as file:
             os.fsync(file.fileno())
+    for place in (folder, folder.parent):  # and their names
+        with suppress(OSError):  # Windows has no such thing
+            _sync(place)
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

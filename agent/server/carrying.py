@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 DISK_SECONDS: Final = (0.5, 1.0, 2.0, 5.0, 10.0)
 """Before the end of a job is written down once more, where the disk was full or failed."""
+WAITING: Final = {"state": "queued", "started_at": None, "start_by": None}
+"""What is different of a job that ran and waits again."""
 
 
 class Carries(Protocol):
@@ -97,7 +99,12 @@ class Carrier:
     async def start(self) -> None:
         """Go on with what the last server left."""
         unwanted = set(self._store.unwanted())
+        free = self._limits.max_running
         for seq, job in self._store.live():
+            if job.state == "running" and not job.cancelling:
+                free -= 1
+                if free < 0:  # fewer may run than before: it waits again
+                    job = job.model_copy(update=WAITING)  # noqa: PLW2901 - the same one
             entry = self._entries.enter(job, seq)
             entry.removing = job.id in unwanted
             self.note(job)

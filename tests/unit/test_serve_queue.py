@@ -176,6 +176,20 @@ async def test_a_restart_goes_on_with_what_ran_and_what_waited(tmp_path: Path) -
         assert not kept.exists()
 
 
+async def test_where_fewer_may_run_than_before_the_others_wait_again(tmp_path: Path) -> None:
+    async with opened(tmp_path, "limits.max_running=2") as (queue, _):
+        first, second = await queue.submit(new(), ME), await queue.submit(new(), ME)
+        await settle(queue)
+    async with opened(tmp_path, "limits.max_running=1") as (queue, engine):
+        await settle(queue)
+        again = queue.find(second.id, ME)
+        assert again is not None
+        assert (engine.begun, again.state, queue.position(again)) == ([first.id], "queued", 0)
+        engine.finish(first)
+        await settle(queue)
+        assert engine.begun == [first.id, second.id]
+
+
 async def test_one_that_was_to_be_cancelled_is_not_begun_again(tmp_path: Path) -> None:
     async with opened(tmp_path) as (queue, engine):
         job = await queue.submit(new(), ME)
