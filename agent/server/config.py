@@ -53,7 +53,7 @@ class LimitsConfig(_Section):
     max_queued_per_key: int | None = Field(default=None, ge=1)
     """Likewise of those that wait. null: no limit."""
     max_renders_per_run: int = Field(default=64, ge=1)
-    """Renders that one request may ask for: iterations times samples."""
+    """Renders that one request may ask for: iterations times samples, and what drafts lead to."""
     max_body_bytes: int = Field(default=32 * 2**20, ge=2**10, le=2**30)
     """Of a request's body, data URIs included; uploads have their own limit."""
     max_upload_bytes: int = Field(default=512 * 2**20, ge=2**10, le=2**36)

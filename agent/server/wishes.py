@@ -8,6 +8,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from agent.config import DraftConfig, RunConfig
+from agent.drafts import AUTO, AUTO_BUDGET
 from agent.errors import ConfigError
 from agent.reading import check
 from agent.request import plain, possible
@@ -30,6 +31,7 @@ CAPPED: Final = ("max_seconds", "max_renders", "max_gpu_seconds", "max_price_usd
 """The lower of what is asked and what the model's config allows."""
 OUTPUT: Final = ("format", "quality", "export_fps", "interpolation")
 _KEY: Final = re.compile(r"(?:[^\s:]*: )?(request|budget|search|critic|output)\.(\w+)[:, ]")
+_FIELD: Final = re.compile(r"\brequest\.(?=[a-z]\w*)")
 
 
 def settings(base: RunConfig, request: RunRequest, inputs: Mapping[str, Path]) -> RunConfig:
@@ -101,6 +103,15 @@ def checked(base: RunConfig, request: RunRequest, inputs: Mapping[str, Path], li
         )
 
 
+def bounded(config: RunConfig, limits: LimitsConfig) -> RunConfig:
+    """The config, whose drafts that come by themselves (search.draft: auto) stay within the renders of one request."""
+    most = AUTO_BUDGET["max_iterations"] * AUTO_BUDGET["samples_per_iteration"] + AUTO.seeds
+    cap = limits.max_renders_per_run
+    if config.search.draft != "auto" or most <= cap or (config.budget.max_renders or most) <= cap:
+        return config
+    return config.model_copy(update={"budget": config.budget.model_copy(update={"max_renders": cap})})
+
+
 def unfit(error: ConfigError) -> Refused:
     """A config's error as a refusal, in the words of whoever asked over the wire: no key of a file, no path."""
     message = str(error).splitlines()[0].removeprefix(": ")
@@ -108,6 +119,7 @@ def unfit(error: ConfigError) -> Refused:
     loc = (found[2],) if found else ()
     if found:
         message = message[found.start(1) :].replace(f"{found[1]}.{found[2]}", found[2], 1)
+    message = _FIELD.sub("", message)
     return refused(422, "value_error", message, loc=loc)
 
 

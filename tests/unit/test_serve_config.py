@@ -13,7 +13,7 @@ from agent.server.config import LimitsConfig, Served, ServerConfig
 from agent.server.loading import apart, load
 from agent.server.scrub import Scrub
 from agent.server.types import Refused, RunRequest
-from agent.server.wishes import checked, settings, unfit
+from agent.server.wishes import bounded, checked, settings, unfit
 from critic.config import SignalsConfig, VLMConfig
 from generator.config import AnimaticConfig, NIMConfig
 
@@ -163,6 +163,12 @@ def test_renders_of_one_request_are_bounded(served: Served) -> None:
     checked(served.models["one"], asked(max_iterations=9, samples_per_iteration=9, max_renders=6), {}, limits)
     with pytest.raises(Refused, match="81 renders, and this server makes at most 6"):
         checked(served.models["one"], asked(max_iterations=9, samples_per_iteration=9), {}, limits)
+
+
+def test_drafts_that_come_by_themselves_are_bounded_too() -> None:
+    base = load(None).base
+    caps = (4, 9, 64)
+    assert [bounded(base, LimitsConfig(max_renders_per_run=cap)).budget.max_renders for cap in caps] == [4, None, None]
 
 
 def test_an_error_loses_its_key_of_a_file() -> None:

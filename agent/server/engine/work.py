@@ -33,7 +33,7 @@ from agent.server.results import result
 from agent.server.safety import after, checked, checks, guardrails, refusal
 from agent.server.scrub import Scrub
 from agent.server.types import Job, Problem, Refused, Result, RunRequest, Safety, refused
-from agent.server.wishes import settings, unfit
+from agent.server.wishes import bounded, settings, unfit
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +104,8 @@ class Work:
         if not (self.places.run(job.id) / journal.RUN).exists():
             inputs |= await fetch_inputs(job.request, folder, base.request.image_fetch)
         asked = {"guardrails": guardrails(job.request, self.served.server.safety)}
-        return settings(base, job.request.model_copy(update=asked), inputs)
+        config = settings(base, job.request.model_copy(update=asked), inputs)
+        return bounded(config, self.served.server.limits)
 
     async def _checked(self, job: Job, config: RunConfig) -> Safety:
         """What the safety checker found, once for a job."""
