@@ -8,13 +8,15 @@ from agent.errors import ConfigError
 EPILOG = """Clients reach it by changing only the address: fal's at /fal, OpenAI's at /v1, NIM's at /v1/infer, our own
 at /v1/runs. The page at / shows the queue, takes requests, and plays what came of them.
 
-An accepted request is on the disk: after a crash or kill -9, start the same command again and it goes on.
+An accepted request is on the disk: after a crash or kill -9, start the same command again, in the same
+folder or with the same output.dir, and it goes on.
 SIGTERM or Ctrl-C takes nothing new and lets running requests end (server.drain_seconds); a second one waits for
 nothing.
 
 examples:
   retake serve configs/server.yaml
-  RETAKE_API_KEYS=$(openssl rand -hex 24) retake serve configs/server.yaml --host 0.0.0.0
+  export RETAKE_API_KEY=$(openssl rand -hex 24)       # what clients send
+  RETAKE_API_KEYS=$RETAKE_API_KEY retake serve configs/server.yaml --host 0.0.0.0
   retake serve configs/server.yaml -s server.limits.max_running=4 -s output.dir=/data/runs
 
 exit codes:

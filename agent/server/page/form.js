@@ -38,7 +38,7 @@ export function form({ submitted }) {
   function fit() {
     const its = model();
     if (!its) return;
-    say($("h-model"), [its.name === its.backend ? "" : `rendered by ${its.backend}`, its.drafts].filter(Boolean).join(". "));
+    say($("h-model"), [its.backend === "animatic" ? "drawn by the animatic, a preview of the loop: no world model" : its.name === its.backend ? "" : `rendered by ${its.backend}`, its.drafts].filter(Boolean).join(". "));
     const size = input("size");
     const before = size.value;
     const sizes = [make("option", { value: "" }, `as the model has it: ${its.defaults.size}`), its.image === "none" ? null : make("option", { value: "auto" }, "auto: by the first frame"), ...its.sizes.map((each) => make("option", { value: each }, each.replace("x", " × ")))];
@@ -186,7 +186,7 @@ export function form({ submitted }) {
   function refused(error) {
     const later = error.retry ? ` Try again in ${count(error.retry, "second")}.` : "";
     const faults = error.faults.length ? error.faults : error.field ? [[error.field, error.message]] : [];
-    const named = faults.map(([field, words]) => [PLACES[field] ?? field.split(".")[0], words]);
+    const named = faults.map(([field, words]) => [PLACES[field] ?? field.split(".")[0], words.startsWith(`${field}: `) ? words.slice(field.length + 2) : words]);
     const known = named.filter(([field]) => $(`e-${field}`));
     const others = named.filter(([field]) => !$(`e-${field}`)).map(([field, words]) => `${field}: ${words}`);
     const rest = known.length ? others.join(" ") : error.message;
