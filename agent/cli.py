@@ -230,9 +230,13 @@ def _config(args: argparse.Namespace) -> int:
 
 def _schema(args: argparse.Namespace) -> int:
     from agent.config import RunConfig  # noqa: PLC0415 - as above
+    from agent.server.config import ServerConfig  # noqa: PLC0415 - as above
 
     del args
-    print(json.dumps(RunConfig.model_json_schema(), indent=2))
+    whole, section = RunConfig.model_json_schema(), ServerConfig.model_json_schema()
+    whole["$defs"] |= section.pop("$defs")
+    whole["properties"]["server"] = section
+    print(json.dumps(whole, indent=2))
     return CHOSEN
 
 

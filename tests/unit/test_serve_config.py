@@ -1,5 +1,6 @@
 """What `retake serve` reads: the section, each model's own config, and what a request becomes."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,14 @@ def test_two_servers_on_one_port_are_refused(tmp_path: Path) -> None:
     (tmp_path / "server.yaml").write_text(text)
     with pytest.raises(ConfigError, match="the reasoner of b is a server on port 8000, and so is a's reasoner"):
         load(tmp_path / "server.yaml")
+
+
+def test_the_schema_knows_the_section(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["schema"]) == 0
+    schema = json.loads(capsys.readouterr().out)
+    for name, part in schema["properties"]["server"]["properties"].items():
+        assert "$ref" not in part or part["$ref"].removeprefix("#/$defs/") in schema["$defs"], name
+    assert "max_running" in schema["$defs"]["LimitsConfig"]["properties"]
 
 
 def test_servers_that_take_turns_run_one_at_a_time(tmp_path: Path) -> None:
