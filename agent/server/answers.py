@@ -97,7 +97,12 @@ async def on_http(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
     kind = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}.get(error.status_code, "bad_request")
-    response = answer(request.scope, Problem(status=error.status_code, type=kind, message=str(error.detail)))
+    said = str(error.detail)
+    if said == "Not Found":
+        said = "there is nothing at this path; /openapi.json tells what there is, and the page is at /"
+    elif said == "Method Not Allowed":
+        said = f"this path takes {(error.headers or {}).get('Allow', 'another method')}, not {request.method[:20]}"
+    response = answer(request.scope, Problem(status=error.status_code, type=kind, message=said))
     for name, value in (error.headers or {}).items():
         response.headers[name] = value
     return response
