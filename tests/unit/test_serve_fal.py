@@ -296,7 +296,8 @@ async def test_by_host_and_by_proxy(server: Server) -> None:
     assert (refused.status_code, refused.json()["detail"]) == (400, "Invalid request")
 
 
-async def test_a_path_that_is_none_tells_where_to_look(client: httpx.AsyncClient) -> None:
+async def test_a_path_that_is_none_tells_where_to_look(server: Server) -> None:
+    client, _ = server
     for path in ("/docs", "/v1/run", "/fal"):
         assert "/openapi.json tells what there is" in (await client.get(path)).text
     assert "this path takes POST, not GET" in (await client.get("/v1/infer")).text
