@@ -309,7 +309,6 @@ class Queue:
         return {
             "queued": live["queued"],
             "running": live["running"],
-            "jobs": self._store.counts(),
             "draining": self._carrier.draining,
             "engine_pid": self._carrier.engine.pid,
         }

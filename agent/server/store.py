@@ -195,11 +195,6 @@ class Store:
             ).fetchall()
             return [Job.model_validate_json(body) for (body,) in rows]
 
-    def counts(self) -> dict[State, int]:
-        """How many jobs are in each state."""
-        with self._told("counting the jobs"):
-            return dict(self._reader.execute("SELECT state, COUNT(*) FROM jobs GROUP BY state").fetchall())
-
     def _one(self, sql: str, given: tuple[object, ...]) -> Job | None:
         with self._told("reading a job"):
             row = self._reader.execute(sql, given).fetchone()

@@ -358,6 +358,15 @@ async def test_nothing_is_kept_longer_than_the_server_keeps_any(tmp_path: Path) 
         assert job.keep_until == job.created_at + timedelta(days=1)
 
 
+async def test_what_strangers_may_have_asked_asks_no_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with opened(tmp_path) as (queue, _):
+        await queue.submit(new(), ME)
+        await settle(queue)
+        with monkeypatch.context() as patched:
+            patched.setattr(queue._store, "_reader", None)
+            assert queue.facts()["running"] == 1
+
+
 async def test_a_drained_queue_takes_and_begins_nothing(tmp_path: Path) -> None:
     async with opened(tmp_path, "limits.max_running=1", "drain_seconds=5") as (queue, engine):
         running, waiting = await queue.submit(new(), ME), await queue.submit(new(), ME)
