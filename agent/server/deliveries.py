@@ -65,10 +65,12 @@ class Deliveries:
             )
 
     def due(self, now: float) -> list[Delivery]:
-        """Those whose time has come, the longest waiting first."""
+        """Those whose time has come: each owner's longest waiting one first, then the second of each, and so on."""
         with self._at_work():
             rows = self._disk.execute(
-                "SELECT id, owner, url, begun, attempts, due FROM deliveries WHERE due <= ? ORDER BY due LIMIT 1000",
+                "SELECT id, owner, url, begun, attempts, due FROM (SELECT id, owner, url, begun, attempts, due, "
+                "ROW_NUMBER() OVER (PARTITION BY owner ORDER BY due) AS turn FROM deliveries WHERE due <= ?) "
+                "ORDER BY turn, due LIMIT 1000",
                 (now,),
             ).fetchall()
         return [Delivery(*row) for row in rows]

@@ -27,7 +27,9 @@ from agent.server.types import Job
 log = logging.getLogger(__name__)
 
 FILE: Final = "webhooks.sqlite"
-AT_ONCE: Final = 8
+AT_ONCE: Final = 16
+PER_OWNER: Final = 8
+"""Of those, of one owner: one with many hosts that never answer keeps no other's waiting."""
 PER_HOST: Final = 2
 """Of those, to one host: one that is slow keeps nobody else waiting."""
 REMEMBERED_SECONDS: Final = 7 * 24 * 3600.0
@@ -88,7 +90,8 @@ class Webhooks:
         self._signer = Signer.of(folder)
         self._table = Deliveries(folder / FILE)
         self._flying: dict[str, asyncio.Task[None]] = {}
-        self._hosts: Counter[str] = Counter()
+        self._busy: Counter[tuple[str, str]] = Counter()
+        """How many are under way to a host, and of an owner."""
         self._news = asyncio.Event()
 
     async def announce(self, job: Job, payload: Mapping[str, Any] | None = None) -> None:
@@ -138,19 +141,21 @@ class Webhooks:
             host = host_of(delivery.url)
             if len(self._flying) >= AT_ONCE:
                 break
-            if delivery.id in self._flying or self._hosts[host] >= PER_HOST:
+            to, of = ("to", host), ("of", delivery.owner)
+            if delivery.id in self._flying or self._busy[to] >= PER_HOST or self._busy[of] >= PER_OWNER:
                 continue
-            self._hosts[host] += 1
+            self._busy.update((to, of))
             task = self._flying[delivery.id] = asyncio.create_task(self._deliver(delivery))
-            task.add_done_callback(partial(self._landed, delivery.id, host))
+            task.add_done_callback(partial(self._landed, delivery.id, (to, of)))
         soonest = await asyncio.to_thread(self._table.next_due, now)
         return _LONGEST_WAIT if soonest is None else min(_LONGEST_WAIT, max(0.01, soonest - time.time()))
 
-    def _landed(self, id: str, host: str, _: object) -> None:  # noqa: A002 - the job's own word
+    def _landed(self, id: str, counted: tuple[tuple[str, str], ...], _: object) -> None:  # noqa: A002 - the job's own word
         del self._flying[id]
-        self._hosts[host] -= 1
-        if not self._hosts[host]:
-            del self._hosts[host]
+        self._busy.subtract(counted)
+        for one in counted:
+            if not self._busy[one]:
+                del self._busy[one]
         self._news.set()
 
     async def _deliver(self, delivery: Delivery) -> None:

@@ -19,7 +19,7 @@ from agent.server.config import WebhookConfig
 from agent.server.receivers import webhook_of
 from agent.server.signing import Signer
 from agent.server.types import Job, Refused, Webhook
-from agent.server.webhooks import PER_HOST, Webhooks, envelope
+from agent.server.webhooks import PER_HOST, PER_OWNER, Webhooks, envelope
 from tests.hostile import Wire, serve, silent
 from tests.storing import job, stored
 
@@ -231,6 +231,18 @@ async def test_nothing_goes_to_addresses_that_are_not_public(tmp_path: Path, cap
         assert receiver.got[0][1]["host"] == "pub.test"
         assert "a-secret-path" not in caplog.text
         assert "given up" in caplog.text
+
+
+async def test_an_owner_with_many_slow_receivers_keeps_no_other_owner_waiting(tmp_path: Path) -> None:
+    async def here(host: str, port: int) -> Sequence[str]:
+        return ["127.0.0.1"]
+
+    async with receiving(slow=[0]) as slow, receiving() as quick, at_work(tmp_path, resolve=here) as webhooks:
+        for number in range(40):
+            await webhooks.announce(over(f"http://h{number}.test:{slow.port}/slow", f"s{number}"))
+        await webhooks.announce(over(quick.url(), "other", owner="you"))
+        await quick.until(1)
+        assert len(slow.got) <= PER_OWNER
 
 
 async def test_a_slow_receiver_keeps_nobody_else_waiting(tmp_path: Path) -> None:
