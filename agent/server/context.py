@@ -10,6 +10,7 @@ from agent.server.config import Served
 from agent.server.metrics import Metrics
 from agent.server.places import Places
 from agent.server.readiness import Readiness
+from agent.server.streams import Streams
 from agent.server.types import Caller, Scope, refused
 
 if TYPE_CHECKING:
@@ -35,6 +36,11 @@ class Context:
         from agent.server.uploads import Uploads  # noqa: PLC0415 - it knows this module
 
         return Uploads(Places(self.served.folder).uploads, self.served.server)
+
+    @cached_property
+    def streams(self) -> Streams:
+        """Event streams that are open."""
+        return Streams()
 
     @cached_property
     def signer(self) -> "Signer":

@@ -5,6 +5,7 @@ import contextlib
 import errno
 import logging
 import os
+import resource
 import signal
 import socket
 from collections.abc import AsyncIterator, Iterator
@@ -34,6 +35,8 @@ log = logging.getLogger(__name__)
 
 GRACE_SECONDS: Final = 3
 """That an answer still being sent is given at the end."""
+MOST_FILES: Final = 65_536
+"""Files and connections that may be open at once, where the system lets us."""
 LOCKED_SECONDS: Final = 10.0
 """For which the lock of a server that was just killed is waited for."""
 
@@ -182,8 +185,17 @@ async def _announced(server: uvicorn.Server, ready: Any) -> None:
         ready()
 
 
+def _open_files() -> None:
+    """Have as many connections as the system lets us: of its usual 1,024 files one caller could keep all open."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
 def run(served: Served, listener: socket.socket, *, host: str, keys: Keys | None, ready: Any = None) -> None:
     """`serve`, on the quickest event loop there is."""
+    _open_files()
     work = serve(served, listener, host=host, keys=keys, ready=ready)
     try:
         import uvloop  # noqa: PLC0415 - it is no more than quicker

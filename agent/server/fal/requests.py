@@ -6,7 +6,7 @@ A hundred clients poll ten times a second: these handlers read from memory and a
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any, Final
 
 from fastapi import APIRouter
@@ -71,8 +71,10 @@ async def stream(request: Request) -> Response:
     job = _asked_for(request, "read")
     if job is None:
         return JSONResponse(NOT_FOUND, 404)
+    context = context_of(request)
+    changes = _changes(context.desk, job, queue_base(request), with_logs=_wants_logs(request))
     return StreamingResponse(
-        _changes(context_of(request).desk, job, queue_base(request), with_logs=_wants_logs(request)),
+        context.streams.opened(caller_of(request, "read"), changes),
         headers={REQUEST_ID: job.id, "cache-control": "no-store", "x-accel-buffering": "no"},
         media_type="text/event-stream",
     )
@@ -138,7 +140,7 @@ def _wants_logs(request: Request) -> bool:
     return request.query_params.get("logs", "0").lower() in {"1", "true"}
 
 
-async def _changes(desk: Desk, job: Job, queue: str, *, with_logs: bool) -> AsyncIterator[str]:
+async def _changes(desk: Desk, job: Job, queue: str, *, with_logs: bool) -> AsyncGenerator[str, None]:
     lines = 0
     before: object = None
     while True:

@@ -190,9 +190,8 @@ async def events(
     del last_event_id
     job, caller = _found(request, id, "read")
     start = stream.resumed_after(request, after)
-    return StreamingResponse(
-        stream.stream(request, job, caller, start), media_type="text/event-stream", headers=stream.HEADERS
-    )
+    told = context_of(request).streams.opened(caller, stream.stream(request, job, caller, start))
+    return StreamingResponse(told, media_type="text/event-stream", headers=stream.HEADERS)
 
 
 @router.get(

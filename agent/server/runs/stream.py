@@ -3,7 +3,7 @@
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import suppress
 from typing import Any, Final
 
@@ -36,7 +36,7 @@ def resumed_after(request: Request, after: int) -> int:
     return int(told)
 
 
-async def stream(request: Request, job: Job, caller: Caller, after: int) -> AsyncIterator[str]:
+async def stream(request: Request, job: Job, caller: Caller, after: int) -> AsyncGenerator[str, None]:
     """The events of a job from number `after` + 1 on, and `end` with the view of the run once it is over.
 
     Where the server stops before that, the stream ends without `end`, and the client asks again.
