@@ -83,6 +83,26 @@ async def test_an_engine_that_never_worked_is_no_jobs_fault(processes: Path, tmp
     assert len(deaths) == 2, "five were started, of which two died that had worked"
 
 
+async def test_an_engine_is_not_told_the_clients_keys(
+    processes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    processes.write_text("stay\n")
+    monkeypatch.setenv("RETAKE_API_KEYS", "a-key-of-a-client")
+    monkeypatch.setenv("MODELS", "of the operator")
+    start, given = asyncio.create_subprocess_exec, dict[str, str]()
+
+    async def seen(*args: Any, **more: Any) -> asyncio.subprocess.Process:
+        given.update(more["env"])
+        return await start(*args, **more)
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", seen)
+    engine = parent.Engine(load(None, [f"output.dir={tmp_path}"]), lambda _: None, lambda: None)
+    await engine.start()
+    await engine.stop()
+    assert "RETAKE_API_KEYS" not in given
+    assert given["MODELS"] == "of the operator"
+
+
 async def test_an_engine_that_cannot_be_started_for_a_while_is_there_later(
     processes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

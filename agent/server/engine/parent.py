@@ -78,13 +78,18 @@ class Engine:
             return
         process.stdin.write(message.model_dump_json().encode() + b"\n")
 
+    def _environment(self) -> dict[str, str]:
+        """Without the clients' keys: it decodes what strangers send, and starts servers of models."""
+        keys = self._served.server.api_keys_env
+        return {name: value for name, value in {**ONE_HEAP, **os.environ}.items() if name != keys}
+
     async def _spawn(self) -> None:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "agent.server.engine"),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             limit=LONGEST,
-            env={**ONE_HEAP, **os.environ},
+            env=self._environment(),
         )
         if process.stdin is None:
             raise RuntimeError("a process without the pipe that was asked for")
