@@ -106,9 +106,12 @@ class Webhooks:
         """
         if job.webhook is None:
             return
-        body = json.dumps(payload).encode() if payload is not None else envelope(job, *self._payload_of(job))
+        body = await asyncio.to_thread(self._body, job, payload)  # it may hold the whole video
         await asyncio.to_thread(self._table.add, job.id, job.owner, job.webhook.url, body, time.time())
         self._news.set()
+
+    def _body(self, job: Job, payload: Mapping[str, Any] | None) -> bytes:
+        return json.dumps(payload).encode() if payload is not None else envelope(job, *self._payload_of(job))
 
     async def run(self) -> None:
         """Deliver, until cancelled. What is under way then is tried again by the next server."""
