@@ -42,6 +42,8 @@ LOCKED_SECONDS: Final = 20.0
 _INPUT: Final = re.compile(r"'/[^'\n]*…[^'\n]*'|'\.server/[^'\n]*…[^'\n]*'|'?[^' ]*\.server/inputs/[^' ]*'?")
 """A path of ours, perhaps shortened: the client knows its file by no name."""
 _LOG: Final = re.compile(r"\.? The end of its log, .*", re.DOTALL)
+_BLOCKED: Final = re.compile(r"(?:safety checks|guardrails?)\b.{0,80}\b(?:refused|unsafe|blocked)", re.I | re.S)
+"""How backends tell a `generator.types.BlockedError`: a failure keeps no more than its words."""
 CHECKED: Final = "safety.json"
 """Beside a job's media: what the safety checker found."""
 CANCELLED: Final = Problem(status=499, type="client_cancelled", message="the request was cancelled")
@@ -158,7 +160,7 @@ class Work:
                 told = self.scrub(fault.message, [url for url in given if url])
                 return fault.model_copy(update={"message": _INPUT.sub("the file", told)})
             case NoCandidateError():
-                blocked = "safety" in str(error).lower() or "guardrail" in str(error).lower()
+                blocked = _BLOCKED.search(str(error)) is not None
                 status, type_ = (422, "content_policy_violation") if blocked else (500, "no_media_generated")
             case ServingError():
                 status, type_ = 503, "downstream_service_unavailable"
