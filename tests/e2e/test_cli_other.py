@@ -38,7 +38,8 @@ def test_config_prints_every_key(tmp_path: Path) -> None:
 def test_schema_is_one() -> None:
     done = retake("schema")
     schema = json.loads(done.out)
-    assert set(schema["properties"]) == {"request", "reasoner", "generator", "critic", "budget", "search", "output"}
+    sections = {"request", "reasoner", "generator", "critic", "budget", "search", "output", "server"}
+    assert set(schema["properties"]) == sections
 
 
 def test_doctor_says_all_is_well(tmp_path: Path) -> None:
