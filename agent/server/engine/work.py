@@ -42,7 +42,9 @@ LOCKED_SECONDS: Final = 20.0
 _INPUT: Final = re.compile(r"'/[^'\n]*…[^'\n]*'|'\.server/[^'\n]*…[^'\n]*'|'?[^' ]*\.server/inputs/[^' ]*'?")
 """A path of ours, perhaps shortened: the client knows its file by no name."""
 _LOG: Final = re.compile(r"\.? The end of its log, .*", re.DOTALL)
-_BLOCKED: Final = re.compile(r"(?:safety checks|guardrails?)\b.{0,80}\b(?:refused|unsafe|blocked)", re.IGNORECASE | re.DOTALL)
+_BLOCKED: Final = re.compile(
+    r"(?:safety checks|guardrails?)\b.{0,80}\b(?:refused|unsafe|blocked)", re.IGNORECASE | re.DOTALL
+)
 """How backends tell a `generator.types.BlockedError`: a failure keeps no more than its words."""
 CHECKED: Final = "safety.json"
 """Beside a job's media: what the safety checker found."""
