@@ -1,12 +1,14 @@
 """The engine's process: jobs come in by standard input, what becomes of them goes out by standard output."""
 
 import asyncio
+import ctypes
 import gc
 import logging
 import os
 import signal
 import sys
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any, BinaryIO, Final
 
 from agent.server import logs
@@ -20,6 +22,8 @@ from agent.server.types import Problem
 log = logging.getLogger(__name__)
 
 GONE: Final = 0
+PR_SET_PDEATHSIG: Final = 1
+"""prctl(2)."""
 
 
 class Engine:
@@ -85,9 +89,16 @@ async def _main(out: BinaryIO) -> None:
     os._exit(GONE)
 
 
+def _die_with_the_server() -> None:
+    """Have the system kill this process when the server dies, even where it hangs and reads no pipe (Linux)."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 def main() -> None:
     """Run until standard input ends."""
     logs.begin(verbose=False, part="engine")
+    _die_with_the_server()
     # Ctrl-C goes to the whole group of the terminal: the server decides what becomes of its jobs
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
