@@ -4,6 +4,8 @@ import asyncio
 import ipaddress
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import httpcore
 
@@ -34,6 +36,9 @@ _NEVER = tuple(
     )
 )
 """Refused whatever the standard library of this Python thinks of them."""
+_RESOLVERS = ThreadPoolExecutor(16, "resolve")
+"""Threads of their own: a host whose name servers do not answer keeps one for half a minute, and would keep from the
+others whoever reads or writes a file."""
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052, 2.1: the last 32 bits are the IPv4 address reached
 
 
@@ -54,7 +59,8 @@ def is_public(address: str) -> bool:
 
 async def system_resolve(host: str, port: int) -> list[str]:
     """The system's own answer: it also reads odd spellings such as 0x7f000001, 2130706433 and 127.1."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    ask = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    found = await asyncio.get_running_loop().run_in_executor(_RESOLVERS, ask)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 

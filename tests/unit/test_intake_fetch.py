@@ -2,6 +2,8 @@
 
 import asyncio
 import gzip
+import socket
+import threading
 import time
 from collections.abc import AsyncIterator, Sequence
 
@@ -10,7 +12,7 @@ import pytest
 from agent.errors import IntakeError
 from agent.intake import FetchRules, take_image
 from agent.intake.fetch import fetch
-from agent.intake.guard import GuardedBackend, Resolve, is_public
+from agent.intake.guard import GuardedBackend, Resolve, is_public, system_resolve
 from tests.hostile import HostileServer, Wire, endless, raw, redirect, reply, serve, silent, slow
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(2000)
@@ -327,3 +329,22 @@ async def test_the_guard_refuses_by_itself_what_it_is_asked_to_connect_to() -> N
     with pytest.raises(IntakeError, match="private or reserved"):
         await guard.connect_tcp("192.168.0.1", 80)
     assert wire.dialled == []
+
+
+async def test_hosts_whose_name_servers_are_silent_keep_no_other_work_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    over = threading.Event()
+
+    def silent(host: str, *_: object, **__: object) -> list[object]:
+        over.wait(5)
+        raise OSError(host)
+
+    monkeypatch.setattr(socket, "getaddrinfo", silent)
+    asked = [asyncio.create_task(system_resolve(f"h{number}.test", 80)) for number in range(40)]
+    await asyncio.sleep(0.02)
+    try:
+        async with asyncio.timeout(1):
+            assert await asyncio.to_thread(lambda: "written") == "written"
+    finally:
+        over.set()
+        found = await asyncio.gather(*asked, return_exceptions=True)
+    assert {type(each) for each in found} == {OSError}
