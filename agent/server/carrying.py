@@ -17,6 +17,7 @@ from agent.server.config import LimitsConfig
 from agent.server.engine.messages import Over, Told
 from agent.server.engine.work import CANCELLED
 from agent.server.entries import Entries, Entry
+from agent.server.holding import Backends, Holding
 from agent.server.mourning import Mourning
 from agent.server.places import Places
 from agent.server.store import Store
@@ -68,6 +69,7 @@ class Carrier:
         make_engine: what carries jobs out.
         heard: hear of each change of a job's state.
         announce: makes the end of a job with a webhook known; when it returns that is on disk.
+        backends: asked whether a model's backends answer; None: nobody is.
     """
 
     def __init__(
@@ -82,8 +84,10 @@ class Carrier:
         *,
         heard: Sequence[Callable[[Job], None]] = (),
         announce: Callable[[Job], Awaitable[None]] | None = None,
+        backends: Backends | None = None,
     ) -> None:
         self._limits = limits
+        self._holding = Holding(limits.backend_seconds, backends)
         self._store = store
         self._entries = entries
         self._admission = admission
@@ -130,6 +134,8 @@ class Carrier:
             if entry.ending:
                 continue  # its end is on its way to the disk: nothing is written over it
             if most is not None and running[owner] >= most:
+                continue
+            if self._holding.waits(entry):
                 continue
             running[owner] += 1
             entry.job = entry.job.model_copy(update={"state": "running", "started_at": datetime.now(UTC)})
@@ -288,9 +294,26 @@ class Carrier:
             return
         entry.fresh = True
         if isinstance(message, Over):
-            self._ended(entry, message)
+            self._workers.spawn(self._heard_over(entry, message))
         else:
             entry.tell()
+
+    async def _heard_over(self, entry: Entry, over: Over) -> None:
+        """The engine is done with a job: it is over, or waits for backends that went away."""
+        waits = not entry.job.cancelling and await self._holding.again(entry, over)
+        if entry.job.cancelling and over.state == "failed":
+            over = _cancelled(entry.job)  # it was taken back while that was found out
+        if entry.job.cancelling or entry.ending or not waits:
+            await self.end(entry, over)
+            return
+        log.warning("%s waits for the backends of %s, which went away", entry.job.id, entry.job.request.model)
+        entry.job = entry.job.model_copy(update=WAITING)
+        self._entries.moved()
+        self._mourning.next()
+        self.note(entry.job)
+        await self._noted(entry.job)
+        entry.tell()
+        self.fill()
 
     def _begun(self, job: Job) -> None:
         self.engine.begin(job)

@@ -52,6 +52,9 @@ class LimitsConfig(_Section):
     """Of one key. The others of that key wait. null: no limit."""
     max_queued_per_key: int | None = Field(default=None, ge=1)
     """Likewise of those that wait. null: no limit."""
+    backend_seconds: float = Field(default=600.0, ge=0)
+    """Seconds that a request waits for backends of its model that do not answer, also where they went away while it
+    ran. Then it is begun all the same, and fails with the cause. 0: at once."""
     max_renders_per_run: int = Field(default=64, ge=1)
     """Renders that one request may ask for: iterations times samples, and what drafts lead to."""
     max_body_bytes: int = Field(default=32 * 2**20, ge=2**10, le=2**30)

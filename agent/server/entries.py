@@ -32,6 +32,8 @@ class Entry:
     """Engines that died while they carried it."""
     held: bool = False
     """It runs, but waits to be carried alone: see `agent.server.mourning`."""
+    lacking: float | None = None
+    """Since when, by the monotonic clock, its backends were found missing."""
     removing: bool = False
     """It is removed as soon as it is over."""
     ending: bool = False

@@ -52,6 +52,7 @@ class Housekeeping:
         while True:
             try:
                 await self.expire()
+                self._carrier.fill()  # a backend may have come back, or been waited for long enough
                 if time.monotonic() - cleaned > HOUSE_SECONDS:
                     cleaned = time.monotonic()
                     await self.clean()

@@ -21,6 +21,7 @@ from agent.server.config import Served
 from agent.server.desk import Cancelled, Page
 from agent.server.engine.parent import Engine
 from agent.server.entries import Entries
+from agent.server.holding import Backends
 from agent.server.housekeeping import Housekeeping
 from agent.server.places import Places
 from agent.server.scrub import Scrub
@@ -39,6 +40,7 @@ class Queue:
         heard: hear of each change of a job's state (metrics).
         announce: makes the end of a job with a webhook known; when it returns that is on disk.
         make_engine: what carries jobs out. None: a process of its own.
+        backends: asked whether a model's backends answer; jobs whose do not wait. None: nobody is.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Queue:
         heard: Sequence[Callable[[Job], None]] = (),
         announce: Callable[[Job], Awaitable[None]] | None = None,
         make_engine: MakeEngine | None = None,
+        backends: Backends | None = None,
     ) -> None:
         limits = served.server.limits
         self._served = served
@@ -62,6 +65,7 @@ class Queue:
             make_engine or partial(Engine, served),
             heard=heard,
             announce=announce,
+            backends=backends,
         )
         self._house = Housekeeping(served.server.retention, store, self._entries, self._carrier, self._places)
         self._scrub = Scrub(served.models.values(), [served.folder, Path.home()])

@@ -97,6 +97,18 @@ class Readiness:
         await self._asked.wait()
         return self._lacks.get(model, ())
 
+    async def fails(self, model: str) -> bool:
+        """Whether a model misses something at this moment: its servers are asked now."""
+        await self._asked.wait()
+        needs = tuple(_needs(self._served.models[model]))
+        asked = sorted({one for need in needs for one in need.servers}, key=lambda a: a.url)
+        if asked and self._client is not None:
+            client = self._client
+            said = await asyncio.gather(*(self._ask(client, one) for one in asked))
+            self._said.update(zip(asked, said, strict=True))
+        self._lacks = {**self._lacks, model: tuple(self._missing(needs))}
+        return bool(self._lacks[model])
+
     def known(self) -> Mapping[str, tuple[Lack, ...]]:
         """What each model misses, as far as it has been asked."""
         return self._lacks

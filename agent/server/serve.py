@@ -81,7 +81,7 @@ async def opened(served: Served, *, needs_key: bool = False) -> AsyncIterator[Co
         store = Store(places.jobs)
         metrics, readiness = Metrics(version()), Readiness(served)
         webhooks = Webhooks(places.own, served.server.webhooks, partial(payload, places))
-        queue = Queue(served, store, heard=(metrics.observe,), announce=webhooks.announce)
+        queue = Queue(served, store, heard=(metrics.observe,), announce=webhooks.announce, backends=readiness)
         context = Context(served=served, desk=queue, needs_key=needs_key, metrics=metrics, readiness=readiness)
         beside = [asyncio.create_task(work) for work in (webhooks.run(), context.uploads.tidied())]
         try:

@@ -57,7 +57,9 @@ class Scripted:
 
 
 @asynccontextmanager
-async def opened(folder: Path, *overrides: str, told: list[Job] | None = None) -> AsyncIterator[tuple[Queue, Scripted]]:
+async def opened(
+    folder: Path, *overrides: str, told: list[Job] | None = None, backends: "Away | None" = None
+) -> AsyncIterator[tuple[Queue, Scripted]]:
     served = load(None, [f"output.dir={folder}", *(f"server.{key}" for key in overrides)])
     places = Places(served.folder)
     places.own.mkdir(parents=True, exist_ok=True)
@@ -74,7 +76,7 @@ async def opened(folder: Path, *overrides: str, told: list[Job] | None = None) -
             kept.add(job.id, job.owner, "", b"", 0.0)
             told.append(job)
 
-    queue = Queue(served, store, make_engine=make, announce=announce)
+    queue = Queue(served, store, make_engine=make, announce=announce, backends=backends)
     await queue.start()
     try:
         yield queue, engines[0]
@@ -82,6 +84,22 @@ async def opened(folder: Path, *overrides: str, told: list[Job] | None = None) -
         await queue.stop()
         store.close()
         kept.close()
+
+
+class Away:
+    """Backends of which the test says which are away."""
+
+    def __init__(self, *models: str) -> None:
+        self.models = set(models)
+
+    def known(self) -> dict[str, tuple[str, ...]]:
+        return dict.fromkeys(self.models, ("generator",))
+
+    async def fails(self, model: str) -> bool:
+        return model in self.models
+
+
+GONE = Problem(status=503, type="downstream_service_unavailable", message="the generator does not answer")
 
 
 def new(prompt: str = "a boat", **more: Any) -> NewJob:
@@ -513,3 +531,52 @@ async def test_what_runs_told_is_read_again_and_not_kept_for_ever(
         assert [entry.book.number for entry in known if entry is not None] == [0, 0, 3, 3]
         assert queue.logs(jobs[0]) == []
         assert [entry.book.number for entry in known if entry is not None] == [3, 0, 0, 3]
+
+
+async def test_a_job_waits_for_its_backends_and_lets_those_of_others_pass(tmp_path: Path) -> None:
+    away = Away("cosmos-3-super")
+    async with opened(tmp_path, "limits.max_running=1", backends=away) as (queue, engine):
+        waiting = await queue.submit(new(), ME)
+        request = RunRequest(model="cosmos-3-nano", prompt="a boat")
+        other = await queue.submit(NewJob("runs", "/v1/runs", request), ME)
+        await settle(queue)
+        assert engine.begun == [other.id]
+        engine.finish(other)
+        away.models.clear()
+        await settle(queue)
+        queue._carrier.fill()  # as housekeeping does every second
+        await settle(queue)
+        assert engine.begun == [other.id, waiting.id]
+
+
+async def test_a_run_whose_backends_went_away_waits_and_goes_on(tmp_path: Path) -> None:
+    away = Away()
+    async with opened(tmp_path, backends=away) as (queue, engine):
+        job = await queue.submit(new(), ME)
+        await settle(queue)
+        away.models.add("cosmos-3-super")
+        engine.hear(Over(id=job.id, state="failed", problem=GONE))
+        await settle(queue)
+        found = queue.find(job.id, ME)
+        assert found is not None
+        assert (found.state, found.problem, engine.begun) == ("queued", None, [job.id])
+        away.models.clear()
+        queue._carrier.fill()
+        await settle(queue)
+        assert engine.begun == [job.id, job.id]
+        engine.hear(Over(id=job.id, state="failed", problem=GONE))  # its backends answer: this is its own fault
+        assert (await queue.ended(job, timeout=5)).problem == GONE
+
+
+async def test_backends_are_not_waited_for_for_ever(tmp_path: Path) -> None:
+    away = Away("cosmos-3-super")
+    async with opened(tmp_path, "limits.backend_seconds=0.05", backends=away) as (queue, engine):
+        job = await queue.submit(new(), ME)
+        await settle(queue)
+        assert engine.begun == []
+        await asyncio.sleep(0.06)
+        queue._carrier.fill()
+        await settle(queue)
+        assert engine.begun == [job.id]
+        engine.hear(Over(id=job.id, state="failed", problem=GONE))
+        assert (await queue.ended(job, timeout=5)).problem == GONE
