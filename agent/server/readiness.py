@@ -23,6 +23,9 @@ from reasoner.chat.config import EndpointConfig
 log = logging.getLogger(__name__)
 
 EVERY_SECONDS: Final = 10.0
+"""Between two rounds."""
+AWAY_SECONDS: Final = 2.0
+"""The same, while something is missing."""
 ANSWER_SECONDS: Final = 3.0
 """For one question to one server."""
 PATHS: Final = {"chat": ("/health", "/v1/models"), "omni": ("/health",), "nim": ("/v1/health/ready",)}
@@ -123,7 +126,8 @@ class Readiness:
                     unknown = (Lack("server", "could not ask its backends; see its log"),)
                     self._lacks = dict.fromkeys(self._served.models, unknown)
                     self._asked.set()
-                await asyncio.sleep(self._every)
+                away = any(self._lacks.values())  # somebody waits for it to come back
+                await asyncio.sleep(min(self._every, AWAY_SECONDS) if away else self._every)
 
     async def _round(self, stack: AsyncExitStack) -> None:
         needs = {name: tuple(_needs(config)) for name, config in self._served.models.items()}
