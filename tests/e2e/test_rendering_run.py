@@ -111,6 +111,7 @@ def test_a_missing_key_is_said_before_anything_is_written(tmp_path: Path) -> Non
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.thorough
 def test_a_key_reaches_the_server_and_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RETAKE_TEST_KEY", "hush-hush")
     with Omni(key="hush-hush") as server:

@@ -97,6 +97,7 @@ async def test_killed_at_many_moments(tmp_path: Path, reason: StopReason, budget
         assert place(again) == place(whole), f"killed after {moment} of {count} events"
 
 
+@pytest.mark.thorough
 async def test_killed_by_the_system(tmp_path: Path) -> None:
     """A real kill of a real process, in the midst of an iteration that the price had cut short."""
     budget = {"max_price_usd": 1.7}

@@ -53,6 +53,7 @@ def facts(folder: Path) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.thorough
 def test_it_stops_at_the_files_threshold_and_its_folder_is_whole(tmp_path: Path, command: Said) -> None:
     file = write(tmp_path / "t.yaml", threshold(0.5, 0.4))
     done = retake("run", QUICKSTART, *SMALL, "-s", f"critic.threshold_file={file}", "--out", tmp_path / "run", "--json")
