@@ -314,7 +314,8 @@ def test_a_mark_that_cannot_be_saved_waits_in_the_page(seat: Seat, folder: Path)
     seat.page.locator("#trouble").get_by_text("The clip has changed since it was shown").wait_for()
     assert seat.pressed() == ["1 bad", "✓ Pass p"], "what is not saved is not shown as if it were"
     clip.write_bytes(data)
-    assert [c for c in seat.complaints if "503" not in c and "409" not in c] == []
+    # 404: a clip that was still being read when its run went away
+    assert [c for c in seat.complaints if not {"404", "409", "503"} & {*re.findall(r"[0-9]{3}", c)}] == []
     seat.complaints.clear()
 
 
