@@ -19,6 +19,15 @@ def write_atomically(path: Path, data: str | bytes) -> None:
         aside.unlink(missing_ok=True)
 
 
+def sync_folder(folder: Path) -> None:
+    """A new file's name is on the disk only when its folder is."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def file_hash(path: Path) -> str:
     """SHA-256 of a file's bytes, as hex."""
     with path.open("rb") as file:

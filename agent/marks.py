@@ -9,6 +9,7 @@ from typing import BinaryIO, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from agent.files import sync_folder
 from agent.types import Entrant
 
 NAME: Final = "marks.jsonl"
@@ -69,7 +70,7 @@ def append(folder: Path, mark: Mark) -> None:
         file.flush()
         os.fsync(file.fileno())
     if not size:
-        _sync(folder)
+        sync_folder(folder)
 
 
 def _unlinked(path: str, flags: int) -> int:
@@ -79,15 +80,6 @@ def _unlinked(path: str, flags: int) -> int:
 def _ends_a_line(file: BinaryIO) -> bool:
     file.seek(-1, os.SEEK_END)
     return file.read(1) == b"\n"
-
-
-def _sync(folder: Path) -> None:
-    """A new file's name is on the disk only when its folder is."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def lines(folder: Path) -> Iterator[tuple[int, Mark | str]]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from agent.files import file_hash
+from agent.files import file_hash, sync_folder
 from agent.server.config import LimitsConfig
 from agent.server.entries import Entries
 from agent.server.types import NewJob, refused
@@ -104,12 +104,4 @@ def keep(folder: Path, names: Mapping[str, str], given: Mapping[str, bytes | Pat
             os.fsync(file.fileno())
     for place in (folder, folder.parent):  # and their names
         with suppress(OSError):  # Windows has no such thing
-            _sync(place)
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+            sync_folder(place)

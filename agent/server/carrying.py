@@ -153,10 +153,7 @@ class Carrier:
         """
         if entry.ending:
             return False
-        if entry.job.state == "queued":
-            await self.end(entry, _cancelled(entry.job), patient=False)
-            return True
-        if entry.held:
+        if entry.job.state == "queued" or entry.held:
             await self.end(entry, _cancelled(entry.job), patient=False)
             return True
         if not entry.job.cancelling:

@@ -1,11 +1,19 @@
-"""One server for all attacks."""
+"""One Chromium a module, and one server for all attacks."""
 
 import time
 from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import Browser
 
 from tests.e2e import victim as victims
+from tests.e2e.chromium import chromium
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as launched:
+        yield launched
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from agent.bench.report import write
 from agent.bench.report.beside import Beside
 from agent.bench.report.material import Material
 from tests import benches
-from tests.e2e.test_report_browser import CONTRAST, SCHEMES, Visit, browser  # noqa: F401  the fixture
+from tests.e2e.test_report_browser import CONTRAST, SCHEMES, Visit
 
 pytestmark = pytest.mark.browser
 
@@ -28,7 +28,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def visit(browser: Browser, made: Path) -> Iterator[Visit]:  # noqa: F811  the fixture
+def visit(browser: Browser, made: Path) -> Iterator[Visit]:
     with browser.new_context(viewport={"width": 1280, "height": 800}, reduced_motion="reduce") as context:
         opened = Visit(context.new_page())
         opened.page.goto(made.as_uri())

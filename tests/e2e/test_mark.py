@@ -1,9 +1,7 @@
 """`retake mark` as a process, and its page in a real browser."""
 
 import json
-import os
 import re
-import shutil
 import signal
 import socket
 import stat
@@ -16,13 +14,13 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from agent import marks
 from agent.report import write_report
 from tests import marked
 from tests.e2e.process import command, environment, stop, wait_for
-from tests.e2e.test_report_browser import CONTRAST, NAMES, QUIET, SCHEMES
+from tests.e2e.test_report_browser import CONTRAST, SCHEMES
 
 
 @contextmanager
@@ -105,20 +103,6 @@ class Seat:
                 return
             self.page.wait_for_timeout(50)
         pytest.fail(f"never came true: {condition}")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    found = next((path for name in NAMES if (path := shutil.which(name))), None)
-    if found is None:
-        reason = f"no Chromium on the PATH ({', '.join(NAMES)})"
-        if os.environ.get("RETAKE_REQUIRE_CHROMIUM") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=found, args=QUIET)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")

@@ -1,9 +1,7 @@
 """The page of `retake serve` in a real browser, against the server as a process on the embedded backend."""
 
 import json
-import os
 import re
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,9 +10,9 @@ from typing import Any
 import httpx
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Dialog, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Dialog, Locator, Page
 
-from tests.e2e.test_report_browser import CONTRAST, NAMES, QUIET, SCHEMES
+from tests.e2e.test_report_browser import CONTRAST, SCHEMES
 from tests.serving import Process, serving
 
 pytestmark = [pytest.mark.browser, pytest.mark.thorough]
@@ -67,20 +65,6 @@ class Visit:
     def run(self) -> str:
         """Id of the run that is shown."""
         return str(self.page.evaluate("location.hash")).removeprefix("#run/")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    found = next((path for name in NAMES if (path := shutil.which(name))), None)
-    if found is None:
-        reason = f"no Chromium on the PATH ({', '.join(NAMES)})"
-        if os.environ.get("RETAKE_REQUIRE_CHROMIUM") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=found, args=QUIET)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,8 @@
 """Files in and out of `retake serve` as a process: official clients, kills, and a receiver that checks."""
 
 import hashlib
-import os
 import random
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -17,11 +15,10 @@ from threading import Thread
 import httpx
 import pytest
 from PIL import Image
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser
 
 from tests.clients import node, node_clients, python
 from tests.clips import write_clip
-from tests.e2e.test_report_browser import NAMES, QUIET
 from tests.serving import Process, serving
 
 pytestmark = pytest.mark.thorough
@@ -138,12 +135,9 @@ def free_port() -> int:
 
 
 @pytest.mark.browser
-def test_a_clips_address_plays_in_a_tab_and_within_anothers_page(server: Process, tmp_path: Path) -> None:
-    found = next((path for name in NAMES if (path := shutil.which(name))), None)
-    if found is None:
-        if os.environ.get("RETAKE_REQUIRE_CHROMIUM") == "1":
-            pytest.fail("no Chromium on the PATH")
-        pytest.skip("no Chromium on the PATH")
+def test_a_clips_address_plays_in_a_tab_and_within_anothers_page(
+    server: Process, browser: Browser, tmp_path: Path
+) -> None:
     clip = write_clip(tmp_path / "a.mp4").path.read_bytes()
     sent = httpx.post(f"{server.url}/v1/uploads", files={"file": ("a.mp4", clip, "video/mp4")}, headers=MINE)
     url = sent.json()["url"]
@@ -151,13 +145,11 @@ def test_a_clips_address_plays_in_a_tab_and_within_anothers_page(server: Process
     (tmp_path / "page.html").write_text(f"<video src='{url}' muted autoplay></video>")
     pages = ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=str(tmp_path)))
     Thread(target=pages.serve_forever, daemon=True).start()
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=found, args=QUIET)
-        page = chromium.new_page()
-        page.goto(url)
-        page.wait_for_function(plays, timeout=20_000)
-        page.goto(f"http://127.0.0.1:{pages.server_port}/page.html")
-        page.wait_for_function(plays, timeout=20_000)
-        chromium.close()
+    page = browser.new_page()
+    page.goto(url)
+    page.wait_for_function(plays, timeout=20_000)
+    page.goto(f"http://127.0.0.1:{pages.server_port}/page.html")
+    page.wait_for_function(plays, timeout=20_000)
+    page.close()
     pages.shutdown()
     pages.server_close()

@@ -19,7 +19,6 @@ from agent.server.app import application
 from agent.server.config import Served, ServerConfig
 from agent.server.context import Context
 from agent.server.engine.messages import Over, Told
-from agent.server.engine.work import CANCELLED
 from agent.server.metrics import Metrics
 from agent.server.openai_videos.errors import put
 from agent.server.openai_videos.stills import layout
@@ -29,27 +28,10 @@ from agent.server.store import Store
 from agent.server.types import Caller, Job, NewJob, Problem, Result, RunRequest, Shot, State, Video
 from generator.types import RenderSpec
 from tests.clips import write_clip
+from tests.engines import Scripted
 
 SPEC = RenderSpec(width=256, height=256, num_frames=13, fps=24)
 ME = Caller()
-
-
-@dataclass
-class Engine:
-    """Carries nothing out; tells what it is told to."""
-
-    hear: Callable[[Told | Over], None]
-    died: Callable[[], None]
-    pid: int | None = None
-
-    async def start(self) -> None: ...
-
-    def begin(self, job: Job) -> None: ...
-
-    def cancel(self, id: str) -> None:  # noqa: A002
-        self.hear(Over(id=id, state="cancelled", problem=CANCELLED))
-
-    async def stop(self) -> None: ...
 
 
 @dataclass
@@ -58,7 +40,7 @@ class Desk:
 
     client: httpx.AsyncClient
     queue: Queue
-    engine: Engine
+    engine: Scripted
 
     def job(self, body: dict[str, Any]) -> Job:
         found = self.queue.find(body["id"], ME, "openai")
@@ -126,10 +108,10 @@ async def desk(folder: Path, **limits: int) -> AsyncIterator[Desk]:
     base = RunConfig.model_validate({"output": {"dir": str(folder)}})
     served = Served(base=base, server=server, models=dict.fromkeys(server.models, base))
     store = Store(folder / "jobs.sqlite")
-    engines: list[Engine] = []
+    engines: list[Scripted] = []
 
-    def make(hear: Callable[[Told | Over], None], died: Callable[[], None]) -> Engine:
-        engines.append(Engine(hear, died))
+    def make(hear: Callable[[Told | Over], None], died: Callable[[], None]) -> Scripted:
+        engines.append(Scripted(hear, died))
         return engines[0]
 
     queue = Queue(served, store, make_engine=make)

@@ -21,39 +21,10 @@ from agent.server.places import Places
 from agent.server.queue import Queue
 from agent.server.store import Store
 from agent.server.types import Caller, Job, NewJob, Problem, Refused, RunRequest, Webhook
+from tests.engines import Scripted
 
 ME, YOU = Caller(owner="me", scopes=frozenset({"run", "read"})), Caller(owner="you", scopes=frozenset({"run", "read"}))
 ROOT = Caller(owner="root", scopes=frozenset({"run", "read", "admin"}))
-
-
-class Scripted:
-    """An engine that ends jobs when it is told to."""
-
-    def __init__(self, hear: Callable[[Told | Over], None], died: Callable[[], None]) -> None:
-        self.hear, self.died = hear, died
-        self.begun: list[str] = []
-        self.cancelled: list[str] = []
-        self.pid = 7
-        self.deaf = False
-        """Whether it ends nothing that is cancelled."""
-
-    async def start(self) -> None:
-        pass
-
-    def begin(self, job: Job) -> None:
-        self.begun.append(job.id)
-
-    def cancel(self, id: str) -> None:  # noqa: A002
-        self.cancelled.append(id)
-        if self.deaf:
-            return
-        self.hear(Over(id=id, state="cancelled", problem=Problem(status=499, type="client_cancelled", message="")))
-
-    async def stop(self) -> None:
-        pass
-
-    def finish(self, job: Job, **more: Any) -> None:
-        self.hear(Over(id=job.id, state="completed", **more))
 
 
 @asynccontextmanager
