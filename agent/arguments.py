@@ -5,6 +5,7 @@ from typing import Any
 
 from agent.bench.arguments import add_bench
 from agent.marking import command as marking
+from agent.options import override
 from agent.server import command as serving
 
 EXIT_CODES = """exit codes:
@@ -72,7 +73,7 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--out", metavar="DIR", help="the run's folder, new or empty (default: a new one in output.dir)")
     run.add_argument("--resume", metavar="DIR", help="go on with the run in this folder; its own config is used")
     run.add_argument("--retry-failed", action="store_true", help="with --resume: try again what failed for good")
-    _override(run)
+    override(run, "budget.max_iterations=3")
     run.add_argument(
         "--server", metavar="URL", help="let a `retake serve` at this address do the work; its files come here"
     )
@@ -104,7 +105,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="GPU",
         help="what renders, e.g. h100: only its published latency is used, and no earlier run's renders",
     )
-    _override(plan)
+    override(plan, "budget.max_iterations=3")
     plan.add_argument("--json", action="store_true", help="print nothing but one JSON object")
 
     report = _command(
@@ -124,7 +125,7 @@ def parser() -> argparse.ArgumentParser:
         "Print CONFIG with every default filled in and every override applied.",
     )
     config.add_argument("config", nargs="?", metavar="CONFIG", help="a YAML file; without one, the embedded defaults")
-    _override(config)
+    override(config, "budget.max_iterations=3")
 
     _command(
         commands,
@@ -150,7 +151,7 @@ def parser() -> argparse.ArgumentParser:
         "Check what CONFIG needs on this machine, and say what is missing and the cure.",
     )
     doctor.add_argument("config", nargs="?", metavar="CONFIG", help="a YAML file; without one, the embedded defaults")
-    _override(doctor)
+    override(doctor, "budget.max_iterations=3")
 
     add_bench(commands)
     marking.add(commands)
@@ -163,15 +164,3 @@ def _command(commands: Any, name: str, short: str, epilog: str, description: str
         name, help=short, description=description, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     return added
-
-
-def _override(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "-s",
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        dest="overrides",
-        help="override a key of the config, e.g. -s budget.max_iterations=3 (may be repeated)",
-    )

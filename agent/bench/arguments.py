@@ -61,19 +61,6 @@ def command(
     return added
 
 
-def override(its: argparse.ArgumentParser, example: str = "critic.backend=hybrid") -> None:
-    """Let a command's config be overridden."""
-    its.add_argument(
-        "-s",
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        dest="overrides",
-        help=f"override a key of the config, e.g. -s {example} (may be repeated)",
-    )
-
-
 def finite(text: str) -> float:
     """An argument that is a number; neither nan nor inf is."""
     try:

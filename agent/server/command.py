@@ -4,6 +4,7 @@ import argparse
 from typing import Any
 
 from agent.errors import ConfigError
+from agent.options import override
 
 EPILOG = """Clients reach it by changing only the address: fal's at /fal, OpenAI's at /v1, NIM's at /v1/infer, our own
 at /v1/runs. The page at / shows the queue, takes requests, and plays what came of them.
@@ -39,15 +40,7 @@ def add(commands: Any) -> None:
     added.add_argument("config", nargs="?", metavar="CONFIG", help="a YAML file; without one, the embedded defaults")
     added.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="to listen on (default: 127.0.0.1)")
     added.add_argument("--port", type=int, default=8000, metavar="N", help="(default: 8000; 0: a free one)")
-    added.add_argument(
-        "-s",
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        dest="overrides",
-        help="override a key of the config, e.g. -s server.limits.max_running=4 (may be repeated)",
-    )
+    override(added, "server.limits.max_running=4")
     added.add_argument("-v", "--verbose", action="store_true", help="log each request to standard error")
     added.add_argument(
         "--new-key", metavar="NAME", help="print a new API key and its line for server.api_key_file, and end"

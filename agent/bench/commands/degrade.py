@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from agent.bench.arguments import DONE, FAILED, INTERRUPTED, NOTHING, TERMINATED, command, override
+from agent.bench.arguments import DONE, FAILED, INTERRUPTED, NOTHING, TERMINATED, command
 from agent.errors import ServingError, StorageError
+from agent.options import override
 
 EXAMPLES = """examples:
   retake bench degrade                                            # the embedded critic, no model, no download
@@ -33,7 +34,7 @@ def add(commands: Any) -> None:
         main=main,
     )
     degrade.add_argument("--config", metavar="CONFIG", help="whose critic judges (default: the embedded one, signals)")
-    override(degrade)
+    override(degrade, "critic.backend=hybrid")
     degrade.add_argument(
         "--clips",
         metavar="DATA",

@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.bench.arguments import DONE, INTERRUPTED, NOTHING, TERMINATED, command, override
+from agent.bench.arguments import DONE, INTERRUPTED, NOTHING, TERMINATED, command
 from agent.errors import ConfigError
+from agent.options import override
 
 if TYPE_CHECKING:
     from agent.bench.drafting.session import Session

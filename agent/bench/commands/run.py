@@ -7,8 +7,9 @@ import sys
 import time
 from typing import Any
 
-from agent.bench.arguments import DONE, FAILED, INTERRUPTED, NOTHING, TERMINATED, command, override
+from agent.bench.arguments import DONE, FAILED, INTERRUPTED, NOTHING, TERMINATED, command
 from agent.errors import ServingError, StorageError
+from agent.options import override
 
 EXAMPLES = """examples:
   retake bench run clips.csv                                      # the embedded critic, no model
@@ -34,7 +35,7 @@ def add(commands: Any) -> None:
     )
     run.add_argument("data", metavar="DATA", help="a file with labels, or a folder of runs that were marked")
     run.add_argument("--config", metavar="CONFIG", help="whose critic judges (default: the embedded one, signals)")
-    override(run)
+    override(run, "critic.backend=hybrid")
     run.add_argument("--out", metavar="DIR", help="the benchmark's folder (default: bench/DATA-CRITIC)")
     run.add_argument("--format", metavar="FORMAT", help="of DATA (default: recognised)")
     run.add_argument("--scale", metavar="WORST-BEST", help="of the labels, e.g. 1-5, where DATA does not say it")
