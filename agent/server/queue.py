@@ -40,7 +40,7 @@ class Queue:
         heard: hear of each change of a job's state (metrics).
         announce: makes the end of a job with a webhook known; when it returns that is on disk.
         make_engine: what carries jobs out. None: a process of its own.
-        backends: asked whether a model's backends answer; jobs whose do not wait. None: nobody is.
+        backends: asked whether a model's backends answer: its jobs wait while they do not. None: nobody is asked.
     """
 
     def __init__(
