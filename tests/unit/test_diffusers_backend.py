@@ -92,6 +92,8 @@ async def test_a_render_that_waits_is_cancelled_without_a_step(tmp_path: Path) -
     script, told = Script(gates={1: threading.Event()}), list[Progress]()
     async with running(script, told.append) as backend:
         first = asyncio.create_task(backend.render(PROMPT, spec(), seed=1, to=tmp_path / "a.mp4"))
+        while not script.renders:  # the order in which two are taken up is nobody's promise
+            await asyncio.sleep(0.005)
         second = asyncio.create_task(backend.render(PROMPT, spec(), seed=2, to=tmp_path / "b.mp4"))
         while not any(event.stage == "queued" and event.seed == 2 and not event.note for event in told):
             await asyncio.sleep(0.005)
