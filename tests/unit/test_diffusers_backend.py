@@ -10,7 +10,7 @@ import pytest
 from generator.config import DiffusersConfig
 from generator.diffusers import DIFFUSERS_VERSION, Diffusers
 from generator.probe import probe
-from generator.types import BackendError, BlockedError, Progress, RenderError, RenderSpec
+from generator.types import BackendError, BlockedError, Clip, Progress, RenderError, RenderSpec
 from tests.scripted_pipelines import OutOfMemoryError, Script, running
 
 PROMPT = "A red sailboat on the sea at sunset."
@@ -158,12 +158,11 @@ async def test_one_clip_is_encoded_while_the_next_renders(tmp_path: Path) -> Non
 async def test_no_more_than_two_clips_a_device_are_in_memory(tmp_path: Path) -> None:
     script = Script(encoder_gates={1: threading.Event()})
     async with running(script) as backend:
-        renders = [
-            asyncio.create_task(backend.render(PROMPT, spec(), seed=seed, to=tmp_path / f"{seed}.mp4"))
-            for seed in (1, 2, 3)
-        ]
-        while script.steps.get(2) != 4:
-            await asyncio.sleep(0.005)
+        renders = list[asyncio.Task[Clip]]()
+        for seed in (1, 2, 3):
+            while seed > 1 and script.steps.get(seed - 1) != 4:
+                await asyncio.sleep(0.005)
+            renders.append(asyncio.create_task(backend.render(PROMPT, spec(), seed=seed, to=tmp_path / f"{seed}.mp4")))
         await asyncio.sleep(0.03)
         assert 3 not in script.steps, "the third would be a third clip in memory"
         script.encoder_gates[1].set()
@@ -373,9 +372,9 @@ async def test_closing_waits_for_the_device_and_turns_the_waiting_away(tmp_path:
     script = Script(gates={1: threading.Event()})
     async with running(script) as backend:
         first = asyncio.create_task(backend.render(PROMPT, spec(), seed=1, to=tmp_path / "a.mp4"))
-        second = asyncio.create_task(backend.render(PROMPT, spec(), seed=2, to=tmp_path / "b.mp4"))
         while not script.renders:
             await asyncio.sleep(0.005)
+        second = asyncio.create_task(backend.render(PROMPT, spec(), seed=2, to=tmp_path / "b.mp4"))
         closing = asyncio.create_task(backend.close())
         await asyncio.sleep(0.01)
         assert not closing.done()
