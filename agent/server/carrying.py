@@ -1,15 +1,10 @@
 """From waiting to over: who is begun when, what the engine tells of it, and what is written down at its end."""
 
-import asyncio
-import itertools
 import logging
-import shutil
-import sqlite3
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import partial
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from agent.errors import StorageError
 from agent.server.admission import Admission
@@ -19,15 +14,13 @@ from agent.server.engine.work import CANCELLED
 from agent.server.entries import Entries, Entry
 from agent.server.holding import Backends, Holding
 from agent.server.mourning import Mourning
-from agent.server.places import Places
+from agent.server.recording import Recorder, ended
 from agent.server.store import Store
 from agent.server.types import Job
 from agent.server.workers import Workers
 
 log = logging.getLogger(__name__)
 
-DISK_SECONDS: Final = (0.5, 1.0, 2.0, 5.0, 10.0)
-"""Before the end of a job is written down once more, where the disk was full or failed."""
 WAITING: Final = {"state": "queued", "started_at": None, "start_by": None}
 """What is different of a job that ran and waits again."""
 
@@ -64,11 +57,9 @@ class Carrier:
         store: the jobs on disk.
         entries: the jobs in memory.
         admission: told how long jobs run.
-        places: where things lie.
-        workers: the disk's threads.
+        recorder: writes down and tells what becomes of them.
+        workers: for what nobody waits for.
         make_engine: what carries jobs out.
-        heard: hear of each change of a job's state.
-        announce: makes the end of a job with a webhook known; when it returns that is on disk.
         backends: asked whether a model's backends answer; None: nobody is.
     """
 
@@ -78,12 +69,10 @@ class Carrier:
         store: Store,
         entries: Entries,
         admission: Admission,
-        places: Places,
+        recorder: Recorder,
         workers: Workers,
         make_engine: MakeEngine,
         *,
-        heard: Sequence[Callable[[Job], None]] = (),
-        announce: Callable[[Job], Awaitable[None]] | None = None,
         backends: Backends | None = None,
     ) -> None:
         self._limits = limits
@@ -91,10 +80,8 @@ class Carrier:
         self._store = store
         self._entries = entries
         self._admission = admission
-        self._places = places
+        self._recorder = recorder
         self._workers = workers
-        self._heard = heard
-        self._announce = announce
         self._mourning = Mourning(entries, self._begun, self._ended)
         self.engine = make_engine(self._hear, self._mourning.died)
         self.draining = False
@@ -111,12 +98,12 @@ class Carrier:
                     job = job.model_copy(update=WAITING)  # noqa: PLW2901 - the same one
             entry = self._entries.enter(job, seq)
             entry.removing = job.id in unwanted
-            self.note(job)
+            self._recorder.note(job)
             if job.cancelling:
                 self._ended(entry, _cancelled(job))
         for id_ in unwanted:
             if (known := self._entries.found(id_)) is not None and not known.job.live:
-                self._workers.spawn(self.forget(known.job))
+                self._workers.spawn(self._recorder.forget(known.job))
         await self.engine.start()
         for entry in self._entries.running():
             if not entry.job.cancelling:
@@ -158,7 +145,7 @@ class Carrier:
             return True
         if not entry.job.cancelling:
             entry.job = entry.job.model_copy(update={"cancelling": True})
-            await self._noted(entry.job)
+            await self._recorder.save(entry.job)
             entry.tell()
             self.engine.cancel(entry.job.id)
         return False
@@ -178,21 +165,11 @@ class Carrier:
             return
         entry.ending = True
         now = datetime.now(UTC)
-        changes: dict[str, Any] = {
-            "state": over.state,
-            "ended_at": now,
-            "cancelling": False,
-            "result": over.result,
-            "problem": over.problem,
-        }
-        if entry.job.keep_until is not None:
-            # as long as was asked, counted from here: a result may not be gone before anybody could fetch it
-            changes["keep_until"] = now + (entry.job.keep_until - entry.job.created_at)
-        job = entry.job.model_copy(update=changes)
+        job = ended(entry.job, over, now)
         if job.started_at is not None:
             self._admission.took((now - job.started_at).total_seconds())
         try:
-            await self._written(job, over.bytes, patient=patient)
+            await self._recorder.save_end(job, over.bytes, patient=patient)
         except StorageError:
             entry.ending = False
             self.fill()  # it was passed over meanwhile
@@ -200,85 +177,16 @@ class Carrier:
         entry.job = job
         self._entries.leave(entry)
         self._mourning.next()
-        self.note(job)
+        self._recorder.note(job)
         entry.tell()
-        await self._workers.on_files(partial(shutil.rmtree, self._places.inputs(job.id), ignore_errors=True))
+        await self._recorder.drop_inputs(job)
         if entry.removing:
-            await self.forget(job)
+            await self._recorder.forget(job)
         self.fill()
 
-    async def forget(self, job: Job) -> None:
-        """Remove all that is kept of a job that is over.
-
-        Its files go first: what a kill cuts off is then found again, and a full disk has room to write that down.
-
-        Raises:
-            StorageError: the disk failed; it is forgotten with the next cleaning.
-        """
-        if (entry := self._entries.found(job.id)) is not None:
-            entry.removing = True
-        for folder in (self._places.run(job.id), self._places.inputs(job.id)):
-            await self._workers.on_files(partial(shutil.rmtree, folder, ignore_errors=True))
-        await self._workers.on_disk(partial(self._store.remove, job.id))
-        self._entries.forget(job)
-
-    async def unwant(self, entry: Entry) -> None:
-        """Forget a job once it is over, whichever server ends it."""
-        entry.removing = True
-        try:
-            await self._workers.on_disk(partial(self._store.unwant, entry.job.id))
-        except StorageError as error:
-            log.error("that %s is to be removed is not on the disk: %s", entry.job.id, error)  # noqa: TRY400 - as below
-
-    def note(self, job: Job) -> None:
-        """Let the listeners hear of a job's state."""
-        for hear in self._heard:
-            try:
-                hear(job)
-            except Exception:
-                log.exception("a listener failed on a job's change")
-
-    async def _written(self, job: Job, size: int, *, patient: bool) -> None:
-        announced = False
-        for wait in itertools.chain(DISK_SECONDS, itertools.repeat(DISK_SECONDS[-1])):
-            try:
-                if not announced:
-                    await self._announced(job)  # first: what a kill cuts off here is announced by the next server
-                    announced = True
-                await self._workers.on_disk(partial(self._store.save, job, size))
-            except StorageError as error:
-                if not patient:
-                    raise
-                log.error("the end of %s is not on the disk yet: %s", job.id, error)  # noqa: TRY400 - it says it all
-                await asyncio.sleep(wait)
-            else:
-                return
-
-    async def _announced(self, job: Job) -> None:
-        """Make it known to its webhook.
-
-        Raises:
-            StorageError: the disk is full, or fails for now. One that cannot be announced ever is over all the same.
-        """
-        if job.webhook is None or self._announce is None:
-            return
-        try:
-            await self._announce(job)
-        except Exception as error:
-            if isinstance(error, StorageError) and isinstance(error.__cause__, sqlite3.OperationalError):
-                raise
-            log.exception("the end of %s could not be announced", job.id)
-
-    async def _noted(self, job: Job) -> None:
-        """Write down what the next server would find out by itself, where the disk lets it."""
-        try:
-            await self._workers.on_disk(partial(self._store.save, job))
-        except StorageError as error:
-            log.error("%s goes on, though it could not be written down: %s", job.id, error)  # noqa: TRY400 - as above
-
     async def _begin(self, entry: Entry) -> None:
-        self.note(entry.job)
-        await self._noted(entry.job)
+        self._recorder.note(entry.job)
+        await self._recorder.save(entry.job)
         entry.tell()
         if entry.job.live and not entry.ending:
             self.engine.begin(entry.job)
@@ -307,8 +215,8 @@ class Carrier:
         entry.job = entry.job.model_copy(update=WAITING)
         self._entries.moved()
         self._mourning.next()
-        self.note(entry.job)
-        await self._noted(entry.job)
+        self._recorder.note(entry.job)
+        await self._recorder.save(entry.job)
         entry.tell()
         self.fill()
 

@@ -20,6 +20,11 @@ class Page:
     more: bool
 
 
+def may_see(caller: Caller, job: Job) -> bool:
+    """Whether a job is the caller's."""
+    return job.owner == caller.owner or "admin" in caller.scopes
+
+
 class Desk(Protocol):
     """What handlers may ask of the queue. Nothing here gives one caller another's job: it is as if it were not there.
 

@@ -14,6 +14,7 @@ from agent.server.config import RetentionConfig
 from agent.server.engine.messages import Over
 from agent.server.entries import Entries
 from agent.server.places import Places
+from agent.server.recording import Recorder
 from agent.server.store import Store
 from agent.server.types import Problem
 
@@ -29,12 +30,19 @@ class Housekeeping:
     """Looks after jobs that wait, and after those that are over."""
 
     def __init__(
-        self, rules: RetentionConfig, store: Store, entries: Entries, carrier: Carrier, places: Places
+        self,
+        rules: RetentionConfig,
+        store: Store,
+        entries: Entries,
+        carrier: Carrier,
+        recorder: Recorder,
+        places: Places,
     ) -> None:
         self._rules = rules
         self._store = store
         self._entries = entries
         self._carrier = carrier
+        self._recorder = recorder
         self._places = places
 
     def sweep(self) -> None:
@@ -76,7 +84,7 @@ class Housekeeping:
         before = None if rules.days is None else now - rules.days * 86400
         while jobs := self._store.outlived(now, before):
             for job in jobs:
-                await self._carrier.forget(job)
+                await self._recorder.forget(job)
         while rules.gib is not None and (jobs := self._store.beyond(rules.gib * 2**30)):
             for job in jobs:
-                await self._carrier.forget(job)
+                await self._recorder.forget(job)

@@ -1,33 +1,29 @@
 """The queue: the desk as it really is. Jobs in memory while they live, on disk always, carried out by the engine."""
 
 import asyncio
-import secrets
-import shutil
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
-from weakref import WeakValueDictionary
 
 from agent.run import Run
-from agent.server.admission import Admission, digest, keep, suffix
+from agent.server.admission import Admission
 from agent.server.book import raw
 from agent.server.carrying import Carrier, MakeEngine
 from agent.server.config import Served
-from agent.server.desk import Cancelled, Page
+from agent.server.desk import Cancelled, Page, may_see
 from agent.server.engine.parent import Engine
 from agent.server.entries import Entries
 from agent.server.holding import Backends
 from agent.server.housekeeping import Housekeeping
 from agent.server.places import Places
+from agent.server.recording import Recorder
 from agent.server.scrub import Scrub
 from agent.server.store import Store
-from agent.server.types import Caller, Dialect, Job, LogLine, NewJob, RunRequest, State, refused
-from agent.server.wishes import checked
+from agent.server.taking import Taking
+from agent.server.types import Caller, Dialect, Job, LogLine, NewJob, State, refused
 from agent.server.workers import Workers
 
 
@@ -56,21 +52,20 @@ class Queue:
         limits = served.server.limits
         self._served = served
         self._store = store
-        self._places = Places(served.folder)
-        self._entries = Entries(store, self._places)
-        self._admission = Admission(limits, self._entries)
-        self._workers = Workers()
-        self._carrier = Carrier(
-            *(limits, store, self._entries, self._admission, self._places, self._workers),
+        places = self._places = Places(served.folder)
+        entries = self._entries = Entries(store, places)
+        workers = self._workers = Workers()
+        admission = Admission(limits, entries)
+        self._taking = Taking(served, store, entries, admission, places, workers)
+        recorder = self._recorder = Recorder(store, entries, places, workers, heard=heard, announce=announce)
+        carrier = self._carrier = Carrier(
+            *(limits, store, entries, admission, recorder, workers),
             make_engine or partial(Engine, served),
-            heard=heard,
-            announce=announce,
             backends=backends,
         )
-        self._house = Housekeeping(served.server.retention, store, self._entries, self._carrier, self._places)
+        self._house = Housekeeping(served.server.retention, store, entries, carrier, recorder, places)
         self._scrub = Scrub(served.models.values(), [served.folder, Path.home()])
         self._parting = False
-        self._once: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     async def start(self) -> None:
         """Go on with what the last server left, and keep the engine running."""
@@ -102,75 +97,11 @@ class Queue:
         if self._carrier.draining:
             why = "the server is being stopped; ask again"
             raise refused(503, "runner_scheduling_failure", why, retry_after=5)
-        model = self._served.server.model_named(new.request.model)
-        if model is None:
-            known = ", ".join(self._served.server.models)
-            why = f"there is no model {new.request.model!r:.80}; there are {known}"
-            raise refused(404, "not_found", why, loc=("model",))
-        request = new.request.model_copy(update={"model": model})
-        told = await self._workers.on_files(partial(digest, new))
-        if new.idempotency_key is None:
-            return await self._taken(new, request, told, caller)
-        once = (caller.owner, new.idempotency_key)
-        async with self._once.setdefault(once, asyncio.Lock()):
-            known_job = self._store.by_key(*once)
-            if known_job is None:
-                return await self._taken(new, request, told, caller)
-        if known_job.digest != told:
-            why = "this idempotency key was used for another request; give a new one"
-            raise refused(422, "idempotency_key_reused", why, loc=("header", "idempotency-key"))
-        return self.find(known_job.id, caller) or known_job
-
-    async def _taken(self, new: NewJob, request: RunRequest, told: str, caller: Caller) -> Job:
-        id_ = new.id or str(uuid4())
-        folder = self._places.inputs(id_)
-        inputs = {name: name + suffix(given) for name, given in new.inputs.items()}
-        at_hand = {name: folder / file for name, file in inputs.items()}
-        checked(self._served.models[request.model], request, at_hand, self._served.server.limits)
-        now = datetime.now(UTC)
-        job = Job(
-            id=id_,
-            owner=caller.owner,
-            dialect=new.dialect,
-            endpoint=new.endpoint,
-            request=request,
-            wire=dict(new.wire),
-            inputs=inputs,
-            base_url=new.base_url,
-            priority=new.priority,
-            created_at=now,
-            start_by=None if new.start_within is None else now + timedelta(seconds=new.start_within),
-            keep_until=self._kept_until(new, now),
-            media_key=secrets.token_urlsafe(24),
-            idempotency_key=new.idempotency_key,
-            digest=told,
-            webhook=new.webhook,
-            ephemeral=new.ephemeral,
-        )
-        with self._admission.place(caller.owner):
-            seq = await self._written(job, folder, inputs, new.inputs)
-            entry = self._entries.enter(job, seq)
-        self._carrier.note(job)
-        self._carrier.fill()
-        return entry.job
-
-    def _kept_until(self, new: NewJob, now: datetime) -> datetime | None:
-        """As long as was asked, and no longer than this server keeps any job."""
-        days = self._served.server.retention.days
-        if new.keep_seconds is None:
-            return None
-        return now + timedelta(seconds=new.keep_seconds if days is None else min(new.keep_seconds, days * 86400))
-
-    async def _written(
-        self, job: Job, folder: Path, names: Mapping[str, str], given: Mapping[str, bytes | Path]
-    ) -> int:
-        try:
-            if given:
-                await self._workers.on_files(partial(keep, folder, names, given))
-            return await self._workers.on_disk(partial(self._store.add, job))
-        except Exception:  # where this is cut off, and not failed, the job may be on the disk, and needs them
-            await self._workers.on_files(partial(shutil.rmtree, folder, ignore_errors=True))
-            raise
+        job, fresh = await self._taking.take(new, caller)
+        if fresh:
+            self._recorder.note(job)
+            self._carrier.fill()
+        return self.find(job.id, caller) or job
 
     def find(self, id: str, caller: Caller, dialect: Dialect | None = None) -> Job | None:  # noqa: A002
         """See `Desk.find`."""
@@ -248,9 +179,9 @@ class Queue:
         if entry is None or done == "unknown":
             return "unknown"
         if entry.job.live:
-            await self._carrier.unwant(entry)
+            await self._recorder.unwant(entry)
         else:
-            await self._carrier.forget(entry.job)
+            await self._recorder.forget(entry.job)
         return done
 
     async def changed(self, job: Job, *, lines: int, timeout: float) -> Job:  # noqa: ASYNC109
@@ -316,8 +247,3 @@ class Queue:
             "draining": self._carrier.draining,
             "engine_pid": self._carrier.engine.pid,
         }
-
-
-def may_see(caller: Caller, job: Job) -> bool:
-    """Whether a job is the caller's."""
-    return job.owner == caller.owner or "admin" in caller.scopes

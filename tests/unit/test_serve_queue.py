@@ -13,7 +13,7 @@ import pytest
 
 from agent.config import DraftConfig
 from agent.errors import StorageError
-from agent.server import carrying, entries
+from agent.server import entries, recording
 from agent.server.deliveries import Deliveries
 from agent.server.engine.messages import Over, Told
 from agent.server.loading import load
@@ -459,7 +459,7 @@ def full_disk() -> Iterator[None]:
 
 
 async def test_a_full_disk_loses_no_job_and_holds_no_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(carrying, "DISK_SECONDS", (0.01,))
+    monkeypatch.setattr(recording, "DISK_SECONDS", (0.01,))
     told: list[Job] = []
     async with opened(tmp_path, "limits.max_running=1", told=told) as (queue, engine):
         hook = Webhook(url="https://example.com/hook")
