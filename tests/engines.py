@@ -15,7 +15,7 @@ class Scripted:
         self.hear, self.died = hear, died
         self.begun: list[str] = []
         self.cancelled: list[str] = []
-        self.pid = 7
+        self.away = False
         self.deaf = False
         """Whether it ends nothing that is cancelled."""
 

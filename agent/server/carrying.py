@@ -29,8 +29,8 @@ class Carries(Protocol):
     """What carries jobs out: `agent.server.engine.parent.Engine`."""
 
     @property
-    def pid(self) -> int | None:
-        """Of its process."""
+    def away(self) -> bool:
+        """Whether its process was lost, and no other works yet."""
 
     async def start(self) -> None:
         """Be there from now on."""

@@ -100,4 +100,4 @@ class Desk(Protocol):
         """Whether it is drained, and the server about to go: nothing is waited for any more."""
 
     def facts(self) -> dict[str, Any]:
-        """Figures of the whole desk: `queued`, `running`, `draining`, `engine_pid`. All from memory."""
+        """Figures of the whole desk: `queued`, `running`, `draining`, `engine_away`. All from memory."""

@@ -52,6 +52,10 @@ class Metrics:
         self._gpu = Counter("retake_gpu_seconds", "Seconds of the generator's time.", ["dialect"], registry=own)
         self._usd = Counter("retake_spend_usd", "US dollars that renders were billed.", ["dialect"], registry=own)
         self._ready = Gauge("retake_model_ready", "1: the model's backends are there.", ["model"], registry=own)
+        self._lost = Counter(
+            "retake_engine_lost", "Processes that carried runs and died, or were killed as they hung.", ["how"],
+            registry=own,
+        )  # fmt: skip
         self._requests = Counter(
             "retake_http_requests", "HTTP requests answered.", ["method", "route", "status"], registry=own
         )
@@ -98,6 +102,10 @@ class Metrics:
             self._scores.labels(dialect).observe(result.score)
         if result.accepted:
             self._accepted.labels(dialect).inc()
+
+    def lost(self, how: str) -> None:
+        """Count an engine that is gone: died or hung."""
+        self._lost.labels(how).inc()
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count an HTTP request."""

@@ -245,5 +245,5 @@ class Queue:
             "queued": live["queued"],
             "running": live["running"],
             "draining": self._carrier.draining,
-            "engine_pid": self._carrier.engine.pid,
+            "engine_away": self._carrier.engine.away,
         }

@@ -21,6 +21,7 @@ from agent.errors import ConfigError, StorageError, boundary
 from agent.server.app import guarded
 from agent.server.config import Served
 from agent.server.context import Context
+from agent.server.engine.parent import Engine
 from agent.server.keys import Keys
 from agent.server.metrics import Metrics
 from agent.server.places import Places
@@ -82,7 +83,13 @@ async def opened(served: Served, *, needs_key: bool = False) -> AsyncIterator[Co
         store = Store(places.jobs)
         metrics, readiness = Metrics(version()), Readiness(served)
         webhooks = Webhooks(places.own, served.server.webhooks, partial(payload, places))
-        queue = Queue(served, store, heard=(metrics.observe,), announce=webhooks.announce, backends=readiness)
+        queue = Queue(
+            *(served, store),
+            heard=(metrics.observe,),
+            announce=webhooks.announce,
+            make_engine=partial(Engine, served, lost=metrics.lost),
+            backends=readiness,
+        )
         context = Context(served=served, desk=queue, needs_key=needs_key, metrics=metrics, readiness=readiness)
         beside = [asyncio.create_task(work) for work in (webhooks.run(), context.uploads.tidied())]
         try:

@@ -230,6 +230,22 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     assert "Traceback" not in done.err
 
 
+def test_an_engine_that_hangs_is_killed_and_its_runs_go_on(server: Server) -> None:
+    server.process.kill()
+    server.process = replace(server.process, overrides=["server.limits.engine_silent_seconds=1"]).start()
+    first = server.marks + 1
+    where = run(server.submit())
+    server.rendering(first)
+    assert server.process.process is not None
+    own = psutil.Process(server.process.process.pid)
+    (engine,) = own.children()
+    engine.suspend()
+    until(lambda: [child.pid for child in own.children()] not in ([], [engine.pid]))
+    server.servers.release()
+    assert server.end(where) == ["completed"]
+    assert 'retake_engine_lost_total{how="hung"}' in server.ask("GET", "/v1/metrics").text
+
+
 def test_what_is_over_goes_once_the_config_keeps_less(server: Server) -> None:
     server.servers.release()
     where = run(server.submit())

@@ -3,6 +3,7 @@
 import asyncio
 import io
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -14,13 +15,14 @@ import pytest
 
 from agent.server.engine import parent, warm
 from agent.server.engine.__main__ import Engine
-from agent.server.engine.messages import UP, Begin, Cancel, Over, Ready, Told
+from agent.server.engine.messages import UP, Alive, Begin, Cancel, Over, Ready, Told
+from agent.server.engine.silence import Silence
 from agent.server.loading import load
 from agent.server.types import Job, RunRequest
 from reasoner.chat.config import ServeConfig
 
 
-def heard(out: io.BytesIO) -> list[Ready | Told | Over]:
+def heard(out: io.BytesIO) -> list[Ready | Alive | Told | Over]:
     return [UP.validate_json(line) for line in out.getvalue().splitlines()]
 
 
@@ -37,6 +39,53 @@ async def test_a_job_whose_model_is_served_no_more_is_told_so(tmp_path: Path) ->
             await asyncio.sleep(0.01)
     assert over[0].problem is not None
     assert over[0].problem.message == "this server has no model 'gone' any more; ask for another"
+
+
+async def test_an_engine_says_at_every_beat_that_its_loop_turns(tmp_path: Path) -> None:
+    out = io.BytesIO()
+    engine = Engine(load(None, [f"output.dir={tmp_path}", "server.limits.engine_silent_seconds=1"]), out)
+    engine.beat()
+    assert heard(out) == [Alive()]
+    async with asyncio.timeout(20):
+        while len(heard(out)) < 3:
+            await asyncio.sleep(0.01)
+
+
+async def test_silence_lasts_only_while_nothing_is_said() -> None:
+    silence = Silence(0.05, first=0.05)
+    over = asyncio.create_task(silence.lasts())
+    for _ in range(10):
+        await asyncio.sleep(0.01)
+        silence.broken()
+    assert not over.done(), "twice as long altogether, and never so long in one piece"
+    async with asyncio.timeout(20):
+        await over
+
+
+async def test_what_the_server_itself_slept_through_is_no_silence() -> None:
+    silence = Silence(0.05, first=0.05)
+    over = asyncio.create_task(silence.lasts())
+    await asyncio.sleep(0)
+    _stand_still(0.1)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not over.done()
+    over.cancel()
+
+
+def _stand_still(seconds: float) -> None:
+    """As a machine that sleeps, or processes that are stopped together."""
+    time.sleep(seconds)
+
+
+async def test_the_first_word_of_a_process_may_take_longer() -> None:
+    silence = Silence(0.02, first=3600)
+    over = asyncio.create_task(silence.lasts())
+    await asyncio.sleep(0.1)
+    assert not over.done()
+    silence.broken()
+    async with asyncio.timeout(20):
+        await over
 
 
 @pytest.mark.thorough
@@ -81,6 +130,27 @@ async def test_an_engine_that_never_worked_is_no_jobs_fault(processes: Path, tmp
     finally:
         await engine.stop()
     assert len(deaths) == 2, "five were started, of which two died that had worked"
+
+
+async def test_an_engine_that_hangs_is_killed_and_another_started(processes: Path, tmp_path: Path) -> None:
+    processes.write_text("stay\n")
+    deaths: list[int] = []
+    lost: list[str] = []
+    served = load(None, [f"output.dir={tmp_path}"])
+    engine = parent.Engine(served, lambda _: None, lambda: deaths.append(len(deaths)), lost=lost.append)
+    engine._silence = Silence(0.05, first=3600)  # the least that a config may say is a second
+    assert not engine.away
+    await engine.start()
+    try:
+        async with asyncio.timeout(20):
+            while not engine.away:
+                await asyncio.sleep(0.01)
+            engine._silence._longest = 3600
+            while not deaths:
+                await asyncio.sleep(0.01)
+    finally:
+        await engine.stop()
+    assert (lost, engine.away) == (["hung"], False)
 
 
 async def test_an_engine_is_not_told_the_clients_keys(

@@ -10,8 +10,11 @@ import yaml
 
 from agent.server.config import Served
 from agent.server.loading import load
+from agent.server.queue import Queue
 from agent.server.readiness import Readiness
+from tests.engines import Scripted
 from tests.nim import NIMServer
+from tests.storing import stored
 from tests.wire import Answer, Wire
 
 MODEL = "cosmos-3-super"
@@ -95,6 +98,18 @@ async def test_a_server_that_hangs_is_no_hindrance(tmp_path: Path) -> None:
         async with asyncio.timeout(5):
             assert [lack.what for lack in await readiness.lacks(MODEL)] == ["does not answer"]
         await readiness.stop()
+
+
+async def test_a_lost_engine_is_told_until_another_works(tmp_path: Path) -> None:
+    async with stored(tmp_path) as (client, context, _):
+        assert isinstance(context.desk, Queue)
+        engine = context.desk._carrier.engine = Scripted(lambda _: None, lambda: None)
+        told = []
+        for engine.away in (True, False):
+            told.append(await client.get("/v1/health/ready"))
+        await context.readiness.stop()
+    assert [answer.status_code for answer in told] == [503, 200]
+    assert told[0].json()["message"].endswith("the process that carries runs was lost and is being started again")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import asyncio
 import ctypes
+import faulthandler
 import gc
 import logging
 import os
@@ -13,7 +14,8 @@ from typing import Any, BinaryIO, Final
 
 from agent.server import logs
 from agent.server.config import Served
-from agent.server.engine.messages import DOWN, LONGEST, Begin, Cancel, Over, Ready, Told
+from agent.server.engine.messages import DOWN, LONGEST, Alive, Begin, Cancel, Over, Ready, Told
+from agent.server.engine.silence import beat
 from agent.server.engine.warm import Warm
 from agent.server.engine.work import Work
 from agent.server.places import Places
@@ -35,6 +37,7 @@ class Engine:
         self._work = Work(served, self._told, warm)
         self._warming = asyncio.ensure_future(warm.begin(served.models.values()))
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._beat = beat(served.server.limits.engine_silent_seconds)
 
     def heed(self, line: bytes) -> None:
         """One message."""
@@ -46,6 +49,11 @@ class Engine:
                 if (task := self._tasks.get(id)) is not None:
                     # not before it has begun, or it would end without a word: both messages may come at once
                     asyncio.get_running_loop().call_soon(self._cancel, task)
+
+    def beat(self) -> None:
+        """Say that the event loop turns, from now on and for as long as it does."""
+        self.say(Alive())
+        asyncio.get_running_loop().call_later(self._beat, self.beat)
 
     def _cancel(self, task: asyncio.Task[None]) -> None:
         if not task.cancelling():  # told twice, it goes on tidying up
@@ -65,7 +73,7 @@ class Engine:
     def _told(self, id: str) -> None:  # noqa: A002 - as above
         self.say(Told(id=id))
 
-    def say(self, message: Ready | Told | Over) -> None:
+    def say(self, message: Ready | Alive | Told | Over) -> None:
         """Tell the server something."""
         try:
             self._out.write(message.model_dump_json().encode() + b"\n")
@@ -83,6 +91,7 @@ async def _main(out: BinaryIO) -> None:
         return
     engine = Engine(Served.model_validate_json(first), out)
     engine.say(Ready())
+    engine.beat()
     while line := await reader.readline():
         engine.heed(line)
     # the server is gone, perhaps killed: its jobs are on the disk, and the next one goes on with them
@@ -103,6 +112,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    faulthandler.register(signal.SIGUSR1)  # where it hangs, told to the log, before it is killed for that
     # messages alone go up the pipe; what a library prints goes to the log
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)

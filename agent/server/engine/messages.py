@@ -34,6 +34,12 @@ class Ready(_Message):
     say: Literal["ready"] = "ready"
 
 
+class Alive(_Message):
+    """Up: the engine's event loop turns. Said at every beat, whatever else is said."""
+
+    say: Literal["alive"] = "alive"
+
+
 class Told(_Message):
     """Up: a job's run has announced something; it is in its events.jsonl."""
 
@@ -54,6 +60,6 @@ class Over(_Message):
 
 
 Down = Annotated[Begin | Cancel, Field(discriminator="say")]
-Up = Annotated[Ready | Told | Over, Field(discriminator="say")]
+Up = Annotated[Ready | Alive | Told | Over, Field(discriminator="say")]
 DOWN: TypeAdapter[Down] = TypeAdapter(Down)
 UP: TypeAdapter[Up] = TypeAdapter(Up)

@@ -13,6 +13,7 @@ from agent.server.types import Problem, Refused, refused
 
 router = APIRouter(tags=["Health and metrics"])
 DRAINING: Final = "the server is being stopped and takes nothing new"
+AWAY: Final = "the process that carries runs was lost and is being started again"
 RETRY_SECONDS: Final = 10
 _UNCACHED: Final = {"cache-control": "no-store"}
 
@@ -58,8 +59,11 @@ async def ready(
     lacks = await context.readiness.lacks(name)
     others = {other: "not ready" if found else "ready" for other, found in context.readiness.known().items()}
     told: dict[str, Any] = {"model": name, "models": others}
-    if context.desk.facts()["draining"]:
+    facts = context.desk.facts()
+    if facts["draining"]:
         why = DRAINING
+    elif facts["engine_away"]:
+        why = AWAY
     elif lacks:
         why = "; ".join(_said(lack, _is_admin(request, context)) for lack in lacks)
         told["missing"] = [{"part": lack.part, "what": lack.what} for lack in lacks]
