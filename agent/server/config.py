@@ -55,7 +55,7 @@ class LimitsConfig(_Section):
     backend_seconds: float = Field(default=600.0, ge=0)
     """Seconds that a request waits for backends of its model that do not answer, also where they went away while it
     ran. Then it is begun all the same, and fails with the cause. 0: at once."""
-    engine_silent_seconds: float | None = Field(default=120.0, ge=1)
+    engine_silent_seconds: float | None = Field(default=120.0, ge=3)
     """Seconds that the process which carries runs may say nothing while the server itself works. Then it hangs: it is
     killed and started again, and its runs go on. null: it is never taken to hang."""
     max_renders_per_run: int = Field(default=64, ge=1)

@@ -232,7 +232,7 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
 
 def test_an_engine_that_hangs_is_killed_and_its_runs_go_on(server: Server) -> None:
     server.process.kill()
-    server.process = replace(server.process, overrides=["server.limits.engine_silent_seconds=1"]).start()
+    server.process = replace(server.process, overrides=["server.limits.engine_silent_seconds=3"]).start()
     first = server.marks + 1
     where = run(server.submit())
     server.rendering(first)

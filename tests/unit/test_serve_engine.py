@@ -43,11 +43,11 @@ async def test_a_job_whose_model_is_served_no_more_is_told_so(tmp_path: Path) ->
 
 async def test_an_engine_says_at_every_beat_that_its_loop_turns(tmp_path: Path) -> None:
     out = io.BytesIO()
-    engine = Engine(load(None, [f"output.dir={tmp_path}", "server.limits.engine_silent_seconds=1"]), out)
+    engine = Engine(load(None, [f"output.dir={tmp_path}", "server.limits.engine_silent_seconds=3"]), out)
     engine.beat()
     assert heard(out) == [Alive()]
     async with asyncio.timeout(20):
-        while len(heard(out)) < 3:
+        while len(heard(out)) < 2:
             await asyncio.sleep(0.01)
 
 
@@ -138,7 +138,7 @@ async def test_an_engine_that_hangs_is_killed_and_another_started(processes: Pat
     lost: list[str] = []
     served = load(None, [f"output.dir={tmp_path}"])
     engine = parent.Engine(served, lambda _: None, lambda: deaths.append(len(deaths)), lost=lost.append)
-    engine._silence = Silence(0.05, first=3600)  # the least that a config may say is a second
+    engine._silence = Silence(0.05, first=3600)  # the least that a config may say is three seconds
     assert not engine.away
     await engine.start()
     try:
