@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from agent import drafts, export, forecasting, journal, thresholds
-from agent.building import Parts, build, endpoints, foretold, known_price, rubric_file
+from agent.building import Parts, as_built, build, endpoints, foretold, known_price, rubric_file
 from agent.choosing import Choosing
 from agent.config import RunConfig
 from agent.controller import Controller, Lost
@@ -26,7 +26,7 @@ from agent.racing import Racing
 from agent.reading import check, expand, load_config
 from agent.remote.run import refine
 from agent.remote.server import Server
-from agent.request import exact, placed, resolved
+from agent.request import exact, placed, possible, resolved
 from agent.resuming import again, changed, finished, reopened, under
 from agent.run import Run
 from agent.serving.endpoints import shared_by_turns
@@ -270,6 +270,7 @@ async def _carry(settings: RunConfig, run: Run, stated: Stated | None, on_event:
             controller.tell(event)
 
     async with build(settings, memory, hear) as parts:
+        possible(settings.request, capabilities(as_built(settings.generator, parts.generator)))
         run = _met(run, settings, stated, parts.critic)  # only now is it known which model answers
         racing = raced(settings, parts.generator, lambda told: hear(RenderProgressed(progress=told)))
         controller = Controller(

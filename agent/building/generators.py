@@ -31,6 +31,16 @@ def known_price(config: GeneratorConfig, spec: RenderSpec) -> float | None:
     return price(config, spec)
 
 
+def as_built(config: GeneratorConfig, generator: Generator) -> GeneratorConfig:
+    """The config of a generator that is built, with what only its server could tell: the dialect that a NIM speaks."""
+    if not isinstance(config, NIMConfig):
+        return config
+    from generator.nim import NIM  # noqa: PLC0415 - a backend is loaded by those who use it
+
+    served = generator.served if isinstance(generator, NIM) else None
+    return config if served is None else config.model_copy(update={"dialect": served.dialect})
+
+
 @asynccontextmanager
 async def build_generator(
     config: GeneratorConfig, emit: Emit, servers: "Servers | None" = None, *, guardrails: bool = False

@@ -125,6 +125,16 @@ class Problem(_Noun):
     """The field, as pydantic names places: ("image_url",)."""
     context: dict[str, Any] = {}
 
+    def called(self, names: Mapping[str, str]) -> "Problem":
+        """The same, its field by the name that a dialect has for it, also where the message begins with it."""
+        first = self.loc[0] if self.loc else None
+        if not isinstance(first, str) or first not in names:
+            return self
+        name, message = names[first], self.message
+        if message.startswith(f"{first}: "):
+            message = f"{name}: {message.removeprefix(f'{first}: ')}"
+        return self.model_copy(update={"loc": (*name.split("."), *self.loc[1:]), "message": message})
+
 
 class Refused(Exception):  # noqa: N818 - what is raised is the refusal
     """A request is not taken. Each dialect answers in its own form; see `agent.server.answers`."""

@@ -3,14 +3,17 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from agent.api import refine_and_generate_async
 from agent.building import BASE_URL, build, build_judges, endpoints
 from agent.config import RunConfig
 from agent.errors import ConfigError, ServingError
 from agent.events import ServerReady
 from agent.memory import Memory
 from agent.reading import check, load_config
+from generator.encode import ClipWriter
 from reasoner.chat.config import EndpointConfig
 from tests.nim import NIMServer
 from tests.parts import Recorder
@@ -202,6 +205,21 @@ async def test_a_nim_is_reached_and_told_of(tmp_path: Path) -> None:
     [told] = [e for e in heard.events if isinstance(e, ServerReady)]
     assert (told.part, told.url, told.version.split()[-1]) == ("generator", nim.url, "1.0.0")
     assert "cosmos3-generator" in told.model
+
+
+async def test_what_a_nim_cannot_do_is_told_before_a_caption_is_written(tmp_path: Path) -> None:
+    film, heard = tmp_path / "film.mp4", Recorder()
+    with ClipWriter(film, 64, 64, 24) as writer:
+        for grey in range(25):
+            writer.write(np.full((64, 64, 3), grey, np.uint8))
+    async with NIMServer("v1") as nim:
+        generator = {"backend": "nim", "endpoints": [nim.url]}
+        wish = {"video": str(film), "size": "256x256", "num_frames": 25}
+        asked = check({"generator": generator, "request": wish})
+        with pytest.raises(ConfigError, match=r"request\.video: nim \(v1\) cannot use it; it does text2video, image2v"):
+            await refine_and_generate_async("a boat", config=asked, out=tmp_path / "run", on_event=heard)
+        assert nim.asked == []
+    assert not {"caption_started", "render_started"} & set(heard.types())
 
 
 @pytest.mark.parametrize(

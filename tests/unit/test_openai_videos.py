@@ -229,10 +229,10 @@ WRONG: Sequence[tuple[dict[str, Any], str, str, str]] = [
     ({"prompt": "x", "seconds": True}, "seconds", "invalid_value", "not true or false"),
     ({"prompt": "x", "seconds": 1e300}, "seconds", "invalid_value", "600"),
     ({"prompt": "x", "seconds": 12, "size": "1280x720"}, "seconds", "invalid_value", "197 (8.21 s)"),
-    ({"prompt": "x", "num_frames": 300, "size": "1280x720"}, "num_frames", "value_error", "197"),
+    ({"prompt": "x", "num_frames": 300, "size": "1280x720"}, "num_frames", "invalid_value", "197"),
     ({"prompt": "x", "size": "big"}, "size", "invalid_value", "WxH"),
     ({"prompt": "x", "seed": -1}, "seed", "invalid_value", "0"),
-    ({"prompt": "x", "flow_shift": 3}, "flow_shift", "value_error", "takes none"),
+    ({"prompt": "x", "flow_shift": 3}, "flow_shift", "invalid_value", "takes none"),
     (
         {"prompt": "x", "agentic_max_iterations": 100, "agentic_samples_per_iteration": 64},
         "agentic_samples_per_iteration",
@@ -294,6 +294,10 @@ async def test_a_file_is_what_its_bytes_are(tmp_path: Path) -> None:
         for data, words in ((b"", "empty"), (b"%PDF-1.7", "a PDF document"), (b"hello", "not an image")):
             error = await it.refused(data={"prompt": "x"}, files={"input_reference": ("a.png", data, "image/png")})
             assert words in error["message"]
+        film = {"input_reference": ("a.bin", b"\0\0\0\x18ftypisom" + bytes(64), "application/octet-stream")}
+        error = await it.refused(data={"prompt": "x"}, files=film)
+        assert error["param"] == "input_reference"
+        assert error["message"].startswith("input_reference: animatic cannot use it")
         error = await it.refused(files={"prompt": ("a", b"x")})
         assert error["param"] == "prompt"
         error = await it.refused(data={"prompt": "x"}, files={"mask": ("a", png())})

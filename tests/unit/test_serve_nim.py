@@ -24,12 +24,12 @@ from starlette.requests import Request
 from agent.server import waiting
 from agent.server.context import Context
 from agent.server.loading import load
-from agent.server.nim.errors import read
+from agent.server.nim.errors import names_of, read
 from agent.server.nim.forms import V1, Predict, Transfer
 from agent.server.nim.rate import exact, rendered, retime
 from agent.server.nim.reply import answered
 from agent.server.nim.wish import UNSAID, new_job
-from agent.server.types import ANYBODY, Caller, Job, NewJob, Refused, Result, RunRequest, Video
+from agent.server.types import ANYBODY, Caller, Job, NewJob, Problem, Refused, Result, RunRequest, Video
 from generator.encode import ClipWriter
 from generator.nim.dialect import fields, told_by_fields
 from generator.probe import probe
@@ -223,6 +223,23 @@ async def test_what_the_model_or_the_media_forbid(
     with pytest.raises(Refused, match=said) as caught:
         await wished(server[1], **body)
     assert caught.value.problem.status == 422
+
+
+@pytest.mark.parametrize(
+    ("body", "found", "said"),
+    [
+        ({"prompt": "x"}, "num_frames", "num_output_frames: no"),
+        ({"prompt": "x"}, "num_inference_steps", "steps: no"),
+        ({"prompt": "x", "model_mode": "text2video"}, "num_inference_steps", "num_inference_steps: no"),
+        ({"model_mode": "image2video", "input_reference": "AAAA"}, "image", "input_reference: no"),
+        ({"prompt": "x", "video_params": {}}, "fps", "video_params.frames_per_sec: no"),
+        ({"prompt": "x", "video": "AAAA", "edge": {"control": "AAAA"}}, "controls", "edge, depth, vis, seg: no"),
+        ({"prompt": "x"}, "video", "video: no"),
+    ],
+)
+async def test_a_runs_fault_is_told_of_the_forms_own_field(body: dict[str, Any], found: str, said: str) -> None:
+    problem = Problem(status=422, type="value_error", message=f"{found}: no", loc=(found,))
+    assert problem.called(names_of(read(json.dumps(body).encode()))).message == said
 
 
 async def test_controls_become_the_runs_own(server: tuple[httpx.AsyncClient, Context], tmp_path: Path) -> None:

@@ -105,13 +105,7 @@ def failure(job: Job) -> Problem | None:
 def renamed(problem: Problem, endpoint: str) -> Problem:
     """A problem with a field by the name that the endpoint's model has for it."""
     names = {**NAMES, "size": "video_size"} if endpoint.startswith(COGVIDEOX) else NAMES
-    first = problem.loc[0] if problem.loc else None
-    if not isinstance(first, str) or first not in names:
-        return problem
-    told = problem.message
-    if told.startswith(f"{first}: "):
-        told = f"{names[first]}: {told.removeprefix(f'{first}: ')}"
-    return problem.model_copy(update={"loc": (names[first], *problem.loc[1:]), "message": told})
+    return problem.called(names)
 
 
 def status(job: Job, position: int, lines: list[LogLine], queue: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Refusals in NIM's envelope, and what is wrong with a body, in words."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
@@ -7,7 +8,7 @@ from pydantic_core import from_json
 from starlette.responses import JSONResponse, Response
 
 from agent.server.answers import Faults, answers_for
-from agent.server.nim.forms import FORMS, ControlInput, Form, VideoParams, name_of
+from agent.server.nim.forms import CONTROLS, FORMS, ControlInput, Form, VideoParams, name_of
 from agent.server.types import Problem, Refused, refused
 
 KINDS: Final = {
@@ -30,6 +31,14 @@ TWINS: Final = {
     "input_reference": "image",
 }
 """What a field is called in the other form of the Cosmos3 NIM."""
+_STEPS: Final = {"num_inference_steps": "steps"}
+_NAMES: Final[dict[str, dict[str, str]]] = {
+    "v1": {"num_frames": "num_output_frames", "size": "resolution", **_STEPS},
+    "v2": {"image": "input_reference", "video": "input_reference", "size": "resolution"},
+    "predict": {"num_frames": "video_params.frames_count", "fps": "video_params.frames_per_sec", **_STEPS},
+    "transfer": {"size": "resolution", "controls": ", ".join(CONTROLS), **_STEPS},
+}
+"""What each form calls a field that has another name where a run finds it wrong."""
 MOST: Final = 8
 """Faults that are told at once."""
 
@@ -80,6 +89,11 @@ def read(body: bytes) -> Form:
         return FORMS[name].model_validate(found)
     except ValidationError as fault:
         raise _invalid(fault, name) from None
+
+
+def names_of(form: Form) -> Mapping[str, str]:
+    """What a body's form calls the fields of a run, where that is another name."""
+    return next(_NAMES[name] for name, its in FORMS.items() if isinstance(form, its))
 
 
 def _invalid(fault: ValidationError, form: str) -> Refused:

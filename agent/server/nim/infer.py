@@ -1,6 +1,7 @@
 """POST /v1/infer: a request that waits for its video."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
@@ -12,7 +13,7 @@ from starlette.responses import Response
 from agent.server import waiting
 from agent.server.answers import answer
 from agent.server.context import base_url, caller_of, context_of
-from agent.server.nim.errors import Envelope, read
+from agent.server.nim.errors import Envelope, names_of, read
 from agent.server.nim.forms import FORMS
 from agent.server.nim.reply import answered, said
 from agent.server.nim.wish import new_job
@@ -93,15 +94,19 @@ async def infer(request: Request) -> Response:
     form = await asyncio.to_thread(read, body) if len(body) > LARGE else read(body)
     del body
     new = await new_job(form, caller, context, base_url=base_url(request), key=key)
+    names = names_of(form)
     del form
     waiting.let_go(request)
-    job = await context.desk.submit(new, caller)
+    try:
+        job = await context.desk.submit(new, caller)
+    except Refused as refusal:
+        raise Refused(refusal.problem.called(names), refusal.retry_after) from None
     del new
     try:
         seconds = context.served.server.limits.sync_seconds
         job = await waiting.ended(request, context.desk, job, caller, seconds, cancel=key is None)
         if job.state != "completed":
-            return _failed(request, job)
+            return _failed(request, job, names)
         return await answered(job, context.desk.folder(job))
     except Refused as refusal:
         response = answer(request.scope, refusal.problem, refusal.retry_after)
@@ -109,9 +114,9 @@ async def infer(request: Request) -> Response:
         return response
 
 
-def _failed(request: Request, job: Job) -> Response:
+def _failed(request: Request, job: Job, names: Mapping[str, str]) -> Response:
     otherwise = Problem(status=500, type="internal_server_error", message="the run failed; see the server's log")
-    response = answer(request.scope, job.problem or otherwise)
+    response = answer(request.scope, (job.problem or otherwise).called(names))
     response.headers.update(said(job))
     return response
 

@@ -11,6 +11,7 @@ _CODES: Final = {
     "missing": "missing_required_parameter",
     "extra_forbidden": "unknown_parameter",
     "string_unicode": "invalid_value",
+    "value_error": "invalid_value",
     "content_policy_violation": "moderation_blocked",
     "unauthorized": "invalid_api_key",
     "too_many_requests": "rate_limit_exceeded",
@@ -18,7 +19,7 @@ _CODES: Final = {
     "client_cancelled": "cancelled",
 }
 """OpenAI's word, where it has another one than fal or pydantic."""
-_PARAMS: Final = {
+PARAMS: Final = {
     "max_iterations": "agentic_max_iterations",
     "samples_per_iteration": "agentic_samples_per_iteration",
     "early_stop": "agentic_early_stop",
@@ -48,7 +49,7 @@ def param_of(loc: tuple[str | int, ...]) -> str | None:
     names = [str(part) for part in loc]
     while len(names) > 1 and names[0] in _SECTIONS:
         names.pop(0)
-    return ".".join([_PARAMS.get(names[0], names[0]), *names[1:]])[:200] if names else None
+    return ".".join([PARAMS.get(names[0], names[0]), *names[1:]])[:200] if names else None
 
 
 def status_of(status: int) -> int:
@@ -70,6 +71,7 @@ def type_of(status: int) -> str:
 def put(problem: Problem, faults: Faults) -> Response:
     """`{"error": {"message", "type", "param", "code"}}`, the classes of the clients following from the HTTP code."""
     status = status_of(problem.status)
+    problem = problem.called(PARAMS)
     loc = problem.loc
     kind = problem.type
     if faults and isinstance(found := faults[0].get("loc"), tuple):

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from agent.server.agentic import agentic
 from agent.server.config import RetentionConfig
-from agent.server.openai_videos.errors import code_of, param_of, type_of
+from agent.server.openai_videos.errors import PARAMS, code_of, param_of, type_of
 from agent.server.openai_videos.mapping import text
 from agent.server.types import Job, State
 
@@ -81,7 +81,7 @@ def _error(job: Job) -> dict[str, str | None] | None:
         return None
     if job.problem is None:
         return _told("internal_server_error", "The run failed; see the server's log.", 500)
-    problem = job.problem
+    problem = job.problem.called(PARAMS)
     return _told(code_of(problem.type), problem.message, problem.status, param_of(problem.loc))
 
 

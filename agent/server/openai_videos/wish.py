@@ -150,8 +150,7 @@ def _told(error: ValidationError, model: type[BaseModel], within: tuple[str, ...
     first = faults[0]
     # an unknown parameter deep in a nested value is told by where it begins
     loc = (*within, *first["loc"])[: 1 + len(within)] if first["type"] == "extra_forbidden" else first["loc"]
-    kind = "invalid_value" if first["type"] == "value_error" else first["type"]
-    return refused(400, code_of(kind), " ".join(words), loc=tuple(str(part)[:200] for part in loc) or within)
+    return refused(400, code_of(first["type"]), " ".join(words), loc=tuple(str(part)[:200] for part in loc) or within)
 
 
 def _words(kind: str, loc: tuple[int | str, ...], message: str, known: Iterable[str]) -> str:
