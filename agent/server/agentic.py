@@ -110,7 +110,7 @@ def agentic(job: Job, base: str) -> dict[str, Any]:
         "prompt": result.prompt,
         "prompts": _prompts(result),
         "candidates": [_candidate(shot, job, base) for shot in result.shots],
-        "requested": result.requested | _requested(job.request),
+        "requested": result.requested | _requested(job.request) | job.wire.get("requested", {}),
         "effective": result.effective,
         "notes": list(dict.fromkeys([*job.request.notes, *result.notes])),
         "seconds": result.seconds,

@@ -22,6 +22,7 @@ from PIL import Image
 from starlette.requests import Request
 
 from agent.server import waiting
+from agent.server.agentic import agentic
 from agent.server.context import Context
 from agent.server.loading import load
 from agent.server.nim.errors import names_of, read
@@ -174,7 +175,7 @@ async def test_both_forms_of_cosmos3_come_to_the_same(server: tuple[httpx.AsyncC
     asked = one.request
     assert (asked.size, asked.num_frames, asked.fps, asked.num_inference_steps) == ("480x832", 121, 24, 20)
     assert (asked.negative_prompt, asked.seed, asked.guidance_scale) == ("", 7, 5.5)
-    assert one.wire == {"fps": "24000/1001"}
+    assert one.wire == {"fps": "24000/1001", "requested": {"fps": 23.976}}
     assert asked.notes == ("The video was rendered at 24 fps, and its file plays it at 24000/1001 (23.976).",)
 
 
@@ -242,6 +243,14 @@ async def test_a_runs_fault_is_told_of_the_forms_own_field(body: dict[str, Any],
     assert problem.called(names_of(read(json.dumps(body).encode()))).message == said
 
 
+async def test_what_was_moved_is_kept_as_it_was_asked(server: tuple[httpx.AsyncClient, Context]) -> None:
+    slow = await wished(server[1], prompt="a boat", fps=1.5)
+    assert (slow.request.fps, slow.wire["requested"]) == (2, {"fps": 1.5})
+    assert slow.request.notes == ("The video was rendered at 2 fps, and its file plays it at 1.5, 25% slower.",)
+    long = await wished(server[1], prompt="a boat", video_params={"frames_count": 397})
+    assert (long.request.num_frames, long.wire["requested"]) == (197, {"num_frames": 397})
+
+
 async def test_controls_become_the_runs_own(server: tuple[httpx.AsyncClient, Context], tmp_path: Path) -> None:
     film = base64.b64encode(filmed(tmp_path / "a.mp4", 10).read_bytes()).decode()
     body = {
@@ -287,8 +296,9 @@ async def test_retiming_keeps_every_picture(tmp_path: Path, fps: float) -> None:
     rate = exact(fps)
     before = filmed(tmp_path / "before.mp4", rendered(rate))
     after = tmp_path / "after.mp4"
-    with before.open("rb") as source, after.open("w+b") as into:
-        retime(source, into, Fraction(rendered(rate)), rate)
+    with before.open("rb") as source:
+        retime(source, after, Fraction(rendered(rate)), rate)
+    assert after.read_bytes().find(b"moov") < after.read_bytes().find(b"mdat")  # a player need not have all of it
     with av.open(str(before)) as one, av.open(str(after)) as two:
         assert two.streams.video[0].average_rate == rate
         pairs = list(zip(one.decode(video=0), two.decode(video=0), strict=True))
@@ -319,6 +329,8 @@ async def test_a_video_in_base64_with_its_rate(server: tuple[httpx.AsyncClient, 
     assert job is not None
     assert job.result is not None
     assert job.result.renders == 1
+    told = agentic(job, BASE)
+    assert (told["requested"]["fps"], told["effective"]["fps"]) == (29.97, 30)
 
     figures = (await client.get("/v1/metrics")).text
     assert 'retake_runs_total{dialect="nim",state="completed"} 1.0' in figures

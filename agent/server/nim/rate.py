@@ -1,6 +1,7 @@
 """Fractional frame rates: a clip rendered at a whole rate gets the asked one in its container, its pictures copied."""
 
 from fractions import Fraction
+from pathlib import Path
 from typing import IO, Final
 
 import av
@@ -24,19 +25,19 @@ def rendered(fps: Fraction) -> int:
     return max(1, int(fps + Fraction(1, 2)))
 
 
-def retime(source: IO[bytes], into: IO[bytes], before: Fraction, after: Fraction) -> None:
+def retime(source: IO[bytes], to: Path, before: Fraction, after: Fraction) -> None:
     """Copy an MP4 whose pictures are then shown at another rate. Nothing is encoded; sound keeps its own time.
 
     Args:
         source: the file, with frames at a constant rate.
-        into: where the copy is written; it is sought in.
+        to: the copy, whose index goes before its pictures: players begin before they have all of it.
         before: frames per second of the source.
         after: of the copy, exactly.
     """
-    ticks = str(after.numerator)
+    options = {"video_track_timescale": str(after.numerator), "movflags": "+faststart"}
     with (
         av.open(source, "r", format="mp4") as old,
-        av.open(into, "w", format="mp4", options={"video_track_timescale": ticks}) as new,
+        av.open(str(to), "w", format="mp4", options=options) as new,
     ):
         pictures = old.streams.video[0]
         streams = {stream.index: new.add_stream_from_template(stream) for stream in (pictures, *old.streams.audio)}

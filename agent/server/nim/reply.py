@@ -82,14 +82,10 @@ def _opened(path: Path, result: Result, wanted: str | None) -> IO[bytes]:
     before = Fraction(rate.rendered(after))
     if abs(result.video.fps - before) > 0.01:  # the operator's output.export_fps
         return file
-    copy: IO[bytes] = tempfile.TemporaryFile(prefix="retake-")  # noqa: SIM115 - closed when it is written out
-    try:
-        with file:
-            rate.retime(file, copy, before, after)
-    except BaseException:
-        copy.close()
-        raise
-    return copy
+    with file, tempfile.TemporaryDirectory(prefix="retake-", ignore_cleanup_errors=True) as aside:
+        copy = Path(aside) / path.name
+        rate.retime(file, copy, before, after)
+        return copy.open("rb")
 
 
 class _Video(StreamingResponse):

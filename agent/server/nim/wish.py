@@ -28,6 +28,8 @@ MODES: Final[dict[str, Mode]] = {"video": "video2video", "image": "image2video",
 UNSAID: Final = "What is there moves as it naturally would."
 """The prompt of a request with an image or video and no words."""
 ENDPOINT: Final = "/v1/infer"
+SEEN: Final = 0.01
+"""Share by which a motion's speed is changed, from which on that is told."""
 Figure = TypeVar("Figure", int, float)
 
 
@@ -39,6 +41,10 @@ class _Wish:
     inputs: dict[str, bytes | Path] = field(default_factory=dict)
     wire: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+
+    def asked(self, name: str, value: float) -> None:
+        """Keep what was asked for, by a request's name for it, where something else is rendered."""
+        self.wire.setdefault("requested", {})[name] = value
 
 
 async def new_job(form: Form, caller: Caller, context: Context, *, base_url: str, key: str | None = None) -> NewJob:
@@ -128,7 +134,8 @@ def _cosmos3(form: V1 | V2, frames: int | None, steps: int | None, able: Capabil
     whole = rate.rendered(exactly)
     if exactly.denominator != 1:
         wish.wire["fps"] = str(exactly)
-        wish.notes.append(f"The video was rendered at {whole} fps, and its file plays it at {_rate(exactly)}.")
+        wish.asked("fps", form.fps)
+        wish.notes.append(f"The video was rendered at {whole} fps, and its file plays it at {_played(exactly, whole)}.")
     if frames is None and able.longest(form.size) >= FRAMES:
         frames = FRAMES
     shift = form.flow_shift
@@ -145,11 +152,20 @@ def _cosmos3(form: V1 | V2, frames: int | None, steps: int | None, able: Capabil
     }
 
 
-def _within(name: str, value: Figure | None, allowed: Range, wish: _Wish) -> Figure | None:
-    """A figure of the older forms, which were made for other models: the nearest that this one takes."""
+def _within(key: str, name: str, value: Figure | None, allowed: Range, wish: _Wish) -> Figure | None:
+    """A figure of the older forms, which were made for other models: the nearest that this one takes.
+
+    Args:
+        key: a request's name for it.
+        name: the form's.
+        value: as asked.
+        allowed: by the model.
+        wish: hears of it.
+    """
     if value is None or allowed.least <= value <= allowed.most:
         return value
     nearest = type(value)(min(max(value, allowed.least), allowed.most))
+    wish.asked(key, value)
     wish.notes.append(f"{name} {value:g} was moved to {nearest:g}, the nearest that this model takes.")
     return nearest
 
@@ -161,10 +177,10 @@ def _predict(form: Predict, able: Capabilities, wish: _Wish) -> None:
     wish.wire |= {"seed": form.seed, "upsampled": form.prompt_upsampling is True, "older": True}
     wish.request |= {
         "size": f"{params.width}x{params.height}",
-        "num_frames": _within("frames_count", params.frames_count, frames, wish),
-        "fps": _within("frames_per_sec", params.frames_per_sec, able.fps, wish),
-        "num_inference_steps": _within("steps", form.steps, able.steps, wish),
-        "guidance_scale": _within("guidance_scale", form.guidance_scale, able.guidance, wish),
+        "num_frames": _within("num_frames", "frames_count", params.frames_count, frames, wish),
+        "fps": _within("fps", "frames_per_sec", params.frames_per_sec, able.fps, wish),
+        "num_inference_steps": _within("num_inference_steps", "steps", form.steps, able.steps, wish),
+        "guidance_scale": _within("guidance_scale", "guidance_scale", form.guidance_scale, able.guidance, wish),
         "enable_prompt_expansion": form.prompt_upsampling,
     }
 
@@ -173,8 +189,8 @@ async def _transfer(form: Transfer, able: Capabilities, wish: _Wish, caller: Cal
     wish.wire |= {"seed": form.seed, "older": True}
     wish.request |= {
         "size": f"{form.resolution}p",
-        "num_inference_steps": _within("steps", form.steps, able.steps, wish),
-        "guidance_scale": _within("guidance_scale", form.guidance_scale, able.guidance, wish),
+        "num_inference_steps": _within("num_inference_steps", "steps", form.steps, able.steps, wish),
+        "guidance_scale": _within("guidance_scale", "guidance_scale", form.guidance_scale, able.guidance, wish),
     }
     await _media(wish, "video", form.video, "video", caller, context)
     controls = [await _control(name, control, wish, caller, context) for name, control in form.given.items()]
@@ -223,5 +239,10 @@ def _bytes(found: bytes | Path) -> int:
     return len(found) if isinstance(found, bytes) else found.stat().st_size
 
 
-def _rate(fps: Fraction) -> str:
-    return f"{fps} ({float(fps):.3f})" if fps.denominator == rate.NTSC else f"{float(fps):g}"
+def _played(fps: Fraction, whole: int) -> str:
+    """The rate of the file, and what that makes of the motion where one can see it."""
+    said = f"{fps} ({float(fps):.3f})" if fps.denominator == rate.NTSC else f"{float(fps):g}"
+    change = float(fps / whole) - 1
+    if abs(change) < SEEN:
+        return said
+    return f"{said}, {abs(change):.0%} {'faster' if change > 0 else 'slower'}"

@@ -41,7 +41,7 @@ def video_object(
     video = job.result.video if job.result is not None else None
     wire = job.wire
     told = agentic(job, base)
-    told["requested"] = {**told["requested"], **wire.get("requested", {})}
+    told["requested"] = {**told["requested"], **wire.get("requested", {})}  # also while there is no result
     if listed:
         told = {key: value for key, value in told.items() if key not in _LONG}
     return {
