@@ -30,11 +30,13 @@ TYPES: Final[dict[IntakeFault, dict[Kind, str]]] = {
 """fal's words."""
 _OPERATOR: Final = re.compile(r",? or (?:set|raise) request\.image_fetch\.\w+(?: if you trust the link)?")
 _FIELD: Final = re.compile(r"(?:request\.image|request\.video|video)(?=[: ])")
+_KEY: Final = re.compile(r"\brequest\.(?=controls \(|num_frames )")
+"""Of a config, before a field that requests have, too."""
 
 
 def problem_of(error: IntakeError, kind: Kind, field: str) -> Problem:
     """Why an image or video cannot be used, in the words of who sent it: their field, and cures that are theirs."""
-    words = _FIELD.sub(field, _OPERATOR.sub("", str(error)), count=1)
+    words = _KEY.sub("", _FIELD.sub(field, _OPERATOR.sub("", str(error)), count=1))
     for wanted in (IMAGE, VIDEO):
         words = words.replace(wanted.by_hand, f"upload the {wanted.noun} here, or send it as a data URI")
     words = words.replace(" or raise request.image_fetch.max_bytes", "").replace(f", or {VIDEO.slower}", "")

@@ -52,6 +52,8 @@ def settings(base: RunConfig, request: RunRequest, inputs: Mapping[str, Path]) -
         "search": {name: None if value == "none" else value for name, value in _given(request, SEARCH).items()},
         "output": _given(request, OUTPUT),
     }
+    if request.controls:  # what restyles a video has its length and rate, whatever the file says of others
+        asked["request"] = {"num_frames": None, "fps": None, **asked["request"]}
     if request.keep_sound is not None:
         asked["output"]["sound"] = request.keep_sound
     for name in MEDIA & inputs.keys():

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from agent.cli import main
-from agent.config import RunConfig
+from agent.config import RequestConfig, RunConfig
 from agent.errors import ConfigError
 from agent.reading import load_config
 from agent.server.config import LimitsConfig, Served, ServerConfig
 from agent.server.loading import apart, load
 from agent.server.scrub import Scrub
-from agent.server.types import Refused, RunRequest
+from agent.server.types import ControlWish, Refused, RunRequest
 from agent.server.wishes import bounded, checked, settings, unfit
 from critic.config import SignalsConfig, VLMConfig
 from generator.config import AnimaticConfig, NIMConfig
@@ -150,6 +150,15 @@ def test_a_request_goes_over_the_file_and_never_gets_its_media(served: Served) -
     assert (config.request.fps, config.request.seed, config.output.format) == (12, 3, "gif")
     given = settings(served.models["one"], asked(), {"image": Path("/its/own.png")})
     assert given.request.image == "/its/own.png"
+
+
+def test_what_restyles_a_video_has_its_length_and_rate(served: Served) -> None:
+    base = served.models["one"].model_copy(update={"request": RequestConfig(num_frames=61, fps=24)})
+    edges = (ControlWish(kind="edge", url="https://example.com/edges.mp4"),)
+    found = [
+        settings(base, asked(**more), {}).request for more in ({}, {"controls": edges}, {"controls": edges, "fps": 12})
+    ]
+    assert [(one.num_frames, one.fps) for one in found] == [(61, 24), (None, None), (None, 12)]
 
 
 def test_what_a_run_may_spend_is_the_lower_of_both(served: Served) -> None:

@@ -188,6 +188,18 @@ async def test_they_are_fetched_once(server: HostileServer, tmp_path: Path) -> N
     assert await fetch_inputs(RunRequest(model="m", prompt="p"), tmp_path / "in", rules) == {}
 
 
+def test_cures_are_told_without_the_keys_of_a_file() -> None:
+    short = (
+        "the file has 25 frames at 24 fps, the clip 61; give a longer video, or set request.num_frames to at most 25"
+    )
+    told = [
+        problem_of(IntakeError(f"{key}: {short}"), "video", "video")
+        for key in ("request.video", "request.controls (edge)")
+    ]
+    cure = short.replace("request.", "")
+    assert [one.message for one in told] == [f"video: {cure}", f"controls (edge): {cure}"]
+
+
 @pytest.mark.parametrize(
     ("kind", "path", "private", "type_", "says"),
     [

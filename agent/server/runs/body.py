@@ -69,9 +69,9 @@ class RunBody(BaseModel):
     """auto, a preset (square_hd, square, portrait_4_3, portrait_16_9, landscape_4_3, landscape_16_9) or WxH; snapped to
     the nearest size that the model makes. 256p, 480p, 720p: that tier, in the shape of what is given."""
     num_frames: int | None = Field(default=None, ge=5)
-    """Frames; moved to the nearest count that the model makes."""
+    """Frames; moved to the nearest count that the model makes. Left out with controls: those of the video."""
     fps: int | None = Field(default=None, ge=1, le=60)
-    """Frames per second."""
+    """Frames per second. Left out with controls: the video's."""
     num_inference_steps: int | None = Field(default=None, ge=1, le=200)
     """Denoising steps: more is slower and cleaner."""
     guidance_scale: float | None = Field(default=None, ge=0, le=20)
