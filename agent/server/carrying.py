@@ -207,7 +207,8 @@ class Carrier:
         """The engine is done with a job: it is over, or waits for backends that went away."""
         waits = not entry.job.cancelling and await self._holding.again(entry, over)
         if entry.job.cancelling and over.state == "failed":
-            over = _cancelled(entry.job)  # it was taken back while that was found out
+            # it was taken back while that was found out
+            over = over.model_copy(update={"state": "cancelled", "problem": CANCELLED})
         if entry.job.cancelling or entry.ending or not waits:
             await self.end(entry, over)
             return

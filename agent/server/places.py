@@ -1,5 +1,7 @@
 """Where the server keeps what: run folders beside one another, and its own things in `.server`."""
 
+import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +30,15 @@ class Places:
     def run(self, id: str) -> Path:  # noqa: A002 - the noun's own field
         """A job's run folder."""
         return self.folder / id
+
+    def size(self, id: str) -> int:  # noqa: A002 - as above
+        """Bytes of the files in a job's run folder; 0 where there is none."""
+        total = 0
+        for folder, _, names in os.walk(self.run(id)):
+            for name in names:
+                with suppress(OSError):  # gone just now
+                    total += Path(folder, name).lstat().st_size
+        return total
 
     def inputs(self, id: str) -> Path:  # noqa: A002 - as above
         """Media that came with a job's request."""

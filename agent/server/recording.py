@@ -74,12 +74,14 @@ class Recorder:
 
         Args:
             job: as it is at its end.
-            size: bytes that its folder takes.
+            size: bytes that its folder takes; 0: they are counted here.
             patient: a full disk is waited for.
 
         Raises:
             StorageError: the disk failed, and it is not waited for.
         """
+        # what no engine ended nobody has measured yet
+        size = size or await self._workers.on_files(partial(self._places.size, job.id))
         announced = False
         for wait in itertools.chain(DISK_SECONDS, itertools.repeat(DISK_SECONDS[-1])):
             try:

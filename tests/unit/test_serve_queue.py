@@ -13,7 +13,7 @@ import pytest
 
 from agent.config import DraftConfig
 from agent.errors import StorageError
-from agent.server import entries, recording
+from agent.server import entries, mourning, recording
 from agent.server.deliveries import Deliveries
 from agent.server.engine.messages import Over, Told
 from agent.server.loading import load
@@ -307,6 +307,24 @@ async def test_what_could_not_start_in_time_fails(tmp_path: Path) -> None:
         assert over is not None
         assert over.problem is not None
         assert (over.state, over.problem.status, over.problem.type) == ("failed", 504, "request_timeout")
+
+
+async def test_what_no_engine_ended_takes_its_room_all_the_same(tmp_path: Path) -> None:
+    async with opened(tmp_path) as (queue, engine):
+        fatal = await queue.submit(new(), ME)
+        clips = tmp_path / fatal.id / "clips"
+        clips.mkdir(parents=True)
+        for place, size in ((clips.parent / "run.json", 500), (clips / "01-seed-7.mp4", 1000)):
+            place.write_bytes(bytes(size))
+        for _ in range(mourning.DEATHS):
+            await settle(queue)
+            engine.died()
+        await settle(queue)
+        over = queue.find(fatal.id, ME)
+        assert over is not None
+        assert over.state == "failed"
+        assert [job.id for job in queue._store.beyond(1499)] == [fatal.id]
+        assert queue._store.beyond(1500) == []
 
 
 async def test_what_is_over_is_kept_by_age_and_by_size(tmp_path: Path) -> None:

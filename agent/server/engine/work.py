@@ -96,7 +96,7 @@ class Work:
         if problem is None and (made is None or made.video is None):
             problem = Problem(status=500, type="no_media_generated", message="the run ended without a video")
         state = "completed" if problem is None else "cancelled" if problem is CANCELLED else "failed"
-        return Over(id=job.id, state=state, result=made, problem=problem, bytes=self._bytes(job))
+        return Over(id=job.id, state=state, result=made, problem=problem, bytes=self.places.size(job.id))
 
     async def _settings(self, job: Job) -> RunConfig:
         """The config of its run, what it names by address fetched."""
@@ -193,10 +193,3 @@ class Work:
         shots = tuple(shot.model_copy(update={"error": scrub(shot.error)}) for shot in made.shots)
         notes = tuple(_INPUT.sub("that was given", scrub(note)) for note in made.notes)
         return made.model_copy(update={"shots": shots, "notes": notes, "stop_sentence": scrub(made.stop_sentence)})
-
-    def _bytes(self, job: Job) -> int:
-        folder = self.places.run(job.id)
-        try:
-            return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-        except OSError:
-            return 0
