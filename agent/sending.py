@@ -1,12 +1,14 @@
 """A file as an answer over HTTP: its type, ranges of it, and headers that keep it harmless."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 MEDIA: Final = {
     ".mp4": "video/mp4",
@@ -51,7 +53,10 @@ def file_response(path: Path, headers: Mapping[str, str] | None = None, kind: st
 
 
 class _File(FileResponse):
-    """Also says "not modified", which saves players and pages that come back a download."""
+    """Also says "not modified", which saves players and pages that come back a download.
+
+    A range beyond the file's end is the application's to tell, in its own words.
+    """
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
@@ -60,9 +65,29 @@ class _File(FileResponse):
             kept = {name: value for name, value in self.headers.items() if name not in _OF_A_BODY}
             await Response(status_code=304, headers=kept)(scope, receive, send)
             return
-        if not headers.get("range", "bytes=").strip().lower().startswith("bytes="):  # RFC 9110, 14.2: passed over
+        if not _understood(headers.get("range", "")):  # RFC 9110, 14.2: passed over
             scope = {**scope, "headers": [pair for pair in scope["headers"] if pair[0] != b"range"]}
-        await super().__call__(scope, receive, send)
+
+        async def sent(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] == _BEYOND:
+                size = Headers(raw=message["headers"])["content-range"]
+                raise HTTPException(_BEYOND, "the file has no such range", {"content-range": size})
+            await send(message)
+
+        await super().__call__(scope, receive, sent)
+
+
+_BEYOND: Final = 416
+_RANGE: Final = re.compile(r"\s*(?:([0-9]{1,18})-([0-9]{0,18})|-[0-9]{1,18})\s*")
+
+
+def _understood(asked: str) -> bool:
+    """Whether a Range header asks for bytes, in ranges that do not end before they begin."""
+    unit, _, ranges = asked.strip().partition("=")
+    found = [_RANGE.fullmatch(one) for one in ranges.split(",")]
+    return unit.strip().lower() == "bytes" and all(
+        one is not None and (not one[2] or int(one[1]) <= int(one[2])) for one in found
+    )
 
 
 _OF_A_BODY: Final = {"content-length", "content-type", "accept-ranges"}

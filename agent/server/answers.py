@@ -8,6 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match
 from starlette.types import Scope
 
 from agent.errors import STORAGE
@@ -20,6 +21,7 @@ Faults = list[dict[str, object]]
 Put = Callable[[Problem, Faults], Response]
 """A problem, and what is wrong with which field, where that is the problem, as a dialect answers it."""
 
+_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 FORMS: Final[dict[str, Put]] = {}
 """By the beginning of the path; the longest that fits decides. Dialects enter themselves by `answers_for`."""
 
@@ -96,16 +98,30 @@ async def on_http(request: Request, error: Exception) -> Response:
     """The handler for what the framework refuses: 404, 405, 413."""
     if not isinstance(error, HTTPException):
         raise error
-    kind = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}.get(error.status_code, "bad_request")
-    said = str(error.detail)
+    kind = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 416: "range_not_satisfiable"}.get(
+        error.status_code, "bad_request"
+    )
+    said, headers = str(error.detail), dict(error.headers or {})
     if said == "Not Found":
         said = "there is nothing at this path; /openapi.json tells what there is, and the page is at /"
     elif said == "Method Not Allowed":
-        said = f"this path takes {(error.headers or {}).get('Allow', 'another method')}, not {request.method[:20]}"
+        headers["Allow"] = taken = _methods(request) or headers.get("Allow", "another method")
+        said = f"this path takes {taken}, not {request.method[:20]}"
     response = answer(request.scope, Problem(status=error.status_code, type=kind, message=said))
-    for name, value in (error.headers or {}).items():
+    for name, value in headers.items():
         response.headers[name] = value
     return response
+
+
+def _methods(request: Request) -> str:
+    """What a path takes, by all of its routes: the framework names those of one."""
+    routes = request.app.routes
+
+    def taken(method: str) -> bool:
+        scope = {**request.scope, "method": method}
+        return any(route.matches(scope)[0] is Match.FULL for route in routes)
+
+    return ", ".join(method for method in _METHODS if taken(method))
 
 
 async def on_storage(request: Request, error: Exception) -> Response:

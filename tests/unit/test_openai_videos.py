@@ -472,7 +472,9 @@ async def test_models_and_what_there_is_not(tmp_path: Path) -> None:
         for path in ("characters", "edits", "extensions"):
             answer = await it.client.post(f"/v1/videos/{path}")
             assert (answer.status_code, answer.headers["x-should-retry"]) == (501, "false")
-        assert (await it.client.put("/v1/videos")).status_code == 405
+        put = await it.client.put("/v1/videos")
+        assert (put.status_code, put.headers["allow"]) == (405, "GET, POST")
+        assert put.json()["error"]["message"] == "this path takes GET, POST, not PUT"
 
 
 async def test_a_full_queue_may_be_asked_again(tmp_path: Path) -> None:
