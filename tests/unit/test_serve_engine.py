@@ -13,12 +13,17 @@ from typing import Any
 
 import pytest
 
+from agent.errors import NoCandidateError
 from agent.server.engine import parent, warm
 from agent.server.engine.__main__ import Engine
 from agent.server.engine.messages import UP, Alive, Begin, Cancel, Over, Ready, Told
 from agent.server.engine.silence import Silence
+from agent.server.engine.work import Work
 from agent.server.loading import load
 from agent.server.types import Job, RunRequest
+from generator.diffusers.arguments import check_checkpoint
+from generator.types import RenderError, RenderSpec
+from generator.vllm_omni import failures
 from reasoner.chat.config import ServeConfig
 
 
@@ -86,6 +91,40 @@ async def test_the_first_word_of_a_process_may_take_longer() -> None:
     silence.broken()
     async with asyncio.timeout(20):
         await over
+
+
+def loaded(steps: int | None = None, **spec: Any) -> Exception:
+    """What Diffusers says of a render once its checkpoint is loaded."""
+    wish = RenderSpec(width=320, height=192, num_frames=25, fps=24, **spec)
+    with pytest.raises(RenderError) as caught:
+        check_checkpoint(wish, "a-model", steps, makes_sound=False)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("cause", "field"),
+    [
+        (failures.failure("http://h", 400, "sound generation is unsupported"), "sound"),
+        (failures.failure("http://h", 400, "text-to-video requests are unsupported"), "image"),
+        (loaded(sound=True), "sound"),
+        (loaded(4, num_inference_steps=30), "num_inference_steps"),
+        (loaded(4, num_inference_steps=4, guidance_scale=6.0), "guidance_scale"),
+        (failures.failure("http://h", 400, "the scheduler failed"), None),
+    ],
+    ids=str,
+)
+def test_what_only_a_backend_knew_that_it_cannot_do_is_the_requests_fault(
+    cause: Exception, field: str | None, tmp_path: Path
+) -> None:
+    served = load(None, [f"output.dir={tmp_path}"])
+    work = Work(served, lambda _: None, warm.Warm(tmp_path))
+    error = NoCandidateError(f"nothing could be rendered and judged.\nseed 7: {cause}", tmp_path)
+    told = work._problem(error, RunRequest(model="cosmos-3-super", prompt="a boat"))
+    if field is None:
+        assert (told.status, told.type) == (500, "no_media_generated")
+        return
+    assert (told.status, told.type, told.loc) == (422, "feature_not_supported", (field,))
+    assert told.message.startswith(f"{field}: ")
 
 
 @pytest.mark.thorough

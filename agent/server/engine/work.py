@@ -46,6 +46,13 @@ _BLOCKED: Final = re.compile(
     r"(?:safety checks|guardrails?)\b.{0,80}\b(?:refused|unsafe|blocked)", re.IGNORECASE | re.DOTALL
 )
 """How backends tell a `generator.types.BlockedError`: a failure keeps no more than its words."""
+LACKS: Final = {
+    "sound": re.compile(r"checkpoint makes no sound|has no sound modules"),
+    "image": re.compile(r"distilled checkpoint, which only goes on from an image"),
+    "num_inference_steps": re.compile(r"is distilled to \d+ steps"),
+    "guidance_scale": re.compile(r"is built into the distilled weights"),
+}
+"""How backends tell, by field, what the checkpoint behind them cannot do: nobody knows it before they are asked."""
 CHECKED: Final = "safety.json"
 """Beside a job's media: what the safety checker found."""
 CANCELLED: Final = Problem(status=499, type="client_cancelled", message="the request was cancelled")
@@ -162,6 +169,10 @@ class Work:
                 told = self.scrub(fault.message, [url for url in given if url])
                 return fault.model_copy(update={"message": _INPUT.sub("the file", told)})
             case NoCandidateError():
+                lacking = next((field for field, words in LACKS.items() if words.search(str(error))), None)
+                if lacking is not None:
+                    told = f"{lacking}: {self.scrub(str(error))}"
+                    return Problem(status=422, type="feature_not_supported", message=told, loc=(lacking,))
                 blocked = _BLOCKED.search(str(error)) is not None
                 status, type_ = (422, "content_policy_violation") if blocked else (500, "no_media_generated")
             case ServingError():
