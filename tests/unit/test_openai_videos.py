@@ -433,6 +433,7 @@ async def test_lists_hold_this_dialect_s_videos(tmp_path: Path) -> None:
         for wrong in ({"limit": 0}, {"limit": "many"}, {"order": "up"}, {"after": strange.id}):
             answer = await it.client.get("/v1/videos", params=wrong)
             assert (answer.status_code, answer.json()["error"]["param"]) == (400, *wrong)
+            assert answer.json()["error"]["code"] in {"invalid_value", "invalid_type"}
         assert (await it.client.get(f"/v1/videos/{strange.id}")).status_code == 404
 
 

@@ -41,7 +41,7 @@ def code_of(kind: str) -> str:
         return _CODES[kind]
     if kind.endswith(("_type", "_parsing")):
         return "invalid_type"
-    return "invalid_value" if kind.startswith(("greater_", "less_", "string_too_", "literal_", "finite_")) else kind
+    return "invalid_value" if kind.startswith(("greater_", "less_", "string_", "literal_", "finite_")) else kind
 
 
 def param_of(loc: tuple[str | int, ...]) -> str | None:
