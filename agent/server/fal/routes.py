@@ -10,13 +10,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from agent.server.answers import answer
 from agent.server.context import base_url, caller_of, context_of
 from agent.server.fal import models, requests
 from agent.server.fal.answers import REQUEST_ID, addresses
 from agent.server.fal.outputs import CogVideoXOutput, Submitted, VideoOutput
 from agent.server.fal.proxy import Proxy
 from agent.server.fal.taking import QUEUE, queue_base, taken, unknown
-from agent.server.types import Job, refused
+from agent.server.types import Job, Refused, refused
 from agent.server.waiting import let_go
 
 RUN: Final = "/fal/run"
@@ -59,22 +60,27 @@ class _Awaited(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         let_go(self._request)
-        over = await _waited(self._request, self._job)
-        # 499: nobody is there to read it
-        response = Response(status_code=499) if over is None else await requests.answered(self._request, over)
+        try:
+            over = await _waited(self._request, self._job)
+        except Refused as error:
+            response = answer(scope, error.problem, error.retry_after)
+            response.headers[REQUEST_ID] = self._job.id  # it may go on, and is asked after in the queue then
+        else:
+            # 499: nobody is there to read it
+            response = Response(status_code=499) if over is None else await requests.answered(self._request, over)
         await response(scope, receive, send)
 
 
 def _add(endpoint: str, takes: type[models.Input], gives: type[VideoOutput]) -> None:
     """A model's routes, each of its own so that the served OpenAPI knows every field."""
-    for service, handler, answer, what in (
+    for service, handler, told, what in (
         (QUEUE, _submitting(endpoint), Submitted, "Queue"),
         (RUN, _running(endpoint), gives, "Run"),
     ):
         handler.__annotations__["asked"] = takes
         path = f"{service}/{endpoint}"
         summary = f"{what} {endpoint}"
-        router.add_api_route(path, handler, methods=["POST"], summary=summary, responses={200: {"model": answer}})
+        router.add_api_route(path, handler, methods=["POST"], summary=summary, responses={200: {"model": told}})
         # a client that was given a whole URL as the model's id ends it with a slash
         router.add_api_route(path + "/", handler, methods=["POST"], include_in_schema=False)
 
@@ -98,7 +104,7 @@ async def _waited(request: Request, job: Job) -> Job | None:
     """The job once it is over; None: its client is gone, and it was taken back.
 
     Raises:
-        Refused: 504, it took longer than a request is held open.
+        Refused: 504, it took longer than a request is held open; 503, the server is being stopped.
     """
     context = context_of(request)
     seconds = context.served.server.limits.sync_seconds
