@@ -131,8 +131,8 @@ class Problem(_Noun):
         if not isinstance(first, str) or first not in names:
             return self
         name, message = names[first], self.message
-        if message.startswith(f"{first}: "):
-            message = f"{name}: {message.removeprefix(f'{first}: ')}"
+        if message.startswith((f"{first}: ", f"{first} ")):
+            message = name + message.removeprefix(first)
         return self.model_copy(update={"loc": (*name.split("."), *self.loc[1:]), "message": message})
 
 

@@ -290,6 +290,11 @@ async def test_models_that_are_not_here(server: Server) -> None:
     for path in ("/fal/run/fal-ai/flux/dev", "/fal/queue/nvidia/cosmos-3-super", "/fal/queue/workflows/me/x"):
         response = await client.post(path, json=SMALL)
         assert (response.status_code, response.headers["x-fal-error-type"]) == (404, "not_found")
+        assert f"this server has {IMAGE}, {TEXT}, fal-ai/" in response.json()["detail"]
+    for path in ("", "/status", "/status/stream"):
+        none = await client.get(f"/fal/queue/nvidia/cosmos-3-super/requests/none{path}")
+        assert (none.status_code, none.headers["x-fal-error-type"]) == (404, "not_found")
+        assert none.json()["error_type"] == "not_found"
 
 
 async def test_by_host_and_by_proxy(server: Server) -> None:

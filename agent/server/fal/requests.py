@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from agent.server.answers import answer
 from agent.server.context import caller_of, context_of
 from agent.server.desk import Cancelled, Desk
-from agent.server.fal.answers import REQUEST_ID, app_of, outcome, status
+from agent.server.fal.answers import ERROR_TYPE, REQUEST_ID, app_of, outcome, status
 from agent.server.fal.taking import media_base, queue_base
 from agent.server.types import Caller, Job, Problem, Scope
 
@@ -37,7 +37,8 @@ CANCELS: Final[dict[Cancelled, tuple[int, str]]] = {
     "unknown": (404, "NOT_FOUND"),
 }
 EARLY: Final = Problem(status=400, type="bad_request", message="Request is still in progress")
-NOT_FOUND: Final = {"status": "NOT_FOUND", "detail": "Request not found", "message": "Request not found"}
+UNKNOWN: Final = "Request not found"
+NOT_FOUND: Final = {"status": "NOT_FOUND", "detail": UNKNOWN, "error_type": "not_found", "message": UNKNOWN}
 _PATH: Final = [
     {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
     for name in ("owner", "alias", "request_id")
@@ -58,7 +59,7 @@ async def state(request: Request) -> Response:
     """202 as long as it waits or runs, 200 once it is over. There is no failed state: `error` says it."""
     job = _asked_for(request, "read")
     if job is None:
-        return JSONResponse(NOT_FOUND, 404)
+        return _not_found()
     desk = context_of(request).desk
     told = status(job, desk.position(job), desk.logs(job) if _wants_logs(request) else [], queue_base(request))
     return Response(json.dumps(told), 202 if job.live else 200, {REQUEST_ID: job.id}, media_type="application/json")
@@ -70,7 +71,7 @@ async def stream(request: Request) -> Response:
     """Server-sent events with the state; each has the log lines that are new. It ends when the request is over."""
     job = _asked_for(request, "read")
     if job is None:
-        return JSONResponse(NOT_FOUND, 404)
+        return _not_found()
     context = context_of(request)
     changes = _changes(context.desk, job, queue_base(request), with_logs=_wants_logs(request))
     return StreamingResponse(
@@ -88,7 +89,7 @@ async def result(request: Request) -> Response:
     """The model's output, or the error that the request failed with. Before its end: 400."""
     job = _asked_for(request, "read")
     if job is None:
-        return JSONResponse(NOT_FOUND, 404)
+        return _not_found()
     if job.live:
         response = answer(request.scope, EARLY)
         response.headers[REQUEST_ID] = job.id
@@ -121,6 +122,10 @@ def _remove(desk: Desk, job: Job) -> None:
     task = asyncio.ensure_future(desk.delete(job.id, Caller(owner=job.owner)))
     _REMOVING.add(task)
     task.add_done_callback(_REMOVING.discard)
+
+
+def _not_found() -> Response:
+    return JSONResponse(NOT_FOUND, 404, {ERROR_TYPE: NOT_FOUND["error_type"]})
 
 
 def _asked_for(request: Request, scope: Scope) -> Job | None:

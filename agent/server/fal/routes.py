@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 from agent.server.answers import answer
 from agent.server.context import base_url, caller_of, context_of
 from agent.server.fal import models, requests
-from agent.server.fal.answers import REQUEST_ID, addresses
+from agent.server.fal.answers import REQUEST_ID, addresses, app_of
 from agent.server.fal.outputs import CogVideoXOutput, Submitted, VideoOutput
 from agent.server.fal.proxy import Proxy
 from agent.server.fal.taking import QUEUE, queue_base, taken, unknown
@@ -94,7 +94,9 @@ for _endpoint, (_takes, _gives) in ENDPOINTS.items():
 async def other(request: Request) -> Response:
     """Models that are not here."""
     caller_of(request, "run")
-    raise unknown(request.path_params["app"])
+    server = context_of(request).served.server
+    known = [endpoint for endpoint in ENDPOINTS if server.model_named(app_of(endpoint)) is not None]
+    raise unknown(request.path_params["app"], known)
 
 
 router.routes.append(Route("/fal/proxy", Proxy()))

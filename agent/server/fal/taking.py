@@ -1,5 +1,6 @@
 """Taking a request: its input becomes a job."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from starlette.requests import Request
@@ -74,6 +75,8 @@ async def taken(request: Request, asked: Input, endpoint: str, *, waits: bool = 
         raise Refused(renamed(error.problem, endpoint), error.retry_after) from error
 
 
-def unknown(app: str) -> Exception:
-    """No such model here."""
-    return refused(404, "not_found", f"Application {app[:200]!r} not found: this server has no such model")
+def unknown(app: str, known: Sequence[str] = ()) -> Exception:
+    """No such model here; `known` are there."""
+    has = ", ".join(known)
+    why = f"this server has {has}" if has else "this server has no such model"
+    return refused(404, "not_found", f"Application {app[:200]!r} not found: {why}")
