@@ -13,6 +13,7 @@ from agent.intake.rules import IMAGE, VIDEO
 from agent.intake.source import base64_bytes, data_uri_bytes, too_large
 from agent.server.context import Context
 from agent.server.fetching import TYPES, VIDEOS, Kind, problem_of
+from agent.server.hosts import SERVICES
 from agent.server.media import PREFIX, media_file
 from agent.server.types import Caller, Refused, refused
 from agent.server.uploads import looks_like_upload, resolved
@@ -85,7 +86,7 @@ def _own(url: str, caller: Caller, context: Context, field: str) -> Path | None:
 def _is_here(host: str | None, context: Context) -> bool:
     server = context.served.server
     public = urlsplit(server.public_url or "").hostname
-    return host in {"localhost", "127.0.0.1", "::1", public, *server.hosts} - {None}
+    return host in {"localhost", "127.0.0.1", "::1", public, *server.hosts, *SERVICES} - {None}
 
 
 def _plain(url: str, field: str) -> None:
