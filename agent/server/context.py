@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from starlette.requests import Request
 
 from agent.server.config import Served
+from agent.server.hosts import is_fals
 from agent.server.metrics import Metrics
 from agent.server.places import Places
 from agent.server.readiness import Readiness
@@ -75,10 +76,12 @@ def caller_of(request: Request, scope: Scope) -> Caller:
 def base_url(request: Request, prefix: str = "") -> str:
     """Scheme, host and root that the client reached us by, without a final slash; `prefix` where the path has it.
 
-    `server.public_url` goes before it. By a mapped host (queue.fal.run) there is no prefix: see `agent.server.hosts`.
+    `server.public_url` goes before it, but not before a host of fal's. By a mapped host (queue.fal.run) there is no
+    prefix: see `agent.server.hosts`.
     """
     public = context_of(request).served.server.public_url
-    if request.scope.get("retake.mapped"):
-        return f"{request.url.scheme}://{request.headers['host']}"
+    host = request.headers.get("host", "")
+    if request.scope.get("retake.mapped") and (public is None or is_fals(host)):
+        return f"{request.url.scheme}://{host}"
     root = public.rstrip("/") if public else str(request.base_url).rstrip("/")
     return root + prefix

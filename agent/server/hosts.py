@@ -8,11 +8,13 @@ SERVICES: Final = {
     "fal.run": "/fal/run",
     "queue.fal.run": "/fal/queue",
     "rest.fal.ai": "/fal/rest",
+    "rest.alpha.fal.ai": "/fal/rest",  # its older name: receivers of webhooks look for the keys there
     "v3.fal.media": "/fal/cdn",
 }
 """fal's hosts, and where their services are here."""
 QUEUE: Final = "queue."
-"""fal's Python client puts this before any host that it is given for runs (FAL_RUN_HOST)."""
+"""fal's Python client puts this before any host that it is given for runs (FAL_RUN_HOST), and keeps the host's path."""
+_RUNS: Final = SERVICES["fal.run"]
 EVERYWHERE: Final = "/media/"
 """Addresses of results: they stand under whichever name a client reached us by."""
 
@@ -35,13 +37,14 @@ class Hosts:
         service = service_of(host)
         if service is not None:
             path, raw = scope["path"], scope.get("raw_path")
+            gone = "" if is_fals(host) or not path.startswith(_RUNS + "/") else _RUNS
             prefix = "" if path.startswith(EVERYWHERE) else service
             scope = {
                 **scope,
-                "path": prefix + path,
-                "raw_path": None if raw is None else prefix.encode() + raw,
+                "path": prefix + path.removeprefix(gone),
+                "raw_path": None if raw is None else prefix.encode() + raw.removeprefix(gone.encode()),
                 # clients ask fal's own hosts by TLS alone, whatever it ended at on its way here
-                "scheme": "https" if _name(host) in SERVICES else scope["scheme"],
+                "scheme": "https" if is_fals(host) else scope["scheme"],
                 "retake.mapped": True,
             }
         await self._app(scope, receive, send)
@@ -55,6 +58,11 @@ def service_of(host: str) -> str | None:
     """
     name = _name(host)
     return SERVICES["queue.fal.run"] if name.startswith(QUEUE) else SERVICES.get(name)
+
+
+def is_fals(host: str) -> bool:
+    """Whether it is one of fal's own hosts, with or without a port."""
+    return _name(host.lower()) in SERVICES
 
 
 def _name(host: str) -> str:

@@ -18,10 +18,9 @@ from agent.browsers import READS, complete, encoded, header
 from agent.server import logs
 from agent.server.answers import answer
 from agent.server.config import ServerConfig
+from agent.server.hosts import SERVICES
 from agent.server.types import Problem
 
-FAL_HOSTS: Final = frozenset({"fal.run", "queue.fal.run", "rest.fal.ai", "v3.fal.media"})
-"""Names by which fal's own clients reach this server through a tunnel."""
 EXPOSED: Final = (
     "x-fal-request-id",
     "x-fal-error-type",
@@ -130,7 +129,7 @@ class Shield:
         bare = name.rstrip(".").removeprefix("queue.")
         if bare == "localhost" or bare.endswith(".localhost") or _IP.fullmatch(name) is not None:
             return True
-        return bare in self._names or name.rstrip(".") in self._names or name in FAL_HOSTS
+        return bare in self._names or name.rstrip(".") in self._names or name in SERVICES
 
     def _from_ours(self, headers: browsers.Raw, host: str) -> bool:
         """Whether a request comes from no browser, from our own page, or from an origin that the config lets in."""

@@ -3,14 +3,18 @@
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
+from starlette.requests import Request
 from starlette.types import Message, Receive, Scope, Send
 
 from agent.config import NEGATIVE_PROMPT
 from agent.server.answers import answer
+from agent.server.config import ServerConfig
+from agent.server.context import base_url
 from agent.server.fal import answers
 from agent.server.fal.mapping import run_request, sync_mode
 from agent.server.fal.models import (
@@ -269,6 +273,7 @@ def test_what_came_is_given_back_only_where_it_can_be_written(value: object) -> 
         ("queue.fal.run", "/fal/queue"),
         ("queue.studio.example:8443", "/fal/queue"),
         ("rest.fal.ai", "/fal/rest"),
+        ("rest.alpha.fal.ai", "/fal/rest"),
         ("v3.fal.media", "/fal/cdn"),
         ("127.0.0.1:8000", None),
         ("xfal.run", None),
@@ -278,6 +283,22 @@ def test_what_came_is_given_back_only_where_it_can_be_written(value: object) -> 
 )
 def test_hosts(host: str, service: str | None) -> None:
     assert service_of(host) == service
+
+
+@pytest.mark.parametrize(
+    ("host", "public", "base"),
+    [
+        ("queue.fal.run", "https://studio.example", "https://queue.fal.run"),
+        ("Queue.Fal.Run:443", None, "https://Queue.Fal.Run:443"),
+        ("queue.studio.example", None, "https://queue.studio.example"),
+        ("queue.studio.example", "https://studio.example/x", "https://studio.example/x/fal/queue"),
+    ],
+)
+def test_addresses_are_of_the_host_that_was_asked(host: str, public: str | None, base: str) -> None:
+    served = SimpleNamespace(server=ServerConfig(public_url=public))
+    app = SimpleNamespace(state=SimpleNamespace(context=SimpleNamespace(served=served)))
+    scope = scope_of("/fal/queue/x", host, scheme="https", app=app, **{"retake.mapped": True})
+    assert base_url(Request(scope), "/fal/queue") == base
 
 
 class Seen:
@@ -318,6 +339,10 @@ async def test_a_mapped_host_changes_the_path_and_says_so() -> None:
     assert seen.scope["path"] == "/fal/queue/nvidia/cosmos-3-super/x"
     assert seen.scope["raw_path"] == b"/fal/queue/nvidia/cosmos-3-super/x"
     assert (seen.scope["retake.mapped"], seen.scope["scheme"]) == (True, "https")
+    # FAL_RUN_HOST=studio.example/fal/run alone: the client puts "queue." before all of it
+    await ask(Hosts(seen), scope_of("/fal/run/nvidia/x", "queue.studio.example"))
+    assert seen.scope["path"] == "/fal/queue/nvidia/x"
+    assert (seen.scope["raw_path"], seen.scope["scheme"]) == (b"/fal/queue/nvidia/x", "http")
     await ask(Hosts(seen), scope_of("/media/KEY/video.mp4", "queue.fal.run"))
     assert seen.scope["path"] == "/media/KEY/video.mp4"
     await ask(Hosts(seen), scope_of("/v1/runs", "127.0.0.1:8000"))
