@@ -7,6 +7,7 @@ from agent.intake.source import take_image
 
 if TYPE_CHECKING:
     from agent.intake.image import FirstFrame, image_size, to_first_frame
+    from agent.intake.moments import stills
     from agent.intake.video import Film, film, to_control, to_source
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "FirstFrame",
     "film",
     "image_size",
+    "stills",
     "take_image",
     "to_control",
     "to_first_frame",
@@ -28,6 +30,10 @@ def __getattr__(name: str) -> Any:
         from agent.intake import video  # noqa: PLC0415  see above
 
         return getattr(video, name)
+    if name == "stills":
+        from agent.intake.moments import stills  # noqa: PLC0415  see above
+
+        return stills
     if name in __all__:
         from agent.intake import image  # noqa: PLC0415  see above
 

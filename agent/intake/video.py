@@ -50,12 +50,12 @@ def film(source: str) -> Film:
         IntakeError: it cannot be read.
     """
     key = "request.video"
-    with _opened(source, key) as (container, name):
-        stream = _stream(container, key, name)
+    with opened(source, key) as (container, name):
+        stream = stream_of(container, key, name)
         rate = float(stream.average_rate or stream.base_rate or 0)
         first = next(container.decode(stream), None)
         if first is None:
-            raise _without_pictures(key, name)
+            raise without_pictures(key, name)
         width, height = _size(first)
         container.seek(0)
         count = sum(1 for packet in container.demux(stream) if packet.size)
@@ -83,13 +83,17 @@ def to_control(source: str, kind: ControlKind, spec: RenderSpec) -> tuple[bytes,
 
 
 def _made_fit(source: str, spec: RenderSpec, key: str, frames: int | None) -> tuple[bytes, list[str]]:
-    with _opened(source, key) as (container, name):
+    with opened(source, key) as (container, name):
         return _encoded(container, spec, key, name, frames)
 
 
 @contextmanager
-def _opened(source: str, key: str) -> Iterator[tuple["av.container.InputContainer", str]]:
-    """A video file that is read, and its name for messages."""
+def opened(source: str, key: str) -> Iterator[tuple["av.container.InputContainer", str]]:
+    """A video file that is read, and its name for messages.
+
+    Raises:
+        IntakeError: it cannot be read, now or while it is.
+    """
     name = shorten(source)
     path = Path(source).expanduser()
     if "://" in source[:16] or source[:5].lower() == "data:":
@@ -111,7 +115,7 @@ def _opened(source: str, key: str) -> Iterator[tuple["av.container.InputContaine
 def _encoded(
     container: "av.container.InputContainer", spec: RenderSpec, key: str, name: str, frames: int | None
 ) -> tuple[bytes, list[str]]:
-    stream = _stream(container, key, name)
+    stream = stream_of(container, key, name)
     width, height = stream.codec_context.width, stream.codec_context.height
     into = io.BytesIO()
     with av.open(into, "w", format="mp4") as out:
@@ -138,7 +142,7 @@ def _encoded(
             f"request.num_frames to at most {count}"
         )
     if count == 0:
-        raise _without_pictures(key, name)
+        raise without_pictures(key, name)
     notes = []
     if (width, height) != (spec.width, spec.height):
         notes.append(
@@ -147,7 +151,12 @@ def _encoded(
     return into.getvalue(), notes
 
 
-def _stream(container: "av.container.InputContainer", key: str, name: str) -> "av.VideoStream":
+def stream_of(container: "av.container.InputContainer", key: str, name: str) -> "av.VideoStream":
+    """The pictures of a video.
+
+    Raises:
+        IntakeError: it has none, or too large ones.
+    """
     if not container.streams.video:
         raise IntakeError(f"{key}: {name} holds no video; give an mp4, webm or mov")
     stream = container.streams.video[0]
@@ -157,7 +166,8 @@ def _stream(container: "av.container.InputContainer", key: str, name: str) -> "a
     return stream
 
 
-def _without_pictures(key: str, name: str) -> IntakeError:
+def without_pictures(key: str, name: str) -> IntakeError:
+    """What a video is refused with that turns out to have none."""
     return IntakeError(f"{key}: {name} holds no picture; give an mp4, webm or mov")
 
 
@@ -188,7 +198,7 @@ def _cropped(frame: "av.VideoFrame", width: int, height: int) -> "av.VideoFrame"
     """The middle of a picture in another shape, upright and scaled: as a first frame is."""
     if _display(frame) == _AS_IT_IS and (frame.width, frame.height) == (width, height):
         return as_yuv(frame, "yuv420p", width, height, MATRIX)
-    image = Image.fromarray(_upright(as_rgb(frame), _display(frame)))
+    image = Image.fromarray(upright(frame))
     factor = max(width / image.width, height / image.height)
     box_width, box_height = width / factor, height / factor
     left, top = (image.width - box_width) / 2, (image.height - box_height) / 2
@@ -209,9 +219,10 @@ def _display(frame: "av.VideoFrame") -> tuple[bool, bool, bool]:
     return False, across < 0, row_down < 0
 
 
-def _upright(picture: Picture, display: tuple[bool, bool, bool]) -> Picture:
-    swapped, mirrored, upturned = display
-    picture = picture.swapaxes(0, 1) if swapped else picture
+def upright(frame: "av.VideoFrame") -> Picture:
+    """(height, width, 3) RGB: a picture as a player shows it."""
+    swapped, mirrored, upturned = _display(frame)
+    picture = as_rgb(frame).swapaxes(0, 1) if swapped else as_rgb(frame)
     return np.ascontiguousarray(picture[:: -1 if upturned else 1, :: -1 if mirrored else 1])
 
 

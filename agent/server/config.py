@@ -92,8 +92,8 @@ class SafetyConfig(_Section):
     word_file: str | None = None
     """A word list of your own, one word or phrase a line. null: the one that comes with Retake."""
     reasoner: Literal["auto", "always", "never"] = "auto"
-    """Ask the reasoner about prompt and image. auto: where it is a model. always: a request is refused (503) where it
-    cannot be asked."""
+    """Ask the reasoner about prompt, image and video. auto: where it is a model. always: a request is refused (503)
+    where it cannot be asked."""
     backend: bool = True
     """Also ask the backend for its own guardrails, where it has them."""
     may_switch_off: bool = True

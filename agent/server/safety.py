@@ -1,4 +1,4 @@
-"""The safety checker: prompt and first frame looked at before anything is rendered, and what was done told.
+"""The safety checker: prompt and given pictures looked at before anything is rendered, and what was done told.
 
 Three look, each where the config and the request let it: a word list, the reasoner where it is a model, and the
 backend's own guardrails while it renders.
@@ -63,7 +63,9 @@ def guardrails(request: RunRequest, rules: SafetyConfig) -> bool | None:
     return request.guardrails if rules.may_switch_off else request.guardrails or None
 
 
-async def checked(request: RunRequest, settings: RunConfig, rules: SafetyConfig, image: bytes | None) -> Safety:
+async def checked(
+    request: RunRequest, settings: RunConfig, rules: SafetyConfig, image: bytes | None, video: str | None = None
+) -> Safety:
     """Look at a request before it is run.
 
     Args:
@@ -71,13 +73,14 @@ async def checked(request: RunRequest, settings: RunConfig, rules: SafetyConfig,
         settings: the config of its run: which reasoner and which backend.
         rules: the server's.
         image: the first frame's file as it came; None: there is none.
+        video: path of the video to go on from or to restyle, of which the first, middle and last frame are shown.
 
     Returns:
         What was done. `refused`: it must not be run; see `refusal`.
 
     Raises:
         Refused: 503, the reasoner must be asked (`reasoner: always`) and gave no verdict.
-        IntakeError: the image cannot be decoded.
+        IntakeError: the image or the video cannot be decoded.
         ConfigError: the word list cannot be read.
     """
     asked = request.safety_checker
@@ -94,16 +97,17 @@ async def checked(request: RunRequest, settings: RunConfig, rules: SafetyConfig,
         notes.append(f"The prompt was refused by the safety checker: {found}.")
         return told("refused")
     missing = False
+    shown = "video" if video is not None else "" if image is None else "picture"
     if rules.reasoner != "never":
         try:
-            found = await _verdict(request.prompt, settings, image)
+            found = await _verdict(request.prompt, settings, image, video)
         except _Unavailable as error:
-            notes.append(_without_reasoner(error, rules, image))
+            notes.append(_without_reasoner(error, rules, shown))
             missing = not isinstance(error, _NoModel)
         else:
             looked.append("reasoner")
             if found is not None:
-                what = "The prompt" if image is None else "The prompt or the picture"
+                what = f"The prompt or the {shown}" if shown else "The prompt"
                 notes.append(f"{what} was refused by the safety checker: {CATEGORIES[found]}.")
                 return told("refused")
     if rules.backend and settings.request.guardrails and capabilities(settings.generator).guardrails != "none":
@@ -143,23 +147,27 @@ class _NoModel(_Unavailable):
     """There is none to ask, by config."""
 
 
-def _without_reasoner(error: _Unavailable, rules: SafetyConfig, image: bytes | None) -> str:
+def _without_reasoner(error: _Unavailable, rules: SafetyConfig, shown: str) -> str:
     """What is told where the reasoner was not asked, if the server does without it."""
     if rules.reasoner == "always":
         why = f"the safety checker could not look at the request: {error}; try again later"
         raise refused(503, "downstream_service_unavailable", why, retry_after=30) from error
-    return f"The reasoner was not asked: {error}." + ("" if image is None else " Nobody looked at the picture.")
+    return f"The reasoner was not asked: {error}." + (f" Nobody looked at the {shown}." if shown else "")
 
 
-async def _verdict(prompt: str, settings: RunConfig, image: bytes | None) -> str | None:
+async def _verdict(prompt: str, settings: RunConfig, image: bytes | None, video: str | None) -> str | None:
     """The category that the reasoner refuses a request for; None: it allows it."""
     endpoint = _endpoint(settings)
-    picture = None if image is None else await asyncio.to_thread(_shown, image)
+    pictures = [] if image is None else [await asyncio.to_thread(_shown, image)]
+    if video is not None:
+        from agent.intake import stills  # noqa: PLC0415 - most requests have no video, and loading its decoder takes long
+
+        pictures += [Image(data=still) for still in await asyncio.to_thread(stills, video, _SIDE)]
     try:
         async with asyncio.timeout(SECONDS), http_client() as client:
             chat = Chat(client, endpoint, os.environ.get(endpoint.api_key_env or ""))
             await chat.connect()
-            return await _asked(chat, question(prompt, picture))
+            return await _asked(chat, question(prompt, *pictures))
     except TimeoutError:
         raise _Unavailable(f"it gave no answer within {SECONDS:g} s") from None
     except (ChatError, ValueError) as error:
@@ -184,12 +192,12 @@ async def _asked(chat: Chat, message: Message) -> str | None:
     raise _Unavailable(f"its answer {why}")
 
 
-def question(prompt: str, picture: Image | None) -> Message:
+def question(prompt: str, *pictures: Image) -> Message:
     """What the reasoner is asked."""
     text = (files("agent.server") / "safety_question.txt").read_text(encoding="utf-8")
     # what would end the user's part is taken out of it
     said = Text(text=text.replace("{prompt}", prompt.replace(_SIGNS, "")).rstrip("\n"))
-    return Message(role="user", content=(said,) if picture is None else (picture, said))
+    return Message(role="user", content=(*pictures, said))
 
 
 @cache

@@ -107,7 +107,7 @@ class RunRequest(_Noun):
     keep_sound: bool | None = None
     """As `output.sound`."""
     safety_checker: bool = True
-    """Hold prompt and image against `server.safety` before anything is rendered."""
+    """Hold prompt, image and video against `server.safety` before anything is rendered."""
     notes: tuple[str, ...] = ()
     """What the dialect made of the wish where it could not be had as it stood, in sentences."""
 

@@ -20,11 +20,14 @@ from agent.server.engine.messages import UP, Alive, Begin, Cancel, Over, Ready, 
 from agent.server.engine.silence import Silence
 from agent.server.engine.work import Work
 from agent.server.loading import load
+from agent.server.places import Places
 from agent.server.types import Job, RunRequest
 from generator.diffusers.arguments import check_checkpoint
 from generator.types import RenderError, RenderSpec
 from generator.vllm_omni import failures
 from reasoner.chat.config import ServeConfig
+from tests.movies import moving, write_movie
+from tests.wire import Wire
 
 
 def heard(out: io.BytesIO) -> list[Ready | Alive | Told | Over]:
@@ -125,6 +128,28 @@ def test_what_only_a_backend_knew_that_it_cannot_do_is_the_requests_fault(
         return
     assert (told.status, told.type, told.loc) == (422, "feature_not_supported", (field,))
     assert told.message.startswith(f"{field}: ")
+
+
+async def test_a_source_video_is_shown_to_the_safety_checker_before_it_is_used(tmp_path: Path) -> None:
+    async with Wire(lambda body: '{"verdict": "refuse", "category": "gore"}') as server:
+        parts = ("generator.backend=vllm_omni", "reasoner.backend=openai", f"reasoner.base_url={server.url}")
+        out = io.BytesIO()
+        engine = Engine(load(None, [f"output.dir={tmp_path}", *parts]), out)
+        request = RunRequest(model="cosmos-3-super", prompt="it goes on")
+        now = datetime.now(UTC)
+        job = Job(id="j", owner="me", dialect="runs", endpoint="x", request=request, created_at=now, media_key="k")
+        folder = Places(tmp_path).inputs("j")
+        folder.mkdir(parents=True)
+        write_movie(folder / "video.mp4", moving(9))
+        job = job.model_copy(update={"inputs": {"video": "video.mp4"}})
+        engine.heed(Begin(job=job).model_dump_json().encode())
+        async with asyncio.timeout(20):
+            while not (over := [said for said in heard(out) if isinstance(said, Over)]):
+                await asyncio.sleep(0.01)
+    assert over[0].problem is not None
+    assert over[0].problem.type == "content_policy_violation"
+    assert "The prompt or the video was refused" in over[0].problem.message
+    assert [part["type"] for part in server.chats[0]["messages"][0]["content"]] == ["image_url"] * 3 + ["text"]
 
 
 @pytest.mark.thorough

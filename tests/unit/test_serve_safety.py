@@ -1,20 +1,24 @@
 """The safety checker: what its words refuse and let through, what the reasoner is asked, and what is told."""
 
+import base64
 import io
 import json
 import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from agent.config import RunConfig
 from agent.errors import ConfigError, IntakeError
+from agent.intake import stills
 from agent.server.config import SafetyConfig
 from agent.server.safety import after, checked, guardrails, refusal
 from agent.server.types import Refused, RunRequest, Safety
 from agent.server.wordlist import Words, normalised, words
+from tests.movies import moving, write_movie
 from tests.wire import DROP, Answer, Wire
 
 HARMLESS = """
@@ -231,6 +235,39 @@ async def test_prompt_and_whole_picture_are_shown_to_the_reasoner() -> None:
         assert text["text"].count("========") == 2
         assert server.chats[0]["response_format"]["json_schema"]["schema"]["required"] == ["verdict", "category"]
         assert server.chats[0]["temperature"] == 0
+
+
+async def test_the_first_middle_and_last_frame_of_a_video_are_shown(tmp_path: Path) -> None:
+    colours = [(220, 20, 20)] * 3 + [(20, 200, 20)] * 20 + [(20, 20, 220)] * 2
+    film = write_movie(tmp_path / "a.mp4", [np.full((64, 96, 3), colour, np.uint8) for colour in colours])
+    async with Wire(lambda body: verdict("refuse", "gore")) as server:
+        found = await checked(asked(), model(server.url), SafetyConfig(), None, str(film))
+        assert (found.effective, found.checks) == ("refused", ("words", "reasoner"))
+        assert "The prompt or the video was refused" in found.note
+        *pictures, text = server.chats[0]["messages"][0]["content"]
+        assert "the beginning, the middle and the end of a video" in text["text"]
+        shown = [one["image_url"]["url"].removeprefix("data:image/jpeg;base64,") for one in pictures]
+        decoded = [Image.open(io.BytesIO(base64.b64decode(one))) for one in shown]
+        assert [image.size for image in decoded] == [(96, 64)] * 3
+        assert [int(np.asarray(image)[32, 48].argmax()) for image in decoded] == [0, 1, 2]
+        (tmp_path / "b.mp4").write_bytes(film.read_bytes()[:300])
+        with pytest.raises(IntakeError, match=r"request\.video"):
+            await checked(asked(), model(server.url), SafetyConfig(), None, str(tmp_path / "b.mp4"))
+    nobody = await checked(asked(), RunConfig(), SafetyConfig(), None, str(film))
+    assert (nobody.effective, nobody.checks) == ("passed", ("words",))
+    assert "Nobody looked at the video" in nobody.note
+
+
+def test_stills_are_small_and_as_many_as_there_are(tmp_path: Path) -> None:
+    one = write_movie(tmp_path / "one.mp4", moving(1))
+    assert len(stills(str(one), 768)) == 1
+    long = write_movie(tmp_path / "long.mp4", moving(4), fps=1, stamps=[0, 1, 130, 140])
+    sizes = [Image.open(io.BytesIO(still)).size for still in stills(str(long), 48)]
+    assert sizes == [(48, 32)] * 2, "what comes after two minutes is used by no clip"
+    audio = tmp_path / "none.mp4"
+    audio.write_bytes(b"hello")
+    with pytest.raises(IntakeError, match="cannot be read as a video"):
+        stills(str(audio), 768)
 
 
 async def test_what_the_reasoner_refuses_is_refused_by_its_category() -> None:

@@ -121,13 +121,13 @@ class Work:
     async def _checked(self, job: Job, config: RunConfig) -> Safety:
         """What the safety checker found, once for a job."""
         rules, folder = self.served.server.safety, self.places.inputs(job.id)
-        kept, image = folder / CHECKED, config.request.image
+        kept, image, video = folder / CHECKED, config.request.image, config.request.video
         if kept.exists():
             return Safety.model_validate_json(kept.read_bytes())
         data = None
         if checks(job.request, rules) and image is not None:
             data = await take_image(Path(image), rules=config.request.image_fetch)
-        safety = await checked(job.request, config, rules, data)
+        safety = await checked(job.request, config, rules, data, video)
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(kept, safety.model_dump_json())
         return safety

@@ -57,7 +57,7 @@ class Settings(_Body):
     guardrails: bool | None = None
     """The backend's own safety checks, where a request may choose."""
     enable_safety_checker: bool = True
-    """Hold prompt and image against this server's safety checker before anything is rendered."""
+    """Hold prompt, image and video against this server's safety checker before anything is rendered."""
     enable_prompt_expansion: bool | None = None
     """Let the reasoner write the caption that the model was trained on. false: your words as they are."""
     enable_agentic_generation: bool = True

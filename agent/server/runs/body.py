@@ -138,7 +138,7 @@ class RunBody(BaseModel):
     keep_sound: bool | None = None
     """Keep the clip's sound, where it has any."""
     safety_checker: bool = True
-    """Hold prompt and image against the server's safety checker before anything is rendered."""
+    """Hold prompt, image and video against the server's safety checker before anything is rendered."""
     priority: int = Field(default=0, ge=-10, le=10)
     """The higher, the earlier. Above 0 needs a key with the scope admin."""
     webhook: str | None = Field(default=None, max_length=2048)
