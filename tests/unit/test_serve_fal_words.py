@@ -181,6 +181,19 @@ def test_prompts_that_are_none(text: str) -> None:
         asked(Cosmos3ImageToVideo, prompt=text)
 
 
+@pytest.mark.parametrize(
+    ("model", "prompt", "negative"),
+    [(Cosmos3ImageToVideo, 4096, 2048), (PredictTextToVideo, 20_000, 20_000), (CogVideoXImageToVideo, 20_000, 20_000)],
+)
+def test_texts_are_as_long_as_the_page_says_or_as_any_here(model: type[Input], prompt: int, negative: int) -> None:
+    asked(model, prompt="x" * prompt, negative_prompt="y" * negative)
+    for longer in ({"negative_prompt": "y" * (negative + 1)}, {"prompt": "x" * (prompt + 1)}):
+        with pytest.raises(ValidationError) as caught:
+            asked(model, **longer)
+        (fault,) = caught.value.errors()
+        assert (fault["loc"], fault["type"]) == (tuple(longer), "string_too_long")
+
+
 def test_a_state_has_every_key_that_the_clients_look_for(tmp_path: Path) -> None:
     lines = [LogLine("Iteration 1", "INFO", "2026-11-21T12:00:01+00:00")]
     waiting = answers.status(job(), 3, [], QUEUE)

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag
 
-from agent.config import NEGATIVE_PROMPT
+from agent.config import MAX_PROMPT, NEGATIVE_PROMPT
 
 PREDICT_NEGATIVE_PROMPT = (
     "The video captures a series of frames showing ugly scenes, static with no motion, motion blur, over-saturation, "
@@ -24,8 +24,8 @@ OUTPUT_TYPES: dict[str, Literal["mp4", "webm", "mov", "gif"]] = {
     "PRORES4444 (.mov)": "mov",
     "GIF (.gif)": "gif",
 }
-MAX_PROMPT = 4096
-"""Characters."""
+COSMOS3_PROMPT, COSMOS3_NEGATIVE = 4096, 2048
+"""Characters. The pages of the other models say nothing of it: theirs may be as long as any here."""
 
 
 def _readable(text: str) -> str:
@@ -49,7 +49,9 @@ def _form(size: Any) -> str | None:
 
 
 Prompt = Annotated[str, Field(min_length=1, max_length=MAX_PROMPT), AfterValidator(_readable)]
-Negative = Annotated[str, Field(max_length=2048), AfterValidator(_whole)]
+Negative = Annotated[str, Field(max_length=MAX_PROMPT), AfterValidator(_whole)]
+Cosmos3Prompt = Annotated[str, Field(min_length=1, max_length=COSMOS3_PROMPT), AfterValidator(_readable)]
+Cosmos3Negative = Annotated[str, Field(max_length=COSMOS3_NEGATIVE), AfterValidator(_whole)]
 Address = Annotated[str, Field(min_length=1), AfterValidator(_whole)]
 Seed = Annotated[int, Field(ge=0, lt=2**64)]
 Steps = Annotated[int, Field(ge=1, le=50)]
@@ -99,7 +101,9 @@ class Input(BaseModel):
 class Cosmos3TextToVideo(Input):
     """Cosmos3, from text alone. fal has no such page: the fields are those of image-to-video without the image."""
 
-    negative_prompt: Negative = NEGATIVE_PROMPT
+    prompt: Cosmos3Prompt
+    """Text prompt describing the motion and scene of the video to generate."""
+    negative_prompt: Cosmos3Negative = NEGATIVE_PROMPT
     """What the video should not look like. Defaults to NVIDIA's recommended one; an empty string disables it."""
     enable_prompt_expansion: bool = True
     """Let the reasoner rewrite the prompt into the dense caption that Cosmos3 was trained on."""
