@@ -124,6 +124,7 @@ def refusal(safety: Safety) -> Problem:
         type="content_policy_violation",
         message=f"{safety.note} Ask for something else, or say it in other words.",
         loc=("prompt",),
+        context={"safety": safety.model_dump(mode="json")},
     )
 
 

@@ -15,6 +15,7 @@ from agent.config import RunConfig
 from agent.errors import ConfigError, IntakeError
 from agent.intake import stills
 from agent.server.config import SafetyConfig
+from agent.server.fal.answers import put
 from agent.server.safety import after, checked, guardrails, refusal
 from agent.server.types import Refused, RunRequest, Safety
 from agent.server.wordlist import Words, normalised, words
@@ -278,6 +279,8 @@ async def test_what_the_reasoner_refuses_is_refused_by_its_category() -> None:
         assert (problem.status, problem.type, problem.loc) == (422, "content_policy_violation", ("prompt",))
         assert "graphic gore" in problem.message
         assert problem.message.endswith("say it in other words.")
+        (detail,) = json.loads(bytes(put(problem, []).body))["detail"]
+        assert (detail["ctx"]["safety"]["effective"], detail["ctx"]["safety"]["requested"]) == ("refused", True)
 
 
 async def test_what_words_refuse_is_not_even_shown() -> None:
