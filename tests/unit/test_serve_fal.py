@@ -114,6 +114,7 @@ async def test_cancelling_what_runs_and_what_waits(server: Server) -> None:
     assert (busy.status_code, busy.headers["x-fal-needs-retry"]) == (429, "1")
     first = await client.put(waiting["cancel_url"])
     assert (first.status_code, first.json()["status"]) == (200, "OK")
+    assert first.headers["x-fal-request-id"] == waiting["request_id"]
     second = await client.put(running["cancel_url"])
     assert (second.status_code, second.json()["status"]) == (202, "CANCELLATION_REQUESTED")
     for told in (waiting, running):

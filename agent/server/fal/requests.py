@@ -103,10 +103,11 @@ async def cancel(request: Request) -> Response:
     """200: it was taken out of the queue. 202: it runs, and was asked to stop. 400: it was over. 404: there is none."""
     job = _asked_for(request, "run")
     how: Cancelled = "unknown"
+    headers: dict[str, str] = {}
     if job is not None:
-        how = await context_of(request).desk.cancel(job.id, caller_of(request, "run"))
+        how, headers = await context_of(request).desk.cancel(job.id, caller_of(request, "run")), {REQUEST_ID: job.id}
     code, word = CANCELS[how]
-    return JSONResponse({"status": word}, code)
+    return JSONResponse({"status": word}, code, headers)
 
 
 async def answered(request: Request, job: Job) -> Response:
