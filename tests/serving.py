@@ -20,6 +20,7 @@ from agent.server.context import Context
 from agent.server.keys import Keys
 from agent.server.loading import load
 from agent.server.serve import opened
+from tests.ports import free_port
 
 QUICK = ("request.size=256x256", "request.num_frames=13", "search.draft=null")
 """The least that the embedded renderer makes a clip of: half a second's work a candidate."""
@@ -48,8 +49,8 @@ class Process:
     config: str | None = None
     host: str = "127.0.0.1"
     verbose: bool = False
-    port: int = 0
-    """0: a free one, which a second start keeps."""
+    port: int = field(default_factory=free_port)
+    """A second start keeps it."""
     process: "subprocess.Popen[str] | None" = None
     output: list[str] = field(default_factory=list)
     """What it printed, to either stream."""
@@ -59,7 +60,7 @@ class Process:
         """Where it answers."""
         return f"http://127.0.0.1:{self.port}"
 
-    def start(self, seconds: float = 60) -> "Process":
+    def start(self, seconds: float = 100) -> "Process":
         """Start it, and wait until it answers."""
         settings = [word for key in (f"output.dir={self.folder}", *self.overrides) for word in ("-s", key)]
         command = [sys.executable, "-m", "agent", "serve", *([self.config] if self.config else [])]
@@ -90,7 +91,7 @@ class Process:
         """`kill -9`, of it alone: its engine finds out by itself."""
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGKILL)
-            self.process.wait(10)
+            self.process.wait(60)
 
     def stop(self, seconds: float = 60) -> int:
         """SIGTERM, and wait for it. Returns the exit code."""

@@ -25,8 +25,9 @@ from benchmarks.server.kills import Killed, killed
 from benchmarks.server.load import DIALECTS, Loaded, Plan
 from benchmarks.server.memory import Watch
 from benchmarks.server.page import DOCS, Conditions, Measured, page, summary
-from benchmarks.server.serving import Serving, free_port
+from benchmarks.server.serving import Serving
 from benchmarks.server.wire import Line
+from tests.ports import free_port
 from tests.scripted_servers import Servers, scripted
 
 ITERATIONS, SAMPLES = 2, 2

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ import psutil
 import yaml
 
 from benchmarks.server.wire import Line
+from tests.ports import free_port
 from tests.scripted_servers import wire_config
 
 READY_SECONDS = 60.0
@@ -101,11 +101,3 @@ class Serving:
         """Kill it with all that it has started."""
         self.signal(signal.SIGKILL, whole=True)
         self.wait()
-
-
-def free_port() -> int:
-    """One that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ import yaml
 from generator.probe import probe
 from tests.e2e.process import retake, start, stop
 from tests.omni import MODEL, Omni
+from tests.ports import free_port
 from tests.wire import MODEL as CHAT_MODEL
 from tests.wire import Wire
 
@@ -261,12 +261,6 @@ def _machine(folder: Path, *, one_gpu: bool) -> Iterator[Machine]:
     for pid in machine.left():
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 @pytest.mark.thorough

@@ -4,7 +4,6 @@ import base64
 import io
 import json
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ import pytest
 from PIL import Image
 
 from tests.clients import node, node_clients, python
+from tests.ports import free_port
 from tests.serving import Process, serving
 
 pytestmark = pytest.mark.thorough
@@ -112,7 +112,7 @@ def test_the_body_of_cosmos3s_page_unchanged(server: Process) -> None:
 
 def test_python_unchanged_by_a_proxy(server: Process, tmp_path: Path) -> None:
     certify(tmp_path, *(f"DNS:{name}" for name in FAL))
-    with tls(server.port, tmp_path, free(), proxy := free()):
+    with tls(server.port, tmp_path, free_port(), proxy := free_port()):
         way = {"HTTPS_PROXY": f"http://127.0.0.1:{proxy}", "SSL_CERT_FILE": str(tmp_path / "cert.pem")}
         said = python("fal_life.py", "", "short", environment=way)
     check_output(said["subscribed"], "https://queue.fal.run")
@@ -121,11 +121,11 @@ def test_python_unchanged_by_a_proxy(server: Process, tmp_path: Path) -> None:
 def test_python_by_environment_alone(tmp_path: Path) -> None:
     """Hosts with a path in them; the server is told how it is reached."""
     certify(tmp_path, "IP:127.0.0.1")
-    inside, outside = free(), free()
+    inside, outside = free_port(), free_port()
     public = f"https://127.0.0.1:{outside}"
     with (
         serving(tmp_path / "runs", f"server.public_url={public}", quick=False, port=inside),
-        tls(inside, tmp_path, outside, free()),
+        tls(inside, tmp_path, outside, free_port()),
     ):
         way = {
             "FAL_RUN_HOST": f"127.0.0.1:{outside}/fal/run",
@@ -143,13 +143,6 @@ def certify(folder: Path, *names: str) -> None:
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=fal"]
     command += ["-addext", "subjectAltName=" + ",".join(names), "-keyout", "key.pem", "-out", "cert.pem"]
     subprocess.run(command, cwd=folder, check=True, capture_output=True)
-
-
-def free() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 @contextmanager

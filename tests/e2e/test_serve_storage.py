@@ -19,6 +19,7 @@ from playwright.sync_api import Browser
 
 from tests.clients import node, node_clients, python
 from tests.clips import write_clip
+from tests.ports import free_port
 from tests.serving import Process, serving
 
 pytestmark = pytest.mark.thorough
@@ -124,14 +125,6 @@ def test_a_webhook_outlives_a_kill_and_verifies_at_the_receiver_of_the_docs(serv
         receiver.wait()
         assert receiver.stdout is not None
         receiver.stdout.close()
-
-
-def free_port() -> int:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.mark.browser

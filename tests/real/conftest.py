@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import socket
 import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from generator.types import RenderSpec
 from reasoner.chat.client import Chat
 from reasoner.chat.config import EndpointConfig, ServeConfig
 from tests.clips import write_clip
+from tests.ports import free_port
 from tests.real.provision import Provided, provide
 
 KEY = "test-key"
@@ -115,14 +115,6 @@ def clip(tmp_path: Path) -> Path:
     zoom = 0.1 + int.from_bytes(os.urandom(2), "big") / 100_000
     write_clip(path, RenderSpec(width=320, height=192, num_frames=49, fps=24), zoom=zoom)
     return path
-
-
-def free_port() -> int:
-    """One that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _tell(seconds: float, line: str) -> None:

@@ -18,7 +18,8 @@ from agent.http import http_client
 from generator.config import VLLMOmniConfig
 from generator.types import Tell
 from generator.vllm_omni import Limits, VLLMOmni
-from tests.real.conftest import KEY, MARK, free_port, marked
+from tests.ports import free_port
+from tests.real.conftest import KEY, MARK, marked
 from tests.real.provision import Provided
 
 MODEL = "tiny-cosmos3"

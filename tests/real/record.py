@@ -12,7 +12,8 @@ from agent.serving import served
 from reasoner.chat.client import Chat
 from reasoner.chat.config import EndpointConfig
 from tests.cassette import FOLDER, MODEL, Recorder
-from tests.real.conftest import KEY, free_port, serve_config
+from tests.ports import free_port
+from tests.real.conftest import KEY, serve_config
 from tests.real.provision import provide
 from tests.sessions import SESSIONS
 

@@ -12,7 +12,8 @@ import yaml
 from generator.types import RenderSpec
 from tests.clips import write_clip
 from tests.e2e.process import command, environment
-from tests.real.conftest import CPU, MARK, MODEL, free_port, marked
+from tests.ports import free_port
+from tests.real.conftest import CPU, MARK, MODEL, marked
 from tests.real.provision import Provided
 
 SUBJECTS = ("lighthouse", "sailing boat", "red car", "snowy forest", "empty corridor", "desert at noon")

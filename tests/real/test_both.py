@@ -21,7 +21,8 @@ from agent.serving import served
 from generator.config import ServeOmniConfig
 from generator.probe import probe
 from tests.e2e.process import command, environment
-from tests.real.conftest import CPU, KEY, MARK, MODEL, Server, free_port, marked
+from tests.ports import free_port
+from tests.real.conftest import CPU, KEY, MARK, MODEL, Server, marked
 from tests.real.provision import Provided
 
 OMNI_CPU = ("--dtype", "float32", "--no-guardrails")

@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from tests.e2e.process import command, environment, wait_for
-from tests.real.conftest import CPU, MARK, MODEL, free_port, marked
+from tests.ports import free_port
+from tests.real.conftest import CPU, MARK, MODEL, marked
 from tests.real.provision import Provided
 
 

@@ -7,7 +7,8 @@ import pytest
 from agent.errors import ServingError
 from agent.http import http_client
 from agent.serving import served
-from tests.real.conftest import KEY, MARK, free_port, marked, serve_config
+from tests.ports import free_port
+from tests.real.conftest import KEY, MARK, marked, serve_config
 from tests.real.provision import Provided
 
 
