@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from agent.serving import served, warden
 from generator.config import ServeOmniConfig
 from reasoner.chat.config import ServeConfig
 from tests.e2e.process import retake
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,17 +33,25 @@ port = int(words[words.index("--port") + 1])
 key = os.environ.get("VLLM_API_KEY")
 deaf = "signal.signal(signal.SIGTERM, signal.SIG_IGN);" if "--deaf-child" in words else ""
 sleeper = "import signal, time; " + deaf + " time.sleep(300)"
+
+
+def linger():
+    while not os.path.exists({mark!r} + "/go"):
+        time.sleep(0.05)
+    os._exit(0)
+
+
 child = subprocess.Popen([sys.executable, "-c", sleeper, {mark!r}], start_new_session=True)
+if "--lingers" in words:
+    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=linger).start())
+if "--stubborn" in words:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 print("key", key, flush=True)
 storage = os.environ.get("VLLM_OMNI_SERVER_STORAGE__PATH")
 print("\\033[0;36mloading\\033[0;0m", model, *words, "storage", storage, flush=True)
 if "--fail" in words:
     print("torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB.", flush=True)
     sys.exit(1)
-if "--lingers" in words:
-    signal.signal(signal.SIGTERM, lambda *_: threading.Timer(1, os._exit, [0]).start())
-if "--stubborn" in words:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 time.sleep(300 if "--slow" in words else 0.3)
 
 
@@ -76,9 +84,7 @@ ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
 
 @pytest.fixture
 def port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+    return free_port()
 
 
 @pytest.fixture
@@ -120,7 +126,7 @@ def nothing(_seconds: float, _line: str) -> None:
     pass
 
 
-async def until(true: Callable[[], object], seconds: float = 20) -> None:
+async def until(true: Callable[[], object], seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end
@@ -186,7 +192,7 @@ async def test_a_server_that_answers_is_used_and_left_alone(fake: Path, port: in
     async with httpx.AsyncClient() as client, served(config(fake, port), "k", client, log, nothing):
         async with served(config(fake, port), "k", client, other, nothing) as again:
             assert again.reused
-        assert (await client.get(f"http://127.0.0.1:{port}/health")).status_code == 200
+        assert (await client.get(f"http://127.0.0.1:{port}/health", timeout=60)).status_code == 200
         assert not other.exists()
 
 
@@ -243,14 +249,28 @@ async def test_a_failed_start_tells_its_cause_and_the_log(
 async def test_a_slow_start_is_told_and_given_up(
     fake: Path, port: int, tmp_path: Path, left: Callable[[], list[int]]
 ) -> None:
-    told: list[tuple[float, str]] = []
-    slow = config(fake, port, "--slow", ready_seconds=3.0)
+    loading = asyncio.Event()
+
+    def tell(seconds: float, line: str) -> None:
+        assert seconds >= 2
+        if line.startswith("loading a/model"):  # nothing stands in the log before its Python has started
+            loading.set()
+
     async with httpx.AsyncClient() as client:
-        with pytest.raises(ServingError, match=r"serve\.ready_seconds \(3 s\)"):
-            async with served(slow, None, client, tmp_path / "log", lambda s, line: told.append((s, line))):
+
+        async def wait(seconds: float) -> None:
+            slow = config(fake, port, "--slow", ready_seconds=seconds)
+            async with served(slow, None, client, tmp_path / "log", tell):
                 pass
-    assert told[0][0] >= 2
-    assert told[0][1].startswith("loading a/model")
+
+        patient = asyncio.create_task(wait(300))
+        async with asyncio.timeout(60):
+            await loading.wait()
+        patient.cancel()
+        await asyncio.wait([patient])
+        assert patient.cancelled()
+        with pytest.raises(ServingError, match=r"serve\.ready_seconds \(0\.5 s\)"):
+            await wait(0.5)
     assert left() == []
 
 
@@ -328,8 +348,14 @@ async def test_the_server_of_a_killed_run_is_waited_for_and_not_used(
         before = left()
         parent.kill()  # and not waited for: a dead process may stand in the table for long
         async with httpx.AsyncClient() as client:
-            assert (await client.get(f"http://127.0.0.1:{port}/health")).status_code == 200
-            async with served(config(fake, port), None, client, tmp_path / "again.log", nothing) as server:
+            assert (await client.get(f"http://127.0.0.1:{port}/health", timeout=60)).status_code == 200
+
+            def tell(_seconds: float, line: str) -> None:
+                if "still ends" in line:  # it is waited for: now it may go
+                    (tmp_path / "go").touch()
+
+            async with served(config(fake, port), None, client, tmp_path / "again.log", tell) as server:
+                assert (tmp_path / "go").exists()
                 assert not server.reused
                 assert not set(before) & set(left())
     assert left() == []
@@ -353,12 +379,11 @@ async def test_a_server_that_does_not_end_is_killed(
         "--stubborn",
     ]
     with log.open("wb") as file, subprocess.Popen(command, stdin=subprocess.PIPE, stdout=file, stderr=file) as process:  # noqa: ASYNC220 - what is tested is a process
-        await until(lambda: "loading" in log.read_text())
-        await asyncio.sleep(0.2)
+        await until(lambda: "loading" in log.read_text())  # by then it is deaf to SIGTERM
         assert process.stdin is not None
-        process.stdin.close()
         began = time.monotonic()
-        process.wait(10)
+        process.stdin.close()
+        process.wait(60)
         assert time.monotonic() - began >= 0.5
     assert left() == []
 
@@ -377,7 +402,7 @@ async def test_when_the_warden_is_killed_the_server_is_told(
 def test_the_warden_ends_with_the_servers_code(command: str, code: int) -> None:
     words = [sys.executable, "-I", "-S", warden.__file__, "5", "sh", "-c", command]
     with subprocess.Popen(words, stdin=subprocess.PIPE) as process:
-        assert process.wait(20) == code
+        assert process.wait(60) == code
 
 
 @pytest.fixture
@@ -432,9 +457,7 @@ def test_doctor_explains_two_servers_to_start_and_starts_none(
 
 @pytest.mark.thorough
 async def test_doctor_asks_servers_that_run(fake: Path, port: int, tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        second = int(free.getsockname()[1])
+    second = free_port()
     async with (
         httpx.AsyncClient() as client,
         served(config(fake, port), None, client, tmp_path / "log", nothing),
