@@ -45,7 +45,7 @@ def retake(*args: str | Path, cwd: Path | None = None, preexec: Callable[[], obj
         env=environment(),
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=240,
         check=False,
         preexec_fn=preexec,
     )
@@ -60,19 +60,21 @@ def start(*args: str | Path, log: Path, cwd: Path | None = None) -> subprocess.P
         )
 
 
-def wait_for(path: Path, words: str, process: subprocess.Popen[bytes], seconds: float = 60) -> None:
-    """Until `words` stand in a file, or the process ends."""
+def wait_for(path: Path, words: str, process: subprocess.Popen[bytes], seconds: float = 100) -> None:
+    """Until `words` stand in a file, which the process is to write."""
     end = time.monotonic() + seconds
-    while time.monotonic() < end and process.poll() is None:
-        if path.exists() and words in path.read_text(errors="replace"):
-            return
+    while not (path.exists() and words in path.read_text(errors="replace")):
+        assert process.poll() is None or (path.exists() and words in path.read_text(errors="replace")), (
+            f"it ended without {words!r} in {path}"
+        )
+        assert time.monotonic() < end, f"{words!r} never came into {path}"
         time.sleep(0.01)
 
 
 def stop(process: subprocess.Popen[bytes], how: signal.Signals) -> int:
     """Signal the process and wait for its exit code."""
     process.send_signal(how)
-    return process.wait(60)
+    return process.wait(100)
 
 
 def leaves(folder: Path) -> Sequence[str]:
