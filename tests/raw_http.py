@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 
-def answer(port: int, *pieces: bytes, seconds: float = 10.0) -> bytes:
+def answer(port: int, *pieces: bytes, seconds: float = 60.0) -> bytes:
     """What a server answers to some bytes, until it closes the connection or is silent; b"": nothing."""
     with socket.create_connection(("127.0.0.1", port), timeout=seconds) as wire:
         with suppress(ConnectionError):
@@ -15,7 +15,7 @@ def answer(port: int, *pieces: bytes, seconds: float = 10.0) -> bytes:
         return _heard(wire, seconds)
 
 
-def statuses(port: int, *pieces: bytes, seconds: float = 10.0) -> list[int]:
+def statuses(port: int, *pieces: bytes, seconds: float = 60.0) -> list[int]:
     """The status of each answer on one connection."""
     found = answer(port, *pieces, seconds=seconds)
     return [int(line.split(b" ")[1]) for line in found.split(b"\r\n") if line.startswith(b"HTTP/1.1 ")]

@@ -82,13 +82,13 @@ def test_many_event_streams_keep_nobody_out(victim: Victim) -> None:
     with ExitStack() as stack:
         wires = []
         for _ in range(200):
-            wire = stack.enter_context(socket.create_connection(("127.0.0.1", victim.port), timeout=5))
+            wire = stack.enter_context(socket.create_connection(("127.0.0.1", victim.port), timeout=60))
             wire.sendall(head("GET", f"{APP}/requests/{id_}/status/stream?logs=1", ANN.items()))
             wires.append(wire)
-        began = time.monotonic()
+        worked = victim.worked()
         for _ in range(20):
             assert victim.ask("GET", f"{APP}/requests/{id_}/status").status_code in {200, 202}
-        assert time.monotonic() - began < 5
+        assert victim.worked() - worked < 5, "the streams keep it busy"
     victim.ask("PUT", f"{APP}/requests/{id_}/cancel")
     victim.ended(id_)
 
@@ -96,8 +96,7 @@ def test_many_event_streams_keep_nobody_out(victim: Victim) -> None:
 def test_who_guesses_keys_is_slowed_down_and_nobody_else(victim: Victim) -> None:
     assert victim.ask("GET", "/v1/videos", headers=BOB).status_code == 200
     seen = [victim.ask("GET", "/v1/videos", headers=as_key(f"rtk_guess{n:030}")).status_code for n in range(40)]
-    assert seen.count(401) < 40
-    assert seen[-1] == 429
+    assert 429 in seen  # not which of them: every second one more guess is let through
     assert victim.ask("GET", "/v1/videos").status_code == 200
     assert victim.ask("GET", "/v1/videos", headers=BOB).status_code == 200
 
@@ -124,7 +123,11 @@ def test_nothing_secret_is_in_the_log_and_no_line_is_forged(victim: Victim) -> N
     reply = victim.ask("POST", I2V, json={"prompt": "a", **SMALL, "image_url": url})
     if reply.status_code == 200:
         victim.ended(reply.json()["request_id"])
-    time.sleep(0.2)
+    victim.ask("GET", "/v1/videos/the-last-line")
+    until = time.monotonic() + 60
+    while not any("the-last-line" in line for line in tuple(victim.process.output)):
+        assert time.monotonic() < until, "not every request is in the log"
+        time.sleep(0.02)
     log = "\n".join(victim.process.output)
     assert "retake.access" in log
     for secret in (*SECRETS, victim.video.split("/")[2]):

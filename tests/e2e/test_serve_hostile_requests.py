@@ -92,17 +92,17 @@ def test_endless_heads_and_bodies_are_cut_off(victim: Victim) -> None:
         (head("POST", T2V, [*chunked, *ANN.items()]), b"10000\r\n" + b"x" * 65536 + b"\r\n"),
         (head("POST", "/v1/uploads", [*chunked, *ANN.items()]), b"10000\r\n" + b"x" * 65536 + b"\r\n"),
     ):
-        before = victim.memory()
+        before = victim.memory(engine=False)
         found, sent = endless(victim.port, start, piece, most=300_000_000)
         assert not found or int(found.split(b" ")[1]) in {400, 413, 431}, found[:200]
         assert sent < 90_000_000, start
-        assert victim.memory() - before < 25e6, start
+        assert victim.memory(engine=False) - before < 25e6, start
 
 
 def test_a_length_that_lies_is_not_believed(victim: Victim) -> None:
     lines = [*JSON, ("Content-Length", "99999999999"), *ANN.items()]
-    assert statuses(victim.port, head("POST", T2V, lines) + b"{}", seconds=3) == [413]
-    assert statuses(victim.port, head("POST", "/v1/uploads", lines) + b"x", seconds=3) == [413]
+    assert statuses(victim.port, head("POST", T2V, lines) + b"{}") == [413]
+    assert statuses(victim.port, head("POST", "/v1/uploads", lines) + b"x") == [413]
 
 
 # --- bodies

@@ -16,7 +16,7 @@ from tests.e2e.victim import ANN, Victim
 pytestmark = pytest.mark.thorough
 EXAMPLES: Final = 4
 """Of each kind for an operation: about 40 operations, a second each."""
-SECONDS: Final = 20
+SECONDS: Final = 60
 WAITING: Final = ("/fal/run/", "/v1/infer")
 """Addresses that answer once the video is there: what is right there waits for its turn."""
 TOLD: Final = frozenset({501, 503, 504, 507})

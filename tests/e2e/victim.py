@@ -8,7 +8,7 @@ import threading
 import time
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ import httpx
 import psutil
 
 from tests.gates import KEY, KEYS, OTHER, as_key
+from tests.ports import free_port
 from tests.serving import Process, serving
 
 ANN, BOB = as_key(KEY), as_key(OTHER, "Bearer")
@@ -30,7 +31,7 @@ class Victim:
     def __init__(self, process: Process, canary: "Canary") -> None:
         self.process, self.canary = process, canary
         self.port = process.port
-        self.client = httpx.Client(base_url=process.url, timeout=30, trust_env=False, follow_redirects=False)
+        self.client = httpx.Client(base_url=process.url, timeout=60, trust_env=False, follow_redirects=False)
         self.job, self.video = "", ""
 
     def ask(self, method: str, path: str, **more: Any) -> httpx.Response:
@@ -43,7 +44,7 @@ class Victim:
         return str(reply.json()["request_id"])
 
     def ended(self, id: str) -> httpx.Response:  # noqa: A002 - its name on the wire
-        until = time.monotonic() + 60
+        until = time.monotonic() + 100
         while self.ask("GET", f"{APP}/requests/{id}/status").json()["status"] != "COMPLETED":
             assert time.monotonic() < until
             time.sleep(0.05)
@@ -64,11 +65,23 @@ class Victim:
         elif "id" in told:
             self.ask("POST", f"/v1/runs/{told['id']}/cancel")
 
-    def memory(self) -> float:
-        """Bytes of the server and its engine."""
+    def memory(self, *, engine: bool = True) -> float:
+        """Bytes of the server, and of its engine, which may be about another test's work just now."""
+        server = self._server()
+        found = 0.0
+        for process in (server, *(server.children(recursive=True) if engine else ())):
+            with suppress(psutil.NoSuchProcess):  # a child that ends meanwhile
+                found += process.memory_info().rss
+        return found
+
+    def worked(self) -> float:
+        """Seconds that the server's own process has had of a processor."""
+        times = self._server().cpu_times()
+        return float(times.user + times.system)
+
+    def _server(self) -> psutil.Process:
         assert self.process.process is not None
-        server = psutil.Process(self.process.process.pid)
-        return float(sum(process.memory_info().rss for process in (server, *server.children(recursive=True))))
+        return psutil.Process(self.process.process.pid)
 
 
 class Canary:
@@ -76,8 +89,8 @@ class Canary:
 
     def __init__(self) -> None:
         self.heard: list[bytes] = []
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.port = self._socket.getsockname()[1]
+        self._socket = socket.create_server(("127.0.0.1", free_port()))  # nobody is given it by chance
+        self.port: int = self._socket.getsockname()[1]
         threading.Thread(target=self._listen, daemon=True).start()
 
     def _listen(self) -> None:
@@ -104,7 +117,7 @@ def victim(folder: Path) -> Iterator[Victim]:
     limits = ("server.limits.max_running=2", "server.limits.requests_per_second=null")
     sizes = ("server.limits.max_body_bytes=2000000", "server.limits.max_upload_bytes=4000000")
     keys = {"RETAKE_API_KEYS": KEYS.replace(":read", "")}
-    with serving(folder, *limits, *sizes, environment=keys, verbose=True) as process:
+    with serving(folder, *limits, *sizes, environment=keys, verbose=True, port=0) as process:
         server = Victim(process, canary)
         server.job = server.submit()
         server.video = server.ended(server.job).json()["video"]["url"].removeprefix(process.url)
