@@ -1,10 +1,13 @@
-"""Rows of a benchmark and a critic that counts, for tests and for measuring: `python -m tests.bench_rows FOLDER ROWS`.
+"""Rows of a benchmark and a critic that counts, for tests and for measuring.
 
-As a process it judges ROWS rows into FOLDER/bench, writes the prompt of each to FOLDER/judged.txt before it is judged,
-and prints how much memory it takes after each thousand rows.
+As a process, `python -m tests.bench_rows FOLDER ROWS [MOST]`, it judges ROWS rows into FOLDER/bench, writes the prompt
+of each to FOLDER/judged.txt before it is judged, and prints how much memory it takes after each thousand rows. It kills
+itself by SIGKILL when it has begun MOST rows.
 """
 
 import asyncio
+import os
+import signal
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator, MutableSequence, Sequence
@@ -126,8 +129,8 @@ def bench(
     return Bench(asked, lines, judging, Tally(asked.total, asked.bad_rows), tell, retest=retest)
 
 
-def main(folder: Path, rows: int) -> None:
-    """Judge them all, and say how much memory that takes on the way."""
+def main(folder: Path, rows: int, most: int | None = None) -> None:
+    """Judge them all, and say how much memory that takes on the way. `most`: see above."""
     process = psutil.Process()
     told = (folder / "judged.txt").open("a", buffering=1)
 
@@ -137,10 +140,18 @@ def main(folder: Path, rows: int) -> None:
             sys.stdout.write(f"{done} rows {process.memory_info().rss / 2**20:.1f} MiB\n")
             sys.stdout.flush()
 
-    critic = CountingCritic(tell=told.write, judged=deque(maxlen=0))  # it keeps nothing: what grows is not its doing
+    def begin(line: str) -> None:
+        nonlocal most
+        told.write(line)
+        if most is not None:
+            most -= 1
+            if most == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    critic = CountingCritic(tell=begin, judged=deque(maxlen=0))  # it keeps nothing: what grows is not its doing
     work = bench(folder, rows, critic, tell=tell)
     asyncio.run(work.run())
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    main(Path(sys.argv[1]), *map(int, sys.argv[2:]))

@@ -3,12 +3,11 @@
 import csv
 import json
 import signal
-import time
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.process import leaves, retake, start, stop
+from tests.e2e.process import cut_off, leaves, retake
 from tests.pages import Page
 
 ASKED = [
@@ -56,14 +55,9 @@ def test_a_suite_is_made_judged_and_told(tmp_path: Path) -> None:
 
 @pytest.mark.thorough
 def test_a_stopped_suite_is_gone_on_with(tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    process = start(*ASKED, "--out", "mine", log=log, cwd=tmp_path)
-    end = time.monotonic() + 60
-    while not list((tmp_path / "mine" / "memory").glob("judge-*")) and process.poll() is None:
-        assert time.monotonic() < end
-        time.sleep(0.01)
-    assert stop(process, signal.SIGTERM) == 143
-    assert "give the same command again" in log.read_text()
+    stopped = cut_off(signal.SIGTERM, 1, "judge-*", *ASKED, "--out", "mine", cwd=tmp_path)
+    assert stopped.code == 143
+    assert "give the same command again" in stopped.err
     assert not any(".part" in name for name in leaves(tmp_path / "mine"))
     judged = [name for name in leaves(tmp_path / "mine") if name.startswith("memory/judge-")]
     done = retake(*ASKED, "--out", "mine", "--json", cwd=tmp_path)

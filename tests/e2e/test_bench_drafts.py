@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agent.forecasting.correlation import read
-from tests.e2e.process import leaves, retake, start, stop
+from tests.e2e.process import cut_off, leaves, retake
 
 SMALL = [
     *("bench", "drafts", "--prompts", "mine.csv", "--captions", "2", "--seeds", "1"),
@@ -25,11 +25,9 @@ def test_a_killed_measurement_goes_on_and_does_nothing_twice(tmp_path: Path) -> 
         'prompt,who\n"A red car drives along a coastal road. The camera pans right.",a\n'
         "A lighthouse above a stormy sea. The camera tilts up.,b\n"
     )
-    process = start(*SMALL, log=tmp_path / "log", cwd=tmp_path)
-    while process.poll() is None and sum(name.startswith("render") for name in remembered(tmp_path)) < 4:
-        pass
-    stop(process, signal.SIGKILL)
+    assert cut_off(signal.SIGKILL, 5, "render*.json", *SMALL, cwd=tmp_path).code == -signal.SIGKILL
     before = remembered(tmp_path)
+    assert sum(name.startswith("render") for name in before) == 4
     done = retake(*SMALL, cwd=tmp_path)
     assert done.code == 0, done.err
     after = remembered(tmp_path)
