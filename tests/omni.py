@@ -5,7 +5,7 @@ job's GET answers with the failure's own code; a restart forgets every job; size
 up to 4k+1 without a word. Runs in the test's event loop or, like `tests.wire.Wire`, in a thread of its own::
 
     async with Omni() as server, connected(server) as omni:
-        server.hold()                      # renders begin, and go on until release()
+        server.hold()                      # renders begin, and go on until release(); hold(after=2): two end before
         await omni.render(...)
     with Omni() as server:                 # for tests of processes
         subprocess.run([..., server.url])
@@ -144,7 +144,7 @@ class Omni(Wire):
         self._ids = itertools.count(1)
         self._waiting: deque[Job] = deque()
         self._more, self._go = asyncio.Event(), asyncio.Event()
-        self._held = False
+        self._held, self._passing = False, 0
         self._engine: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -163,14 +163,14 @@ class Omni(Wire):
         await asyncio.gather(self._engine, return_exceptions=True)
         await super().__aexit__(*failure)
 
-    def hold(self) -> None:
-        """Let no render end from now on."""
-        self._held = True
+    def hold(self, after: int = 0) -> None:
+        """Let no render end from now on; `after`: so many that begin from now on still end."""
+        self._held, self._passing = True, after
         self._call(self._go.clear)
 
     def release(self) -> None:
         """Let them end again."""
-        self._held = False
+        self._held, self._passing = False, 0
         self._call(self._go.set)
 
     def _call(self, change: Callable[[], None]) -> None:
@@ -222,7 +222,10 @@ class Omni(Wire):
             job.status = "in_progress"
             self.begun += 1
             await asyncio.sleep(self.seconds)
-            await self._go.wait()
+            if self._passing:
+                self._passing -= 1
+            else:
+                await self._go.wait()
             try:
                 job.clip = await self._rendered(job)
                 job.status = "completed"

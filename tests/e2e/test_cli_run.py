@@ -250,11 +250,12 @@ def test_an_interrupt_is_clean_and_can_be_resumed(tmp_path: Path, how: signal.Si
     assert len(run["iterations"][0]["candidates"]) == 2
     assert not [f for f in leaves(folder) if "unremembered" in f or f.endswith(".tmp")]
 
+    more = len(run["iterations"]) + 1
     config = folder / "config.yaml"
-    config.write_text(config.read_text().replace("max_iterations: 30", "max_iterations: 3"))
+    config.write_text(config.read_text().replace("max_iterations: 30", f"max_iterations: {more}"))
     done = retake("run", "--resume", folder, "--json")
     assert done.code == 0
-    assert json.loads(done.out)["iterations"] == 3
+    assert json.loads(done.out)["iterations"] == more
 
 
 @pytest.mark.thorough
@@ -274,10 +275,12 @@ def test_one_writer_a_run(tmp_path: Path) -> None:
     )
     try:
         wait_for(log, "Iteration 1 of 50", process)
+        process.send_signal(signal.SIGSTOP)  # so that it is not over before the other one has come
         done = retake("run", "--resume", folder)
         assert done.code == 2
         assert "another process is working on this run" in done.err
     finally:
+        process.send_signal(signal.SIGCONT)
         stop(process, signal.SIGINT)
 
 

@@ -128,25 +128,18 @@ def test_a_key_reaches_the_server_and_no_file(tmp_path: Path, monkeypatch: pytes
 @pytest.mark.thorough
 def test_after_kill_9_no_render_is_asked_for_twice(tmp_path: Path) -> None:
     with Omni(seconds=0.15) as server:
+        server.hold(after=2)
         process = start("run", write_config(tmp_path, {"endpoints": [server.url]}), log=tmp_path / "log")
-        end = time.monotonic() + 60
-
-        def waiting() -> None:
+        end = time.monotonic() + 100
+        while len(list(tmp_path.glob("runs/*/clips/[!.]*.mp4"))) < 2 or not (slips := slips_of(tmp_path, server)):
             assert process.poll() is None, (tmp_path / "log").read_text()
             assert time.monotonic() < end
             time.sleep(0.005)
-
-        while len(list(tmp_path.glob("runs/*/clips/[!.]*.mp4"))) < 2:
-            waiting()
-        server.hold()
-        time.sleep(0.5)  # one that is written out already still ends
-        while not (slips := slips_of(tmp_path, server)):
-            waiting()
         stop(process, signal.SIGKILL)
         assert slips_of(tmp_path, server) == slips
         finished = sorted(tmp_path.glob("runs/*/clips/[!.]*.mp4"))
         before, kept = server.submits, {clip: clip.read_bytes() for clip in finished}
-        assert len(finished) < before < 6
+        assert 2 == len(finished) < before < 6
         server.release()
         done = retake("run", "--resume", the_run(tmp_path))
         assert done.code == 0, done.err
@@ -183,7 +176,8 @@ if {one_gpu}:
     except OSError:
         print("both", file=diary, flush=True)
         sys.exit("torch.OutOfMemoryError: CUDA out of memory.")
-if os.path.exists({folder!r} + "/broken-" + kind):
+times = [line.split()[0] for line in open({folder!r} + "/diary")].count(kind)
+if times > {starts}.get(kind, times):
     sys.exit("torch.OutOfMemoryError: CUDA out of memory.")
 from tests.omni import Omni
 from tests.replies import answering, edit
@@ -212,9 +206,14 @@ class Machine:
     """A folder with a `vllm` in it, and what was started there."""
 
     def __init__(self, folder: Path, *, one_gpu: bool) -> None:
-        self.folder = folder
+        self.folder, self.one_gpu = folder, one_gpu
         self.script = folder / "vllm"
-        self.script.write_text(VLLM.format(python=sys.executable, root=str(ROOT), folder=str(folder), one_gpu=one_gpu))
+        self.install()
+
+    def install(self, **starts: int) -> None:
+        """Put the command there. `starts`: how often each kind can be started; more often it fails."""
+        facts = {"folder": str(self.folder), "one_gpu": self.one_gpu, "starts": starts}
+        self.script.write_text(VLLM.format(python=sys.executable, root=str(ROOT), **facts))
         self.script.chmod(0o755)
 
     def config(self, **generator: object) -> Path:
@@ -296,19 +295,15 @@ def test_both_servers_take_turns_on_one_gpu(small_machine: Machine) -> None:
 
 @pytest.mark.thorough
 def test_a_server_that_fails_at_its_next_turn_ends_in_a_named_failure(small_machine: Machine) -> None:
-    process = start("run", small_machine.config(time_share=True), log=small_machine.folder / "log")
-    end = time.monotonic() + 60
-    while not (small_machine.folder / "diary").exists() or small_machine.diary != ["omni", "chat"]:
-        assert process.poll() is None, (small_machine.folder / "log").read_text()
-        assert time.monotonic() < end
-        time.sleep(0.01)
-    (small_machine.folder / "broken-omni").touch()
-    assert process.wait(60) == 3, (small_machine.folder / "log").read_text()
-    said = (small_machine.folder / "log").read_text()
+    small_machine.install(omni=1)
+    done = retake("run", small_machine.config(time_share=True))
+    said = done.out + done.err
+    assert done.code == 3, said
     assert (
         "rendering seed 7: vllm serve g --omni ended with code 1 before it answered: the GPU's memory ran out" in said
     )
     assert "Traceback" not in said
+    assert small_machine.diary[:3] == ["omni", "chat", "omni"]
     assert small_machine.left() == []
 
 
@@ -316,13 +311,14 @@ def test_a_server_that_fails_at_its_next_turn_ends_in_a_named_failure(small_mach
 @pytest.mark.parametrize(("how", "started"), [(signal.SIGINT, 1), (signal.SIGTERM, 2), (signal.SIGINT, 3)])
 def test_an_interrupted_run_leaves_neither_server(small_machine: Machine, how: signal.Signals, started: int) -> None:
     process = start("run", small_machine.config(time_share=True), log=small_machine.folder / "log")
-    end = time.monotonic() + 60
+    end = time.monotonic() + 100
     while not (small_machine.folder / "diary").exists() or len(small_machine.diary) < started:
         assert process.poll() is None, (small_machine.folder / "log").read_text()
         assert time.monotonic() < end
         time.sleep(0.005)
     stop(process, how)
     assert process.returncode != 0
+    end = time.monotonic() + 100
     while small_machine.left():  # a plain SIGTERM is not waited for by us, but by the warden
         assert time.monotonic() < end
         time.sleep(0.05)
@@ -337,13 +333,14 @@ def test_kill_9_leaves_neither_server_and_the_run_goes_on(
     scratch.mkdir()
     monkeypatch.setenv("TMPDIR", str(scratch))
     process = start("run", small_machine.config(time_share=True), log=small_machine.folder / "log")
-    end = time.monotonic() + 60
+    end = time.monotonic() + 100
     while not (finished := sorted(small_machine.folder.glob("runs/*/clips/[!.]*.mp4"))):
         assert process.poll() is None, (small_machine.folder / "log").read_text()
         assert time.monotonic() < end
         time.sleep(0.01)
     stop(process, signal.SIGKILL)
     kept = {clip: clip.read_bytes() for clip in finished}
+    end = time.monotonic() + 100
     while small_machine.left() or any(scratch.iterdir()):
         assert time.monotonic() < end
         time.sleep(0.05)
