@@ -14,6 +14,7 @@ from threading import Thread
 from typing import Any
 
 import httpx
+import psutil
 
 from agent.server.app import guarded
 from agent.server.context import Context
@@ -93,7 +94,18 @@ class Process:
             self.process.send_signal(signal.SIGKILL)
             self.process.wait(60)
 
-    def stop(self, seconds: float = 60) -> int:
+    @contextmanager
+    def still(self) -> Iterator[None]:
+        """The engine stands still meanwhile: no run gets on, and the server answers."""
+        assert self.process is not None
+        (engine,) = psutil.Process(self.process.pid).children()
+        engine.suspend()
+        try:
+            yield
+        finally:
+            engine.resume()
+
+    def stop(self, seconds: float = 100) -> int:
         """SIGTERM, and wait for it. Returns the exit code."""
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)

@@ -90,7 +90,6 @@ def test_a_video_from_bytes_through_the_whole_loop(client: OpenAI, tmp_path: Pat
         time.sleep(0.05)
     assert (video.status, video.error, seen[-1]) == ("completed", None, 100)
     assert seen == sorted(seen)
-    assert any(0 < value < 99 for value in seen)
     told = said(video)
     assert (told["iterations"], told["stop_reason"], told["threshold"]) == (2, "iterations", 0.99)
     assert [c["seed"] for c in told["candidates"]] == [7, 7]
@@ -141,13 +140,17 @@ def test_create_and_poll_without_a_file(client: OpenAI) -> None:
 async def test_the_asynchronous_client_takes_a_video_back(server: Process) -> None:
     async with AsyncOpenAI(base_url=f"{server.url}/v1", api_key="x") as client:
         video = await client.videos.create(prompt="Waves", extra_body={"agentic_max_iterations": 20, "accept_at": 1})
-        while (await client.videos.retrieve(video.id)).status == "queued":
-            pass
+        seen = [0]
+        while not seen[-1]:  # it is to make so many clips that it is somewhere between them for long
+            told = await client.videos.retrieve(video.id)
+            assert told.status in {"queued", "in_progress"}
+            seen.append(told.progress)
+        assert 0 < seen[-1] < 99
         assert (await client.videos.delete(video.id)).deleted
         with pytest.raises(NotFoundError):
             await client.videos.retrieve(video.id)
         assert video.id not in [other.id async for other in client.videos.list()]
-    until = time.monotonic() + 20
+    until = time.monotonic() + 100
     while (server.folder / video.id).exists():
         assert time.monotonic() < until, "its folder is still there"
         await asyncio.sleep(0.1)
@@ -172,11 +175,10 @@ def test_errors_are_the_client_s_classes(client: OpenAI) -> None:
     assert failed.status == "failed"
     assert failed.error is not None
     assert (failed.error.code, failed.error.param) == ("file_download_error", "input_reference")
-    begun = time.monotonic()
     with pytest.raises(InternalServerError) as missing:
         client.videos.edit(prompt="x", video=b"y")
     assert (missing.value.status_code, missing.value.code) == (501, "not_implemented")
-    assert time.monotonic() - begun < 0.4  # it was not asked again
+    assert missing.value.response.request.headers["x-stainless-retry-count"] == "0"  # it was not asked again
     assert client.models.retrieve("sora-2").id == "cosmos-3-super"
     assert "cosmos-3-nano" in [model.id for model in client.models.list()]
 
@@ -200,7 +202,7 @@ def test_curl(server: Process, tmp_path: Path) -> None:
     picture.write_bytes(png())
 
     def curl(*args: str) -> Any:
-        done = subprocess.run(["curl", "-sS", *args], capture_output=True, check=True, timeout=60)
+        done = subprocess.run(["curl", "-sS", *args], capture_output=True, check=True, timeout=100)
         return done.stdout
 
     fields = ("prompt=Waves", "seconds=0.5", "size=256x256", "enable_agentic_generation=false", "model=cosmos-3-nano")
