@@ -50,7 +50,7 @@ class Killed(BaseModel):
     """See `tests.scripted_servers.Counts`."""
     renders: int
     orphans: int
-    """Processes that outlived the kill of their server by five seconds."""
+    """Processes that outlived the kill of their server by five seconds, or as many as were asked for."""
     errors: dict[str, int]
     """Answers that were neither 2xx nor an honest refusal."""
     seconds: float
@@ -131,7 +131,7 @@ async def _asked(line: Line, request: bytes) -> Answered | None:
 
 async def killed(
     serving: Serving, servers: Servers, kills: int, *, clients: int = 4, pause: float = 2.5, seed: int = 0,
-    longest_life: float = LONGEST_LIFE_SECONDS, patience: float = 90.0,
+    longest_life: float = LONGEST_LIFE_SECONDS, patience: float = 90.0, outlived: float = 5.0,
     tell: Callable[[int], None] = lambda _done: None,
 ) -> Killed:  # fmt: skip
     """Kill the server so often, start it a last time, wait for every accepted request, and count.
@@ -145,6 +145,7 @@ async def killed(
         seed: of the moments.
         longest_life: seconds from the start of a process, or from its first answer, to its kill.
         patience: seconds in which one more of the accepted requests must be over, in the end.
+        outlived: seconds after the kill of their server from which processes count as orphans.
         tell: hears how many kills are done.
     """
     begun, dice = time.monotonic(), random.Random(seed)
@@ -156,7 +157,7 @@ async def killed(
             await serving.ready()
         await asyncio.sleep(dice.uniform(0.1, longest_life))
         while_starting += not await serving.answers()
-        orphans += await _kill(serving, whole=number % 2 == 1)
+        orphans += await _kill(serving, outlived, whole=number % 2 == 1)
         tell(number + 1)
     serving.start()
     book = await submitting.stop()
@@ -183,12 +184,12 @@ def _counted(counts: Counts) -> dict[str, int]:
     return {name: getattr(counts, name) for name in names} | {"renders": len(counts.renders)}
 
 
-async def _kill(serving: Serving, *, whole: bool) -> int:
-    """Kill the server alone or with all it has started; how many of its processes live on for five seconds."""
+async def _kill(serving: Serving, outlived: float, *, whole: bool) -> int:
+    """Kill the server alone or with all it has started; how many of its processes live on for so many seconds."""
     with_it = serving.children()
     serving.signal(signal.SIGKILL, whole=whole)
     await asyncio.to_thread(serving.wait)
-    _, alive = await asyncio.to_thread(psutil.wait_procs, with_it, 5)
+    _, alive = await asyncio.to_thread(psutil.wait_procs, with_it, outlived)
     for process in alive:
         with suppress(psutil.Error):
             process.kill()
