@@ -34,19 +34,22 @@ def node_clients(cache: Path) -> Path:
         if not (folder / "installed").exists():
             (folder / "package.json").write_bytes(wanted)
             command = ["npm", "install", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts"]
-            subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=100)
+            subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=250)
             (folder / "installed").touch()
         for script in HERE.glob("*.mjs"):
-            shutil.copy(script, folder)
+            if not (kept := folder / script.name).exists() or kept.read_bytes() != script.read_bytes():
+                # as a whole: another worker's node may be reading it
+                shutil.copy(script, aside := kept.with_suffix(".aside"))
+                aside.replace(kept)
     return folder
 
 
-def node(folder: Path, script: str, *arguments: str, seconds: float = 60) -> Any:
+def node(folder: Path, script: str, *arguments: str, seconds: float = 250) -> Any:
     """What a script says."""
     return _said(["node", script, *arguments], folder, {}, seconds)
 
 
-def python(script: str, *arguments: str, environment: dict[str, str] | None = None, seconds: float = 60) -> Any:
+def python(script: str, *arguments: str, environment: dict[str, str] | None = None, seconds: float = 250) -> Any:
     """What a script in Python says, in a process of its own."""
     return _said([sys.executable, str(HERE / script), *arguments], HERE, environment or {}, seconds)
 

@@ -37,7 +37,7 @@ def main(base: str, file: str) -> dict[str, object]:
     urls["parts"] = fal_client.upload(data, "image/png", "big.png", fallback_repository=[])
     urls["file_in_parts"] = fal_client.upload_file(file, fallback_repository=[])  # type: ignore[arg-type]
     urls["async_parts"] = asyncio.run(fal_client.upload_async(data, "image/png", fallback_repository=[]))
-    same = {way: httpx.get(url).content == data for way, url in urls.items()}
+    same = {way: httpx.get(url, timeout=60).content == data for way, url in urls.items()}
     return {"urls": urls, "same": same, "refused": refused}
 
 
