@@ -228,12 +228,12 @@ class Servers:
 
     def counts(self) -> Counts:
         """What it has been asked so far."""
-        told = httpx.get(f"{self.url}{COUNTS}", timeout=20, trust_env=False).json()
+        told = httpx.get(f"{self.url}{COUNTS}", timeout=60, trust_env=False).json()
         return Counts(**told | {"renders": tuple(Render(**each) for each in told["renders"])})
 
     def waiting(self) -> int:
         """Renders that are not over."""
-        waiting: int = httpx.get(f"{self.url}{WAITING}", timeout=20, trust_env=False).json()["waiting"]
+        waiting: int = httpx.get(f"{self.url}{WAITING}", timeout=60, trust_env=False).json()["waiting"]
         return waiting
 
 

@@ -177,7 +177,7 @@ class Wire:
         ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(ready)), daemon=True)
         self._thread.start()
-        assert ready.wait(10), "the double did not start"
+        assert ready.wait(60), "the double did not start"
         return self
 
     def __exit__(self, *failure: object) -> None:

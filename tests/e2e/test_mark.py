@@ -58,7 +58,7 @@ def test_it_opens_the_browser_serves_and_ends_on_ctrl_c(tmp_path: Path) -> None:
             assert raw.recv(100).startswith(b"HTTP/1.1 404")
         with pytest.raises(OSError), socket.create_connection(("127.0.0.2", port), timeout=2):  # noqa: PT011
             pass
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}") as page:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as page:
             assert page.get(f"/?{query}").status_code == 200
             candidate = page.get("/api/runs").json()["runs"][0]["candidates"][0]
             mark = {"run": 0, "kind": "verdict", "first": candidate["entrant"], "first_sha256": candidate["sha256"]}

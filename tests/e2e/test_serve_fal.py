@@ -54,7 +54,7 @@ def check_output(body: Any, base: str) -> None:
 
 
 def fetched(url: str) -> bytes:
-    answer = httpx.get(url)
+    answer = httpx.get(url, timeout=60)
     assert answer.status_code == 200
     return answer.content
 
@@ -103,7 +103,7 @@ def test_the_body_of_cosmos3s_page_unchanged(server: Process) -> None:
     """The quickest of the four pages' (11 s of two cores); the others, of 20 to 26 s, were run by hand."""
     body = json.loads((REQUESTS / "fal-cosmos-3-super-image-to-video.json").read_bytes())
     body["image_url"] = picture()
-    answer = httpx.post(f"{server.url}/fal/run/nvidia/cosmos-3-super/image-to-video", json=body, timeout=100)
+    answer = httpx.post(f"{server.url}/fal/run/nvidia/cosmos-3-super/image-to-video", json=body, timeout=250)
     assert answer.status_code == 200
     video = answer.json()["video"]
     assert (video["width"], video["height"], video["num_frames"], video["fps"]) == (832, 480, 189, 24)

@@ -160,7 +160,7 @@ def test_a_retake_drives_a_retake(embedded: Process, tmp_path: Path) -> None:
     assert best is not None
     assert best.clip.generator == "nim/1 retake/cosmos-3-super:0.1.0 super animatic"
     assert (best.clip.effective.width, best.clip.effective.num_frames) == (320, 25)
-    listed = httpx.get(f"{embedded.url}/v1/metrics").text
+    listed = httpx.get(f"{embedded.url}/v1/metrics", timeout=60).text
     assert 'retake_runs_total{dialect="nim",state="completed"} 2.0' in listed
 
     with pytest.raises(NoCandidateError, match="guardrails refused"):
@@ -168,7 +168,7 @@ def test_a_retake_drives_a_retake(embedded: Process, tmp_path: Path) -> None:
 
 
 def _states(server: Process) -> dict[str, float]:
-    lines = httpx.get(f"{server.url}/v1/metrics").text.splitlines()
+    lines = httpx.get(f"{server.url}/v1/metrics", timeout=60).text.splitlines()
     named = [line.partition(" ") for line in lines if line.startswith('retake_runs_total{dialect="nim"')]
     return {name.split('"')[3]: float(value) for name, _, value in named}
 
@@ -233,7 +233,7 @@ def test_keys_and_what_strangers_are_not_told(tmp_path: Path) -> None:
 
             def asked(path: str, who: str | None = None) -> httpx.Response:
                 headers = {} if who is None else {"Authorization": f"Bearer key-of-{who}-0123456789"}
-                return httpx.get(server.url + path, headers=headers)
+                return httpx.get(server.url + path, headers=headers, timeout=60)
 
             assert asked("/v1/health/live").status_code == 200
             stranger, root = asked("/v1/health/ready"), asked("/v1/health/ready", "root")
@@ -241,7 +241,7 @@ def test_keys_and_what_strangers_are_not_told(tmp_path: Path) -> None:
             assert "generator is not ready (it answers 503)" in stranger.json()["message"]
             assert nim.url not in stranger.text
             assert nim.url in root.json()["message"]
-            nobody = httpx.post(f"{server.url}/v1/infer", json=SMALL)
+            nobody = httpx.post(f"{server.url}/v1/infer", json=SMALL, timeout=60)
             assert nobody.status_code == 401
             assert nobody.json()["error"]["type"] == "authentication_error"
             assert [asked("/v1/metrics", who).status_code for who in (None, "ann", "root")] == [401, 403, 200]

@@ -97,8 +97,8 @@ def test_a_video_from_bytes_through_the_whole_loop(client: OpenAI, tmp_path: Pat
     assert told["prompt"] in told["prompts"]
     assert {c["url"].rpartition("/")[2] for c in told["candidates"]} == {"01-seed-7.mp4", "02-seed-7.mp4"}
     for candidate in told["candidates"]:
-        assert frames(httpx.get(candidate["url"]).content) == (25, 256, 256)
-    assert "<html" in httpx.get(told["report_url"]).text
+        assert frames(httpx.get(candidate["url"], timeout=60).content) == (25, 256, 256)
+    assert "<html" in httpx.get(told["report_url"], timeout=60).text
     content = client.videos.download_content(video.id)
     content.write_to_file(tmp_path / "video.mp4")
     assert frames((tmp_path / "video.mp4").read_bytes()) == (25, 256, 256)
@@ -184,7 +184,7 @@ def test_errors_are_the_client_s_classes(client: OpenAI) -> None:
 
 
 def test_an_upload_by_its_id_and_by_its_address(client: OpenAI, server: Process) -> None:
-    answer = httpx.post(f"{server.url}/v1/uploads", files={"file": ("bay.png", png("olive"))})
+    answer = httpx.post(f"{server.url}/v1/uploads", files={"file": ("bay.png", png("olive"))}, timeout=60)
     told = answer.json()
     for reference in ({"file_id": told["id"]}, {"image_url": told["url"]}):
         video = client.videos.create_and_poll(

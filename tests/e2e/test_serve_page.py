@@ -119,7 +119,7 @@ def test_a_run_is_submitted_by_keyboard_and_fills_in(visit: Visit) -> None:
     assert visit.sees("#list .row[aria-current]", "A red kite").is_visible()
     assert page.locator("#f-prompt").input_value().startswith("A red kite")  # nothing is lost
     visit.until("document.querySelector('#run video.chosen')?.readyState >= 2")
-    told = httpx.get(f"{page.url.partition('#')[0]}v1/runs/{visit.run}").json()
+    told = httpx.get(f"{page.url.partition('#')[0]}v1/runs/{visit.run}", timeout=60).json()
     request = {name: value for name, value in told["request"].items() if value is not None}
     assert {"seed", "max_iterations", "samples_per_iteration"} <= request.keys()
     assert "num_frames" not in request  # what was not touched is the server's config's
@@ -174,7 +174,7 @@ def test_prompts_are_compared_by_field_and_what_it_took_is_told(visit: Visit, do
     with page.expect_download() as saved:
         page.locator(".files button", has_text="run.json").click()
     assert json.loads(Path(saved.value.path()).read_text())["request"]["prompt"] == HOSTILE
-    report = httpx.get(page.locator(".acts a", has_text="Report").evaluate("a => a.href"))
+    report = httpx.get(page.locator(".acts a", has_text="Report").evaluate("a => a.href"), timeout=60)
     assert report.headers["content-type"].startswith("text/html")
     name = page.locator("#iteration-1 [data-criterion]").first
     name.hover()
@@ -201,7 +201,7 @@ def test_a_run_is_cancelled_once_that_is_confirmed(visit: Visit, server: Process
     visit.press("c")
     page.locator("#sure").wait_for()
     visit.press("Escape")
-    assert httpx.get(f"{server.url}/v1/runs/{first}").json()["cancelling"] is False
+    assert httpx.get(f"{server.url}/v1/runs/{first}", timeout=60).json()["cancelling"] is False
     for id in (first, None):  # noqa: A001 - as everywhere
         if id is None:
             visit.press("k")
@@ -285,7 +285,7 @@ def test_a_first_frame_goes_along_and_a_run_is_made_again_with_it(visit: Visit, 
     visit.until(f"location.hash !== '#run/{first}'")
     visit.until("document.querySelector('#run .status')?.className.includes('completed')")
     visit.until("document.querySelector('#run .asked img')?.naturalWidth > 0")
-    told = [httpx.get(f"{page.url.partition('#')[0]}v1/runs/{run}").json() for run in (first, visit.run)]
+    told = [httpx.get(f"{page.url.partition('#')[0]}v1/runs/{run}", timeout=60).json() for run in (first, visit.run)]
     assert told[0]["request"]["prompt"] == told[1]["request"]["prompt"]
     assert told[1]["request"]["agentic"] is False
     assert told[0]["result"]["seed"] != told[1]["result"]["seed"]
@@ -394,7 +394,7 @@ def test_a_key_is_asked_for_once_and_stands_in_no_address(browser: Browser, tmp_
 
 
 def test_what_the_page_is_made_of_runs_nothing_inline(server: Process) -> None:
-    with httpx.Client(base_url=server.url) as client:
+    with httpx.Client(base_url=server.url, timeout=60) as client:
         page = client.get("/")
         policy = page.headers["content-security-policy"]
         assert "script-src 'self'" in policy

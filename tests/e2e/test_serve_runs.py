@@ -55,13 +55,13 @@ def test_a_followed_run_survives_the_death_of_its_server(tmp_path: Path) -> None
         restarts: list[threading.Thread] = []
 
         def restart() -> None:
-            process.kill()
             time.sleep(0.5)
             process.start()
 
         def hear(event: Event) -> None:
             events.append(event)
             if isinstance(event, CandidateReady) and not restarts:
+                process.kill()  # at once: the run goes on meanwhile
                 restarts.append(threading.Thread(target=restart))
                 restarts[0].start()
 
@@ -70,7 +70,7 @@ def test_a_followed_run_survives_the_death_of_its_server(tmp_path: Path) -> None
         assert sum(isinstance(event, RunStarted) for event in events) == 2
         assert any(isinstance(event, ServerWaiting) and "lost" in event.line for event in events)
         assert sum(isinstance(event, ServerReady) and event.part == "server" for event in events) == 2
-        assert len(httpx.get(f"{process.url}/v1/runs").json()["data"]) == 1
+        assert len(httpx.get(f"{process.url}/v1/runs", timeout=60).json()["data"]) == 1
     undisturbed = refine_and_generate(PROMPT, config=wish(3), out=tmp_path / "here")
     assert run.video == tmp_path / "killed" / "video.mp4"
     assert (run.score, run.prompt, run.renders) == (undisturbed.score, undisturbed.prompt, undisturbed.renders)
@@ -112,23 +112,34 @@ def test_ctrl_c_cancels_on_the_server_and_keeps_what_was_done(server: Process, t
     log, out = tmp_path / "log", tmp_path / "out"
     named = environment() | {"MY_KEY": "key-of-one-000000"}
     arguments = ["run", "--prompt", PROMPT, "--server", server.url, "--server-key-env", "MY_KEY", "--out", str(out)]
-    budget = ["-s", "budget.max_iterations=8", "-s", "budget.samples_per_iteration=2", "-s", "budget.early_stop=false"]
+    budget = ["-s", "budget.max_iterations=20", "-s", "budget.samples_per_iteration=2", "-s", "budget.early_stop=false"]
     with log.open("wb") as file:
         process = subprocess.Popen(command(*arguments, *budget), env=named, stdout=file, stderr=file)
     wait_for(log, "elapsed", process)
     process.send_signal(signal.SIGINT)
-    assert process.wait(40) == 130, log.read_text()
+    assert process.wait(100) == 130, log.read_text()
     assert "It was cancelled on" in log.read_text()
     assert (out / "run.json").exists()
     assert (out / "clips").exists()
     headers = {"Authorization": "Bearer key-of-one-000000"}
-    newest = httpx.get(f"{server.url}/v1/runs?limit=1", headers=headers).json()["data"][0]
+    ends_cancelled(server, headers)
+
+
+def ends_cancelled(server: Process, headers: dict[str, str]) -> None:
+    """The newest run of a key: it was taken back, and is cancelled as soon as its engine lets it."""
+    until = time.monotonic() + 100
+    while True:
+        newest = httpx.get(f"{server.url}/v1/runs?limit=1", headers=headers, timeout=60).json()["data"][0]
+        if not newest["cancelling"]:
+            break
+        assert time.monotonic() < until
+        time.sleep(0.05)
     assert newest["state"] == "cancelled"
 
 
 def test_a_key_sees_its_own_runs_alone(server: Process) -> None:
     one, two = ({"Authorization": f"Bearer key-of-{name}-000000"} for name in ("one", "two"))
-    with httpx.Client(base_url=server.url) as client:
+    with httpx.Client(base_url=server.url, timeout=60) as client:
         made = client.post("/v1/runs", json={"prompt": PROMPT, "max_renders": 1}, headers=two)
         assert made.status_code == 201
         id_ = made.json()["id"]
@@ -175,17 +186,14 @@ async def test_whoever_awaits_it_and_is_cancelled_cancels_it_there(
     monkeypatch.setenv("RETAKE_API_KEY", "key-of-two-000000")
     begun = asyncio.Event()
     work = refine_and_generate_async(
-        PROMPT, config=wish(8), out=tmp_path / "out", on_event=lambda _: begun.set(), server=server.url
+        PROMPT, config=wish(20), out=tmp_path / "out", on_event=lambda _: begun.set(), server=server.url
     )
     task = asyncio.create_task(work)
-    await asyncio.wait_for(begun.wait(), 30)
+    await asyncio.wait_for(begun.wait(), 100)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    headers = {"Authorization": "Bearer key-of-two-000000"}
-    async with httpx.AsyncClient() as client:
-        listed = await client.get(f"{server.url}/v1/runs?limit=1", headers=headers)
-    assert listed.json()["data"][0]["state"] == "cancelled"
+    await asyncio.to_thread(ends_cancelled, server, {"Authorization": "Bearer key-of-two-000000"})
 
 
 def test_a_server_that_is_not_there_is_told_soon(tmp_path: Path) -> None:
@@ -205,7 +213,7 @@ def test_the_pages_examples_run_as_they_stand_there(tmp_path: Path) -> None:
         script = "\n".join(["set -e -o pipefail", *(f"echo '--- {n}'\n{block}" for n, block in enumerate(blocks))])
         script = script.replace("http://127.0.0.1:8000", process.url)
         done = subprocess.run(
-            ["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False
+            ["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=250, check=False
         )
     assert done.returncode == 0, done.stdout + done.stderr
     parts = [part.partition("\n")[2].strip() for part in re.split(r"^--- ", done.stdout, flags=re.MULTILINE)[1:]]
@@ -227,7 +235,7 @@ def test_the_servers_config_answers_every_dialect_on_a_bare_machine(tmp_path: Pa
     (tmp_path / "cwd").mkdir()
     with serving(tmp_path / "runs", quick=False, config=str(tmp_path / "server.yaml")) as process:
         small = {"prompt": PROMPT, "num_frames": 13, "size": "256x256", "max_iterations": 1, "samples_per_iteration": 1}
-        with httpx.Client(base_url=process.url, timeout=60) as client:
+        with httpx.Client(base_url=process.url, timeout=250) as client:
             submitted = client.post("/v1/runs", json=small).json()
             fal = client.post("/fal/queue/nvidia/cosmos-3-super/text-to-video", json={"prompt": PROMPT})
             video = client.post("/v1/videos", json={"prompt": PROMPT, "model": "sora-2", "seconds": "4"})

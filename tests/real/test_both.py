@@ -155,7 +155,7 @@ def in_flight(folder: Path, process: "subprocess.Popen[bytes]", url: str) -> boo
     """Hold the session still, and say whether the server has jobs of it and each one's slip lies there."""
     process.send_signal(signal.SIGSTOP)
     time.sleep(0.1)  # what it has just sent arrives
-    jobs = {job["id"] for job in httpx.get(f"{url}/v1/videos").json()["data"]}
+    jobs = {job["id"] for job in httpx.get(f"{url}/v1/videos", timeout=60).json()["data"]}
     slips = {json.loads(path.read_text())["id"] for path in folder.glob("runs/*/clips/.*.job")}
     if jobs and jobs <= slips:
         return True

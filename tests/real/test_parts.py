@@ -294,7 +294,7 @@ def direct(server: Server, body: dict[str, Any]) -> Any:
 
 def counters(server: Server) -> dict[str, float]:
     """The prefix cache's, read off the metrics page by hand."""
-    page = httpx.get(f"{server.root}/metrics").text
+    page = httpx.get(f"{server.root}/metrics", timeout=60).text
     found = {}
     for name in ("queries", "hits"):
         lines = [line for line in page.splitlines() if line.startswith(f"vllm:prefix_cache_{name}_total")]

@@ -92,10 +92,10 @@ def test_an_agentic_request_of_fals_client_end_to_end(
         print(f"{time.monotonic() - began:.0f} s", told["lines"])
         result = told["result"]
         video, agentic = result["video"], result["agentic"]
-        clip = httpx.get(video["url"], trust_env=False)
+        clip = httpx.get(video["url"], trust_env=False, timeout=60)
         assert clip.is_success
         (tmp_path / "video.mp4").write_bytes(clip.content)
-        candidates = [httpx.get(each["url"], trust_env=False).content for each in agentic["candidates"]]
+        candidates = [httpx.get(each["url"], trust_env=False, timeout=60).content for each in agentic["candidates"]]
     finally:
         process.stop()
 
