@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Dialog, Locator, Page
 
-from tests.e2e.test_report_browser import CONTRAST, SCHEMES
+from tests.e2e.test_report_browser import CONTRAST, IN_STEP, SCHEMES
 from tests.serving import Process, serving
 
 pytestmark = [pytest.mark.browser, pytest.mark.thorough]
@@ -45,7 +45,7 @@ class Visit:
         for key in keys.split():
             self.page.keyboard.press(key)
 
-    def until(self, condition: str, seconds: float = 30) -> None:
+    def until(self, condition: str, seconds: float = 60) -> None:
         """Wait for a condition. Playwright's own way evaluates text in the page, which the page's policy forbids."""
         for _ in range(int(seconds * 20)):
             if self.page.evaluate(f"(() => {{ try {{ return Boolean({condition}); }} catch {{ return false; }} }})()"):
@@ -53,7 +53,7 @@ class Visit:
             self.page.wait_for_timeout(50)
         pytest.fail(f"never came true: {condition}")
 
-    def sees(self, selector: str, words: str, seconds: float = 30) -> Locator:
+    def sees(self, selector: str, words: str, seconds: float = 60) -> Locator:
         found = self.page.locator(selector).get_by_text(words).first
         found.wait_for(timeout=seconds * 1000)
         return found
@@ -77,7 +77,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
 def done(server: Process) -> dict[str, Any]:
     """A hostile run that is over: two captions, two seeds, none of them accepted."""
     wish = {"prompt": HOSTILE, "seed": 7, "max_iterations": 2, "samples_per_iteration": 2, "accept_at": 0.999}
-    with httpx.Client(base_url=server.url, timeout=30) as client:
+    with httpx.Client(base_url=server.url, timeout=100) as client:
         made = client.post("/v1/runs", json=wish).raise_for_status().json()
         with client.stream("GET", f"/v1/runs/{made['id']}/events") as told:
             assert "event: end" in told.iter_lines()
@@ -138,11 +138,7 @@ def test_clips_of_an_iteration_play_in_step(visit: Visit, done: dict[str, Any]) 
         "[...document.querySelectorAll('#iteration-1 .media video')].every(v => !v.paused && v.currentTime > 0.05)"
     )
     visit.until(playing)
-    apart = page.evaluate(
-        "(() => { const [a, b] = [...document.querySelectorAll('#iteration-1 .media video')];"
-        " const off = Math.abs(a.currentTime - b.currentTime); return Math.min(off, a.duration - off); })()"
-    )
-    assert apart < 0.25
+    visit.until(IN_STEP)
     visit.press("Space")
     visit.until("[...document.querySelectorAll('#iteration-1 .media video')].every(v => v.paused)")
     page.locator("#iteration-2 button.media").first.hover()
@@ -185,22 +181,23 @@ def test_prompts_are_compared_by_field_and_what_it_took_is_told(visit: Visit, do
 def test_a_run_is_cancelled_once_that_is_confirmed(visit: Visit, server: Process) -> None:
     page = visit.page
     page.locator("#f-prompt").fill("A long one")
-    for name, value in (("num_frames", "61"), ("max_iterations", "9"), ("samples_per_iteration", "4")):
+    for name, value in (("num_frames", "61"), ("max_iterations", "16"), ("samples_per_iteration", "4")):
         page.locator(f"#f-{name}").evaluate("(e, v) => { e.value = v; }", value)
     page.locator("#f-accept_at").evaluate("e => { e.value = '1'; }")
     visit.press("Control+Enter")
     visit.sees("#run .events", "The run starts")
     first = visit.run
-    page.locator("#f-prompt").fill("One that waits")
-    visit.press("Control+Enter")
-    visit.until(f"location.hash !== '#run/{first}' && location.hash !== ''")
-    visit.sees("#list .state", "waiting, next")
-    visit.press("Escape j")  # out of the field; the one below: the newest is on top
-    visit.until(f"location.hash === '#run/{first}'")
-    page.locator("button[data-act=cancel]").wait_for()
-    visit.press("c")
-    page.locator("#sure").wait_for()
-    visit.press("Escape")
+    with server.still():
+        page.locator("#f-prompt").fill("One that waits")
+        visit.press("Control+Enter")
+        visit.until(f"location.hash !== '#run/{first}' && location.hash !== ''")
+        visit.sees("#list .state", "waiting, next")
+        visit.press("Escape j")  # out of the field; the one below: the newest is on top
+        visit.until(f"location.hash === '#run/{first}'")
+        page.locator("button[data-act=cancel]").wait_for()
+        visit.press("c")
+        page.locator("#sure").wait_for()
+        visit.press("Escape")
     assert httpx.get(f"{server.url}/v1/runs/{first}", timeout=60).json()["cancelling"] is False
     for id in (first, None):  # noqa: A001 - as everywhere
         if id is None:
@@ -385,8 +382,9 @@ def test_a_key_is_asked_for_once_and_stands_in_no_address(browser: Browser, tmp_
         page.locator("#f-prompt").fill("Written while it was away.")
         page.locator("#send").click()
         visit.sees("#form-fault", "Nothing is lost")
+        assert page.locator("#again").is_visible()
         server.start()
-        page.locator("#again").click()
+        page.locator("#again").evaluate("e => e.click()")  # it may have gone: the list asks again by itself, too
         visit.until("document.querySelector('#trouble').hidden")
         page.locator("#send").click()
         visit.until("document.querySelectorAll('#list .row').length === 2")
