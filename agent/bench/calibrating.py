@@ -7,9 +7,10 @@ from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import beta, binom, t
+from scipy.stats import beta, binom
 from sklearn.model_selection import GroupKFold
 
+from agent.bench.alike import alikeness, alikeness_so_far, design_effects, scarcity
 from agent.bench.types import Scored
 from critic.threshold import Bound
 
@@ -95,46 +96,6 @@ def lower_bound(right: float, n: float, confidence: float) -> float:
     return float(beta.ppf(1 - confidence, right, n - right + 1)) if right > 0 else 0.0
 
 
-def alikeness(passed: NDArray[np.bool_], group: NDArray[np.int64]) -> float:
-    """Intraclass correlation of labels in [0, 1], by analysis of variance (Donner, Int. Stat. Review 54, 1986)."""
-    _, at = np.unique(group, return_inverse=True)
-    sizes = np.bincount(at).astype(float)
-    n, k = sizes.sum(), len(sizes)
-    if k < 2 or n <= k:
-        return 0.0
-    sums = np.bincount(at, weights=passed.astype(float))
-    means = sums / sizes
-    between = float((sizes * (means - sums.sum() / n) ** 2).sum()) / (k - 1)
-    within = float((sums * (1 - means)).sum()) / (n - k)
-    typical = (n - float((sizes**2).sum()) / n) / (k - 1)
-    whole = between + (typical - 1) * within
-    return min(max((between - within) / whole, 0.0), 1.0) if whole > 0 else 0.0
-
-
-def design_effects(group: NDArray[np.int64], alike: float) -> NDArray[np.float64]:
-    """By how much alike clips lower the effective number of the first 1, 2, … n clips (Kish, Survey Sampling, 1965)."""
-    seen: dict[int, int] = {}
-    squares, effects = 0, np.empty(len(group))
-    for index, number in enumerate(group.tolist()):
-        before = seen.get(number, 0)
-        seen[number] = before + 1
-        squares += 2 * before + 1  # of the sizes of the groups so far
-        effects[index] = 1 + (squares / (index + 1) - 1) * alike
-    return effects
-
-
-def scarcity(groups: int, clips: int, level: float) -> float:
-    """By how much few prompts lower the effective number: how alike their clips are is then hardly known.
-
-    The squared quotient of Student's quantiles at that many degrees of freedom (Korn and Graubard, Survey Methodology
-    24, 1998). 1: every clip is of a prompt of its own.
-    """
-    if not 1 < groups < clips:
-        return 1.0
-    at = max(level, 0.75)
-    return float((t.ppf(at, groups - 1) / t.ppf(at, clips - 1)) ** 2)
-
-
 class _Ordered:
     """Clips that a threshold could accept, the best scores first, and what stands behind each first 1, 2, … n."""
 
@@ -143,7 +104,10 @@ class _Ordered:
         usable = usable.only(np.argsort(-usable.score, kind="stable"))
         self.score = usable.score
         self.right, self.n = np.cumsum(usable.passed), np.arange(1, len(usable) + 1)
-        self.alike = design_effects(usable.group, alikeness(sample.passed, sample.group))
+        # prompts that fool a critic do so on all of their accepted clips, which clips that score low hide: the more
+        # alike of the two counts
+        alike = np.maximum(alikeness_so_far(usable.passed, usable.group), alikeness(sample.passed, sample.group))
+        self.effects = design_effects(usable.group, alike)
         # a threshold accepts all clips of one score or none
         self.ends = np.flatnonzero(np.append(usable.score[1:] != usable.score[:-1], True))
 
@@ -174,7 +138,7 @@ def find(sample: Sample, *, target: float, confidence: float, least: float = -ma
     right, n, ends = usable.right, usable.n, usable.ends
     starts = _starts(len(usable), target, confidence, sample.groups, len(sample))
     level = 1 - (1 - confidence) / len(starts)
-    effects = np.round(usable.alike * scarcity(sample.groups, len(sample), level), 6)
+    effects = np.round(usable.effects * scarcity(sample.groups, len(sample), level), 6)
     taken, refused = right / effects, (n - right) / effects
     lows = np.where(right > 0, beta.ppf(1 - level, np.maximum(taken, 1e-12), refused + 1), 0.0)
     firsts = np.searchsorted(ends, np.array(starts) - 1)
@@ -249,7 +213,7 @@ def needed(sample: Sample, *, target: float, confidence: float) -> int | None:
         places = np.minimum(np.ceil(np.array(starts) / grown).astype(int), len(usable)) - 1
         at = usable.ends[np.searchsorted(usable.ends, places)]
         few = scarcity(groups, total, level)
-        counted = np.maximum(usable.n[at] * grown / (usable.alike[at] * few), 1).astype(int)
+        counted = np.maximum(usable.n[at] * grown / (usable.effects[at] * few), 1).astype(int)
         fewest = binom.isf(1 - level, counted, target)  # one more bears the target out
         shares = (usable.right[at] + 2 * target) / (usable.n[at] + 2)  # the best of few is by luck too high
         if np.max(binom.sf(fewest, counted, shares)) >= POWER:

@@ -8,7 +8,8 @@ from scipy.optimize import brentq
 from scipy.stats import binom, t
 
 from agent.bench import calibrating
-from agent.bench.calibrating import Sample, alikeness, cross_validated, design_effects, find, least_labels, scarcity
+from agent.bench.alike import alikeness, alikeness_so_far, design_effects, scarcity
+from agent.bench.calibrating import Sample, cross_validated, find, least_labels
 
 DICE = np.random.default_rng(11)
 
@@ -244,3 +245,35 @@ def test_promises_are_kept(n: int, groups: int, alike: float, sharp: float, midd
         if found is not None and found.holds:
             broken += bool(chance[at >= found.at].mean() < target)
     assert binom.sf(broken - 1, sets, 1 - confidence) > 0.001
+
+
+def test_the_alikeness_so_far_is_that_of_each_beginning() -> None:
+    passed, group = DICE.random(80) < 0.7, DICE.integers(0, 15, 80)
+    expected = [alikeness(passed[:n], group[:n]) for n in range(1, 81)]
+    assert alikeness_so_far(passed, group) == pytest.approx(expected, abs=1e-12)
+    assert max(expected) > 0
+
+
+def test_a_prompt_that_fools_the_critic_counts_once_though_low_scores_hide_it() -> None:
+    """Of 20 prompts two fool it: all of their ten clips that score high are refused, as are all that score low."""
+    group = np.repeat(np.arange(20), 20)
+    high = np.tile([True, False], 200)
+    passed = high & (group >= 2)
+    score = np.where(high, 0.9, 0.1)
+    found = find(Sample(score, np.ones(400, bool), passed, group), target=0.8, confidence=0.95)
+    assert alikeness(passed, group) < 0.1
+    assert found is not None
+    assert found.bound.design_effect >= 10  # clips of a prompt that are accepted
+    assert not found.holds  # 18 of 20 prompts bear out 72 %, 180 of 200 clips would 86 %
+
+
+@pytest.mark.thorough
+def test_promises_are_kept_where_prompts_fool_the_critic() -> None:
+    """Of a fifth of the prompts and some more no clip is taken, so that every threshold of 80 % breaks the promise."""
+    given, sets, group = 0, 400, np.repeat(np.arange(30), 20)
+    for _ in range(sets):
+        score, fools = DICE.random(600), DICE.random(30) < 0.22
+        of = Sample(score, np.ones(600, bool), (score >= 0.5) & ~fools[group], group)
+        found = find(of, target=0.8, confidence=0.95)
+        given += found is not None and found.holds
+    assert binom.sf(given - 1, sets, 0.05) > 0.001
