@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Final, TextIO
 
+from agent.bench.readers.lines import LineError, Lines
 from agent.bench.table_cells import with_point
 from agent.errors import ConfigError
 
@@ -49,15 +50,18 @@ def _under(path: Path, file: TextIO) -> Iterator[tuple[int, Mapping[str, str] | 
     first = file.readline(MAX_COLUMNS * 256)
     delimiter = max(_DELIMITERS, key=lambda d: len(set(_names(first, d)) & set(COLUMNS)))
     names = _header(path, _names(first, delimiter))
-    reader = csv.reader(file, delimiter=delimiter, strict=True)
+    lines = Lines(file)
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
     for _ in range(MAX_ROWS + 1):
-        line = reader.line_num + 2  # the header is a line, and they count from 1
+        line = lines.begin() + 1  # the header is a line
         try:
             row = next(reader)
         except StopIteration:
             return
-        except csv.Error as error:
-            yield line, f"the line cannot be read: {error}"
+        except (csv.Error, LineError) as error:
+            last = lines.number + 1
+            up_to = "" if lines.again() or last <= line else f" up to line {last}"
+            yield line, f"the line cannot be read{up_to}: {error}"
             continue
         if len(row) > len(names):
             yield line, f"has {len(row)} cells under {len(names)} columns; put quotes around text with {delimiter!r}"

@@ -191,23 +191,24 @@ def test_hostile_json_lines_are_bad_rows_and_reading_goes_on(tmp_path: Path, lin
     assert labels(good) == [("2", "overall", "binary", 1)]
 
 
-def test_what_a_quotation_mark_swallows_to_the_end_of_the_file_is_told(tmp_path: Path) -> None:
+def test_what_follows_a_quotation_mark_that_is_not_closed_is_read(tmp_path: Path) -> None:
     text = 'video,prompt,label,axis\na.mp4,"two\nlines",pass\nb.mp4,5" disc,pass\nc.mp4,"open,pass\nd.mp4,x,fail\n'
     (tmp_path / "open.csv").write_text(text)
     found = list(open_dataset(tmp_path / "open.csv").rows())
     assert [row.why if isinstance(row, BadRow) else row.video for row in found] == [
         "a.mp4",
         "b.mp4",
-        "is one row up to line 6; is a quotation mark not closed?",
+        "opens a quotation mark that is not closed",
+        "d.mp4",
     ]
 
 
-def test_a_quotation_mark_that_is_not_closed_costs_no_more_than_what_it_swallows(tmp_path: Path) -> None:
-    filler = "".join(f"{n}.mp4,A cat,pass\n" for n in range(9000))
+def test_a_quotation_mark_that_is_not_closed_costs_its_own_row_alone(tmp_path: Path) -> None:
+    filler = "".join(f"{n}.mp4,A {'big ' * 40}cat,pass\n" for n in range(900))
     good, bad = of(tmp_path, f'video,prompt,label\na.mp4,"A cat,pass\n{filler}')
     assert list(bad) == [2]
     assert "is a quotation mark not closed?" in bad[2][0]
-    assert 1000 < len(good) < 9000
+    assert [row.sample_id for row in good] == [str(n) for n in range(2, 902)]
 
 
 @pytest.mark.parametrize(

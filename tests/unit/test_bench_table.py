@@ -182,3 +182,21 @@ def test_a_folder_without_judgements_is_told(tmp_path: Path) -> None:
     (tmp_path / "scored.jsonl").write_text("{")
     with pytest.raises(ConfigError, match="holds no judgement"):
         from_folder(tmp_path)
+
+
+def test_a_quotation_mark_that_is_not_closed_costs_its_own_row_alone(tmp_path: Path) -> None:
+    """What follows is read, be the next mark near, far or nowhere."""
+    rows = [f"{n},0.5,pass,{'p' * 300}" for n in range(600)]
+    rows[10], rows[20], rows[21] = '10,0.5,pass,"p10', '20,0.5,pass,"p20', '21,0.5,pass,"a, b"'
+    rows[590] = '590,1,1,"p'
+    found, bad = from_csv(_written(tmp_path, "\n".join(["sample_id,score,label,group", *rows])))
+    assert [b.line for b in bad] == [12, 22, 592]
+    assert [int(r.sample_id) for r in found] == [n for n in range(600) if n not in {10, 20, 590}]
+
+
+def test_a_quotation_mark_in_every_line_is_not_read_again_for_ever(tmp_path: Path) -> None:
+    """Of more than a thousand what each swallows is told and passed over."""
+    found, bad = from_csv(_written(tmp_path, "score,label\n0.5,pass\n" + '0.5,"fail\n' * 1500))
+    assert len(found) == 1
+    assert [b.line for b in bad] == [*range(3, 1003), *range(1003, 1503, 2)]
+    assert bad[-1].why.startswith("the line cannot be read up to line 1502: ")

@@ -10,6 +10,8 @@ from agent.errors import ConfigError
 
 MAX_LINE: Final = 1 << 20
 """Characters of a line. What comes after is passed over, so that no file is read into memory by one."""
+_MOST_AGAIN: Final = 1000
+"""Records of which lines are read again: in a hostile file every line may open a quotation mark."""
 _WIDE: Final = {
     b"\xff\xfe": "UTF-16",
     b"\xfe\xff": "UTF-16",
@@ -37,6 +39,31 @@ class Lines(Iterator[str]):
         """Of the line that was given last, from 1."""
         self.quotes = 0
         """Quotation marks in all lines that were given."""
+        self._record: list[str] | None = None
+        """Lines of the record that is being read; None: nobody said that one begins."""
+        self._ahead: list[str] = []
+        """Lines that were put back, the next one last."""
+        self._put_back = 0
+
+    def begin(self) -> int:
+        """A record begins with the next line, whose number it is."""
+        self._record = []
+        return self.number + 1
+
+    def again(self) -> bool:
+        """Put back the record's lines but its first, which opens a quotation mark that is closed nowhere or too late.
+
+        Returns:
+            Whether there was any: they are read as records of their own.
+        """
+        _, *swallowed = self._record or [""]
+        if not swallowed or self._put_back >= _MOST_AGAIN:
+            return False
+        self._put_back += 1
+        self._ahead += reversed(swallowed)
+        self.number -= len(swallowed)
+        self.quotes -= sum(line.count('"') for line in swallowed)
+        return True
 
     def __iter__(self) -> Self:
         return self
@@ -47,13 +74,16 @@ class Lines(Iterator[str]):
         Raises:
             LineError: it is too long.
         """
-        line = self._file.readline(MAX_LINE + 1)
+        line = self._ahead.pop() if self._ahead else self._file.readline(MAX_LINE + 1)
         if not line:
             raise StopIteration
         self.number += 1
         if len(line) <= MAX_LINE or line.endswith("\n"):
             self.quotes += line.count('"')
+            if self._record is not None:
+                self._record.append(line)
             return line
+        self._record = None  # it cannot be put back, nor what stands before it
         while line and not line.endswith(("\n", "\r")):
             line = self._file.readline(MAX_LINE)
         raise LineError(f"the line is longer than {MAX_LINE:,} characters; split the file at its line ends")

@@ -141,7 +141,7 @@ def _cells(lines: Lines, path: Path) -> Iterator[Record | BadRow]:
     lowered = [name.strip().lower() for name in names]
     reader = csv.reader(lines, delimiter=delimiter, strict=False)
     while True:
-        line, quotes = lines.number + 1, lines.quotes
+        line, quotes = lines.begin(), lines.quotes
         try:
             row = next(reader)
         except StopIteration:
@@ -150,13 +150,14 @@ def _cells(lines: Lines, path: Path) -> Iterator[Record | BadRow]:
             yield BadRow(line=lines.number, why=str(error))
             continue
         except csv.Error as error:
-            why = f"cannot be read as CSV{_up_to(line, lines)} ({error}); is a quotation mark not closed?"
-            yield BadRow(line=line, why=why)
+            up_to = "" if lines.again() else _up_to(line, lines)
+            yield BadRow(line=line, why=f"cannot be read as CSV{up_to} ({error}); is a quotation mark not closed?")
             continue
         if not any(cell.strip() for cell in row):
             continue
         if lines.number > line and len(row) < len(names) and (lines.quotes - quotes) % 2:
-            yield BadRow(line=line, why=f"is one row{_up_to(line, lines)}; is a quotation mark not closed?")
+            why = f"is one row{_up_to(line, lines)}; is a quotation mark not closed?"
+            yield BadRow(line=line, why="opens a quotation mark that is not closed" if lines.again() else why)
             continue
         if len(row) > len(names):
             why = (

@@ -20,6 +20,8 @@ from agent.bench.types import RowAxis
 Place = Literal["upper left", "upper right", "lower left", "lower right", "best"]
 TARGETS: Final = (0.9, 0.8)
 """Precisions that are drawn where no threshold was made."""
+WIDEST: Final = 1e300
+"""Reach of scores beyond which matplotlib's own sums overflow: nothing is to be seen there anyway."""
 
 
 def roc(axis: AxisFigures, beside: Beside) -> Figure | None:
@@ -102,7 +104,7 @@ def reliability(axis: AxisFigures, beside: Beside) -> Figure | None:
 
 def histogram(axis: AxisFigures, beside: Beside) -> Figure | None:
     """How the scores are spread: clips that people take upwards, the others downwards."""
-    if not any(b.n for b in axis.histogram):
+    if not any(b.n for b in axis.histogram) or not axis.histogram[-1].high - axis.histogram[0].low < WIDEST:
         return None
     figure, axes = blank("Scores by label", "score", "clips")
     middle = [(b.low + b.high) / 2 for b in axis.histogram]
