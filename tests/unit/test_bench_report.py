@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from agent.bench.figures import compute
 from agent.bench.figures.types import Figures
 from agent.bench.folder import About
 from agent.bench.replay_figures import Point, Replay
@@ -209,13 +208,12 @@ def test_what_cannot_be_said_is_said(name: str) -> None:
     assert "There is nothing to draw" in page.said
 
 
-def test_scores_at_the_end_of_what_a_number_can_be_are_not_drawn_and_told(tmp_path: Path) -> None:
-    rows = [
-        row.model_copy(update={"score": (-1.7e308, 1e308)[n % 2]}) for n, row in enumerate(benches.rows(8, failed=0))
-    ]
-    write(material(tmp_path, rows, figures=compute.figures(rows, dataset="far", bootstrap=0)))
-    assert "ROC AUC" in Page((tmp_path / "report.html").read_text(encoding="utf-8")).said
-    assert not (tmp_path / "plots" / "overall-histogram.svg").exists()
+def test_scores_at_the_end_of_what_a_number_can_be_are_not_drawn() -> None:
+    """Matplotlib's own sums overflow there."""
+    near = benches.axis_figures(benches.rows())
+    assert plots.histogram(near, Beside()) is not None
+    bins = tuple(b.model_copy(update={"low": -1.7e308, "high": 1e308}) for b in near.histogram)
+    assert plots.histogram(near.model_copy(update={"histogram": bins}), Beside()) is None
 
 
 def test_no_row_at_all_still_gives_a_page(tmp_path: Path) -> None:
