@@ -19,7 +19,7 @@ import uuid
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, Literal, Self, cast
 from urllib.parse import urlsplit
@@ -37,7 +37,9 @@ from tests.wire import Answer, Heard, Wire
 
 KEY = "11112222-aaaa:secretsecretsecret"
 T2V: Literal["fal-ai/cosmos-predict-2.5/text-to-video"] = "fal-ai/cosmos-predict-2.5/text-to-video"
-QUICK = Pace(first_poll=0.002, longest_poll=0.01, first_pause=0.002, patience=1, cancel=0.2)
+QUICK = Pace(first_poll=0.002, longest_poll=0.01, first_pause=0.002, patience=1, cancel=20)
+HASTY = replace(QUICK, cancel=0.2)
+"""For withdrawals that nobody answers."""
 ADDRESSES = ("QUEUE_URL_FORMAT", "RUN_URL_FORMAT", "REST_URL", "CDN_URL")
 """Constants of `fal_client.client` that it reads at each call: the way in that needs neither TLS nor its settings."""
 Route = Literal["submit", "status", "result", "cancel", "file"]
@@ -218,9 +220,9 @@ async def generator(tell: Tell = lambda _progress: None) -> AsyncIterator[Genera
 
 
 @asynccontextmanager
-async def open_fal(config: FalConfig, **more: Any) -> AsyncIterator[Fal]:
+async def open_fal(config: FalConfig, *, pace: Pace = QUICK, **more: Any) -> AsyncIterator[Fal]:
     """A generator of the running double's, closed again."""
-    fal = Fal(config, KEY, pace=QUICK, **more)
+    fal = Fal(config, KEY, pace=pace, **more)
     try:
         yield fal
     finally:

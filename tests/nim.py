@@ -11,6 +11,7 @@ What the next renders are answered instead, or how they are made, is set::
     server.script(envelope(500, "CUDA out of memory"), HANG, DROP)
     server.makes = replace(server.makes, fps=25)       # a server that lies
     server.seconds = 0.05                              # how long a render takes at least
+    server.go.clear()                                  # renders begin, and go on until it is set
     server.paths["/openapi.json"] = Answer(404)
 """
 
@@ -59,6 +60,8 @@ class NIMServer(Wire):
         self.seconds = 0.0
         self.seconds_per_frame = 0.0
         self.ready = True
+        self.go = asyncio.Event()
+        self.go.set()
         self.answer: dict[str, Any] = {}
         """Further fields of each 200; `GONE` takes one away."""
         self.metadata = _METADATA[dialect]
@@ -107,6 +110,7 @@ class NIMServer(Wire):
         except ValidationError as error:
             return self._invalid(error)
         await asyncio.sleep(self.seconds + self.seconds_per_frame * asked.made.frames)
+        await self.go.wait()
         key = f"{asked.prompt} {asked.negative_prompt} {asked.seed} {hashlib.sha256(body).hexdigest()}"
         video = await asyncio.to_thread(self._make, asked.made, key)
         self.ended += 1
