@@ -210,6 +210,10 @@ def test_a_run_is_cancelled_once_that_is_confirmed(visit: Visit, server: Process
         visit.until("document.querySelector('#run .status').textContent.match(/cancelled|interrupted/)")
     page.locator("#filters button", has_text="Cancelled").click()
     visit.until("[...document.querySelectorAll('#list .state')].every(s => s.textContent.includes('cancelled'))")
+    visit.press("Escape")  # back to the list, at the run that was left
+    visit.until("document.activeElement.matches('#list .row') && location.hash === ''")
+    visit.press("j Enter")  # into the one below, and not into the row that had the focus
+    visit.until(f"location.hash === '#run/{first}' && document.activeElement.id === 'run'")
 
 
 def test_a_refusal_stands_at_its_field_and_nothing_is_lost(visit: Visit) -> None:

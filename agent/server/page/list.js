@@ -103,11 +103,17 @@ export function list({ open, changed }) {
       draw();
       all("[aria-current]", $("list"))[0]?.scrollIntoView({ block: "nearest" });
     },
-    /** The run so many places further down; the first where none is chosen. */
+    /** The run so many places further down, from the chosen one or the one that has the focus; the first where there is neither. */
     beside(by) {
-      const at = runs.findIndex((run) => run.id === chosen);
+      const from = chosen ?? (this.focused ? document.activeElement.dataset.id : null);
+      const at = runs.findIndex((run) => run.id === from);
       return (at < 0 ? runs[0] : runs[Math.min(Math.max(at + by, 0), runs.length - 1)])?.id ?? null;
     },
-    focus() { (all("[aria-current]", $("list"))[0] ?? $("list").querySelector("button"))?.focus(); },
+    get focused() { return $("list").contains(document.activeElement); },
+    /** Focus a run's row; the first one where it is not in the list. */
+    focus(id) {
+      const rows = all("button.row", $("list"));
+      (rows.find((row) => row.dataset.id === id) ?? rows[0])?.focus();
+    },
   };
 }

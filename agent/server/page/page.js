@@ -29,9 +29,10 @@ function show(focus = false) {
   }
 }
 function leave() {
+  const left = wanted();
   if (wanted() !== null) history.pushState(null, "", location.pathname + location.search);
   show();
-  runs.focus();
+  runs.focus(left);
 }
 addEventListener("popstate", () => show());
 addEventListener("hashchange", () => show());
@@ -130,7 +131,10 @@ function writing() {
 }
 function beside(by) {
   const id = runs.beside(by);
-  if (id) open(id, { focus: false });
+  if (!id) return;
+  const { focused } = runs;
+  open(id, { focus: false });
+  if (focused) runs.focus(id); // Enter is for the run that is shown, and not for the row that had the focus
 }
 function iteration(by) {
   const section = one.iteration(by);
@@ -149,7 +153,7 @@ document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") at.blur();
     return;
   }
-  const presses = at.closest("button, a, summary, video");
+  const presses = at.closest("button:not([aria-current]), a, summary, video"); // Enter on the row of the run shown goes into it
   if (presses && (event.key === "Enter" || (event.key === " " && !at.closest("button.media")))) return; // what has the focus
   if (at.closest("video") && event.key.startsWith("Arrow")) return;
   const act = KEYS[event.key.length === 1 ? event.key.toLowerCase() : event.key];

@@ -20,8 +20,8 @@ export function span(seconds) {
 export function ago(stamp) {
   const seconds = Math.max(0, (Date.now() - new Date(stamp)) / 1000);
   if (seconds < 60) return "now";
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
-  if (seconds < 86400) return `${Math.floor(seconds / 3600)} h`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
+  if (seconds < 86400) return `${Math.floor(seconds / 3600)} h ago`;
   return new Date(stamp).toLocaleDateString();
 }
 
