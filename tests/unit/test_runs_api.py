@@ -194,6 +194,10 @@ async def test_a_clip_is_answered_in_ranges(made: Made) -> None:
         ({"prompt": "x", "draft": "yes"}, "draft: input should be 'auto' or 'none', or an object such as {tier: …}"),
         ({"prompt": "x", "seed": "7"}, "seed: input should be a valid integer"),
         ({"prompt": ""}, "prompt: string should have at least 1 character"),
+        ({"prompt": " \n"}, "prompt: is empty; say what should happen in the video"),
+        ({"prompt": "x", "expand": True}, "expand: unknown field; known here: prompt, model, "),
+        ({"prompt": "x", "generator": "fal"}, "generator: unknown field; who renders, writes and judges"),
+        ({"prompt": "x", "budget": {"max_renders": 1}}, "budget: unknown field; what a config has in its section"),
         ({"prompt": "x", "model": "other"}, "model: 'other' is none of this server's: cosmos-3-super"),
         ({"prompt": "x", "num_frames": 4000}, "num_frames: 4000 is over the 397 frames"),
         ({"prompt": "x", "webhook": "ftp://a"}, "webhook: the address is none; write it as https://host/path"),
@@ -211,6 +215,17 @@ async def test_what_is_wrong_is_told_with_its_field(made: Made, body: object, wo
     assert answer.status_code == 422
     assert words in error.message
     assert error.field is not None
+
+
+async def test_a_misspelt_parameter_of_the_list_is_refused(made: Made) -> None:
+    for query, words in (
+        ("state=failed", "query.state: unknown parameter; did you mean states?"),
+        ("%3Cb%3E=1", "query.<b>: unknown parameter; known here: states, dialect, after, limit, order"),
+    ):
+        answer = await made.client.get(f"/v1/runs?{query}")
+        error = Refusal.model_validate_json(answer.content).error
+        assert (answer.status_code, error.field) == (422, words.partition(":")[0])
+        assert words in error.message
 
 
 async def test_a_hundred_thousand_unknown_fields_are_refused_at_once() -> None:

@@ -1,8 +1,8 @@
 """What POST /v1/runs takes, and the request that it becomes."""
 
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from agent.config import MAX_PROMPT, DraftConfig
 from agent.server.config import ServerConfig
@@ -41,6 +41,12 @@ class ControlBody(BaseModel):
     """How strongly it steers."""
 
 
+def _readable(prompt: str) -> str:
+    if not any(c.isprintable() and not c.isspace() for c in prompt):
+        raise ValueError("is empty; say what should happen in the video")
+    return prompt
+
+
 class RunBody(BaseModel):
     """A run to be made. What is left out, or null, is as the server's config has it for the model."""
 
@@ -53,7 +59,7 @@ class RunBody(BaseModel):
         json_schema_extra={"examples": [EXAMPLE]},
     )
 
-    prompt: str = Field(min_length=1, max_length=MAX_PROMPT)
+    prompt: Annotated[str, AfterValidator(_readable)] = Field(min_length=1, max_length=MAX_PROMPT)
     """What should happen in the video: plain words, or a finished JSON caption."""
     model: str | None = Field(default=None, max_length=200)
     """A name or alias of the server's models. null: its default model."""

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from agent.config import DraftConfig
 from agent.server.answers import Faults, answers_for
 from agent.server.runs.body import RunBody
-from agent.server.types import Problem
+from agent.server.types import Problem, refused
 from agent.types import Canaries, Pairwise
 
 _INNER: Final[dict[str, type[BaseModel]]] = {"draft": DraftConfig, "pairwise": Pairwise, "canaries": Canaries}
@@ -98,6 +99,20 @@ def put(problem: Problem, faults: Faults) -> Response:
     return JSONResponse(body.model_dump(mode="json"), problem.status)
 
 
+def known_alone(request: Request, names: Sequence[str]) -> None:
+    """Check that a query has no other parameters: `state` for `states` would list all runs to who removes some.
+
+    Raises:
+        Refused: it has one (422).
+    """
+    for name in request.query_params:
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+            cure = f"did you mean {near[0]}?" if near else f"known here: {', '.join(names)}"
+            told = f"query.{_clean(name, 60)}"
+            raise refused(422, "value_error", f"{told}: unknown parameter; {cure}", loc=(told,))
+
+
 def _told(faults: Faults) -> list[Fault]:
     """Each fault once: of a field that holds a section or a word, what is wrong in the section, or else the words."""
     told = [_fault(fault) for fault in faults[:_MOST_READ]]
@@ -113,7 +128,8 @@ def _told(faults: Faults) -> list[Fault]:
 def _fault(fault: dict[str, Any]) -> Fault:
     """One fault in our words, whatever was sent."""
     where, *path = [_clean(str(part), 60) for part in fault.get("loc", ())] or ["body"]
-    kind, message = str(fault.get("type", "value_error")), str(fault.get("msg", "invalid"))
+    kind = str(fault.get("type", "value_error"))
+    message = str(fault.get("msg", "invalid")).removeprefix("Value error, ")
     name = ".".join(_without_tags(path)) or "body"
     if kind == "json_invalid":
         name, message = "body", f"is no JSON, from character {''.join(path)} on"
@@ -133,10 +149,18 @@ def _without_tags(path: Sequence[str]) -> list[str]:
     return [part for at, part in enumerate(path) if not (at == 1 and path[0] in _INNER)]
 
 
+_FLAT: Final = ("request", "budget", "search", "output")
+_SERVERS: Final = ("generator", "reasoner", "critic", "server")
+
+
 def _nearest(path: Sequence[str]) -> str:
+    if len(path) == 1 and path[0] in _FLAT:
+        return f"what a config has in its section {path[0]} stands here by itself, such as prompt or max_iterations"
+    if len(path) == 1 and path[0] in _SERVERS:
+        return "who renders, writes and judges is the server's to decide; model chooses among what it offers"
     inner = _INNER.get(path[0]) if len(path) > 1 else None
     known = list((inner or RunBody).model_fields)
-    near = difflib.get_close_matches(path[-1], known, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(path[-1], known, n=1, cutoff=0.6)
     return f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
 
 

@@ -18,13 +18,14 @@ from agent.server.runs.body import EXAMPLE, RunBody
 from agent.server.runs.files import listed, sent, with_urls
 from agent.server.runs.nouns import Deleted, Files, Runs, RunView
 from agent.server.runs.parts import parts_of
-from agent.server.runs.problems import refusals
+from agent.server.runs.problems import known_alone, refusals
 from agent.server.runs.view import RUNS, viewed
 from agent.server.types import Caller, Dialect, Job, NewJob, Scope, State, refused
 
 router = APIRouter(prefix=RUNS, tags=["runs"])
 _KEY: Final = re.compile(r"[!-~]{1,255}")
 _READ: Final = refusals(400, 401, 403, 404, 422, 429)
+_LISTED: Final = ("states", "dialect", "after", "limit", "order")
 _Id = Annotated[str, Path(description="The run's id.", max_length=200)]
 _Iteration = Annotated[int, Path(description="Counted from 0.", ge=0, le=10_000)]
 _Seed = Annotated[int, Path(description="Of the candidate.", ge=0, le=2**40)]
@@ -111,6 +112,7 @@ async def list_runs(
 ) -> Response:
     """The caller's runs, of all dialects, newest first; an admin's list has everybody's."""
     caller = caller_of(request, "read")
+    known_alone(request, _LISTED)
     desk = context_of(request).desk
     page = desk.list(caller, dialect=dialect, states=states or (), after=after, limit=limit, ascending=order == "asc")
     data = [viewed(job, request) for job in page.jobs]
