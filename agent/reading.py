@@ -123,10 +123,10 @@ def _read(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise ConfigError(
             f"{path}: there is no such config file in {Path.cwd()}; leave it out for the embedded defaults, or start "
-            "from configs/quickstart.yaml of the repository"
+            "from one of those in configs/ of the repository"
         ) from None
     except IsADirectoryError:
-        raise ConfigError(f"{path}: is a folder, not a config file; to go on with a run use --resume") from None
+        raise ConfigError(f"{path}: is a folder, not a config file; `retake run --resume` goes on with a run") from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
@@ -291,7 +291,8 @@ def _nearest(path: Sequence[str], data: Mapping[str, Any]) -> str:
             if name in kind.model_fields:
                 return f"it belongs to {parents[0]}.backend: {kind.model_fields['backend'].default}"
     homes = [f"{section}.{name}" for section in RunConfig.model_fields if name in _keys([section], data)]
-    return f"did you mean {homes[0]}?" if homes else f"known here: {', '.join(known)}"
+    listed = known if parents else [*known, SERVER]
+    return f"did you mean {homes[0]}?" if homes else f"known here: {', '.join(listed)}"
 
 
 def _keys(path: Sequence[str], data: Mapping[str, Any]) -> list[str]:

@@ -188,7 +188,7 @@ def _read(path: Path, callers: dict[bytes, Caller]) -> None:
             data = file.read(_MOST_BYTES + 1)
         text = data.decode()
     except OSError as error:
-        raise ConfigError(f"server.api_key_file: it cannot be read ({error.strerror})") from error
+        raise ConfigError(f"server.api_key_file: {path} cannot be read ({error.strerror})") from error
     except UnicodeDecodeError:
         raise ConfigError("server.api_key_file: it is no text") from None
     if len(data) > _MOST_BYTES:

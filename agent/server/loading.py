@@ -42,9 +42,10 @@ def load(path: str | Path | None = None, overrides: Sequence[str] = ()) -> Serve
             place = place.get(name) if isinstance(place, dict) else None
         if isinstance(place, dict) and isinstance(place.get(names[-1]), str):
             place[names[-1]] = str(here / Path(place[names[-1]]).expanduser())
-    server = _checked(section, source)
+    server = _checked(section, source, keys)
     if server.safety.words and server.safety.word_file is not None:
         words(server.safety.word_file)  # one that cannot be read is said before anything is served
+    _inside(data, source)
     base = settled(reading.check(data, source, keys))
     models: dict[str, RunConfig] = {}
     started: dict[int, tuple[str, object]] = {}
@@ -67,14 +68,23 @@ def load(path: str | Path | None = None, overrides: Sequence[str] = ()) -> Serve
     return Served(base=base, server=server, models=models)
 
 
-def _checked(section: Mapping[str, Any], source: str) -> ServerConfig:
+def _inside(data: Mapping[str, Any], source: str) -> None:
+    for key in data:
+        if key in ServerConfig.model_fields:
+            raise ConfigError(f"{source}: {key}: unknown key; did you mean server.{key}?")
+
+
+def _checked(section: Mapping[str, Any], source: str, overridden: Sequence[str]) -> ServerConfig:
     try:
         return ServerConfig.model_validate(section)
     except ValidationError as error:
         lines = []
         for fault in error.errors(include_url=False, include_input=False):
             where = ".".join(("server", *map(str, fault["loc"])))
-            lines.append(f"{source}: {where}: {_said(fault['type'], fault['msg'], fault['loc'])}")
+            typed = any(where == key or where.startswith(f"{key}.") for key in overridden)
+            lines.append(
+                f"{'-s' if typed else f'{source}:'} {where}: {_said(fault['type'], fault['msg'], fault['loc'])}"
+            )
         raise ConfigError("\n".join(lines)) from None
 
 

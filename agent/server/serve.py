@@ -76,7 +76,7 @@ async def opened(served: Served, *, needs_key: bool = False) -> AsyncIterator[Co
         StorageError: the folder cannot be used.
     """
     places = Places(served.folder)
-    with boundary(StorageError, f"making {places.own}"):
+    with boundary(StorageError, f"output.dir: making {places.own}"):
         places.own.mkdir(parents=True, exist_ok=True)
         places.own.chmod(0o700)
     with _alone(places):

@@ -92,7 +92,7 @@ def words(path: str | None) -> Words:
         with Path(path).expanduser().open("rb") as file:
             data = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
-        raise ConfigError(f"{name}: it cannot be read ({error.strerror})") from error
+        raise ConfigError(f"{name}: {path} cannot be read ({error.strerror})") from error
     if len(data) > MAX_FILE_BYTES:
         raise ConfigError(f"{name}: it is over {MAX_FILE_BYTES // 2**20} MiB")
     try:

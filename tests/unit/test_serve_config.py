@@ -74,7 +74,9 @@ def test_it_survives_the_way_to_the_engine(served: Served) -> None:
         ("server: {cors_origins: ['https://a.example/']}", "'https://a.example/' must be as browsers send it"),
         ("server: {limits: 3}", "server.limits: must be a section such as {max_running: …}"),
         ("server: {api_keys_env: sk-1}", "must be the name of an environment variable, and never the keys"),
-        ("server: {safety: {word_file: gone.txt}}", "server.safety.word_file: it cannot be read"),
+        ("server: {safety: {word_file: gone.txt}}", "server.safety.word_file: /"),
+        ("limits: {max_running: 3}", "limits: unknown key; did you mean server.limits?"),
+        ("zzz: 3", "known here: request, reasoner, generator, critic, budget, search, output, server"),
         ("server: {limits: {max_running: 0}}", "server.limits.max_running: input should be greater than or equal to 1"),
         ("server: {models: {a: {}, b: {aliases: [a]}}, default_model: a}", "the name 'a' stands twice"),
         ("server: {default_model: gone}", "default_model: 'gone' is none of models"),
@@ -87,6 +89,12 @@ def test_what_is_wrong_is_named(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(ConfigError) as told:
         load(tmp_path / "server.yaml")
     assert said in str(told.value)
+
+
+def test_what_is_wrong_on_the_command_line_is_not_said_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "server.yaml").write_text(FILE)
+    with pytest.raises(ConfigError, match=r"^-s server\.limits\.max_runing: unknown key; did you mean max_running"):
+        load(tmp_path / "server.yaml", ["server.limits.max_runing=7"])
 
 
 def test_it_is_printed_as_it_is_understood(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
