@@ -154,14 +154,19 @@ async def test_a_client_that_goes_takes_its_request_with_it(server: Server) -> N
         assert (await context.desk.ended(newest, timeout=30)).state == "cancelled"
 
 
-async def test_a_call_that_is_given_up_names_its_request(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("key", [None, "once more"])
+async def test_a_call_that_is_given_up_names_its_request(
+    server: Server, key: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     client, context = server
     monkeypatch.setitem(vars(context.served.server.limits), "sync_seconds", 0.05)
-    response = await client.post(f"/fal/run/{TEXT}", json=LONG)
-    assert (response.status_code, response.headers["x-fal-error-type"]) == (504, "generation_timeout")
+    response = await client.post(f"/fal/run/{TEXT}", json=LONG, headers={"Idempotency-Key": key} if key else {})
+    assert (response.status_code, response.headers["x-fal-error-type"]) == (504, "request_timeout")
     assert response.headers["x-fal-request-timeout-type"] == "user"
     job = context.desk.find(response.headers["x-fal-request-id"], Caller())
     assert job is not None
+    assert (job.live and not job.cancelling) is (key is not None), "who gave a key finds it again"
+    await context.desk.cancel(job.id, Caller())
     assert (await context.desk.ended(job, timeout=30)).state == "cancelled"
 
 

@@ -1,6 +1,5 @@
 """Every model's two addresses: in the queue, and in one synchronous call."""
 
-import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
@@ -10,15 +9,15 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from agent.server import waiting
 from agent.server.answers import answer
-from agent.server.context import base_url, caller_of, context_of
+from agent.server.context import caller_of, context_of
 from agent.server.fal import models, requests
 from agent.server.fal.answers import REQUEST_ID, addresses, app_of
 from agent.server.fal.outputs import CogVideoXOutput, Submitted, VideoOutput
 from agent.server.fal.proxy import Proxy
 from agent.server.fal.taking import QUEUE, queue_base, taken, unknown
-from agent.server.types import Job, Refused, refused
-from agent.server.waiting import let_go
+from agent.server.types import Job, Refused
 
 RUN: Final = "/fal/run"
 ENDPOINTS: Final[dict[str, tuple[type[models.Input], type[VideoOutput]]]] = {
@@ -59,15 +58,17 @@ class _Awaited(Response):
         self._request, self._job = request, job
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        let_go(self._request)
+        waiting.let_go(self._request)
+        request, job, context = self._request, self._job, context_of(self._request)
+        seconds, caller = context.served.server.limits.sync_seconds, caller_of(request, "run")
         try:
-            over = await _waited(self._request, self._job)
+            cancel = job.idempotency_key is None  # who gave a key will ask again with it
+            over = await waiting.ended(request, context.desk, job, caller, seconds, cancel=cancel)
         except Refused as error:
             response = answer(scope, error.problem, error.retry_after)
-            response.headers[REQUEST_ID] = self._job.id  # it may go on, and is asked after in the queue then
+            response.headers[REQUEST_ID] = job.id  # it may go on, and is asked after in the queue then
         else:
-            # 499: nobody is there to read it
-            response = Response(status_code=499) if over is None else await requests.answered(self._request, over)
+            response = await requests.answered(request, over)
         await response(scope, receive, send)
 
 
@@ -100,36 +101,3 @@ async def other(request: Request) -> Response:
 
 
 router.routes.append(Route("/fal/proxy", Proxy()))
-
-
-async def _waited(request: Request, job: Job) -> Job | None:
-    """The job once it is over; None: its client is gone, and it was taken back.
-
-    Raises:
-        Refused: 504, it took longer than a request is held open; 503, the server is being stopped.
-    """
-    context = context_of(request)
-    seconds = context.served.server.limits.sync_seconds
-    ended = asyncio.ensure_future(context.desk.ended(job, timeout=seconds))
-    gone = asyncio.ensure_future(_gone(request))
-    try:
-        await asyncio.wait({ended, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if ended.done():
-            return ended.result()
-    except TimeoutError:
-        await context.desk.cancel(job.id, caller_of(request, "run"))
-        cure = f"ask {base_url(request, QUEUE)}, which holds no request open"
-        raise refused(504, "generation_timeout", f"The request took longer than {seconds:g} seconds; {cure}") from None
-    finally:
-        for task in (ended, gone):
-            task.cancel()
-        await asyncio.gather(ended, gone, return_exceptions=True)
-    # who gave a key will ask again with it
-    if job.idempotency_key is None:
-        await context.desk.cancel(job.id, caller_of(request, "run"))
-    return None
-
-
-async def _gone(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
