@@ -1,7 +1,6 @@
 """From waiting to over: who is begun when, what the engine tells of it, and what is written down at its end."""
 
 import logging
-from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final, Protocol
@@ -104,6 +103,8 @@ class Carrier:
         for id_ in unwanted:
             if (known := self._entries.found(id_)) is not None and not known.job.live:
                 self._workers.spawn(self._recorder.forget(known.job))
+        for entry in sorted(self._entries.running(), key=lambda entry: entry.job.started_at or entry.job.created_at):
+            self._entries.begun(entry)
         await self.engine.start()
         for entry in self._entries.running():
             if not entry.job.cancelling:
@@ -112,25 +113,21 @@ class Carrier:
 
     def fill(self) -> None:
         """Begin what waits as far as there is room."""
-        running = Counter(entry.job.owner for entry in self._entries.running())
-        free, most = self._limits.max_running - running.total(), self._limits.max_running_per_key
+        free, most = self._limits.max_running - len(self._entries.running()), self._limits.max_running_per_key
         if self.draining or free <= 0:
             return
-        for entry in self._entries.waiting():
-            owner = entry.job.owner
-            if entry.ending:
-                continue  # its end is on its way to the disk: nothing is written over it
-            if most is not None and running[owner] >= most:
+        turns = self._entries.turns()
+        while free > 0 and (entry := turns.next()) is not None:
+            if most is not None and turns.running(entry.job.owner) >= most:
+                continue  # nor may any other of that key
+            if entry.ending or self._holding.waits(entry):  # what ends is on its way to the disk, and not written over
+                turns.skip(entry)
                 continue
-            if self._holding.waits(entry):
-                continue
-            running[owner] += 1
+            turns.begin(entry)
             entry.job = entry.job.model_copy(update={"state": "running", "started_at": datetime.now(UTC)})
-            self._entries.moved()
+            self._entries.begun(entry)
             self._workers.spawn(self._begin(entry))
             free -= 1
-            if free <= 0:
-                return
 
     async def cancel(self, entry: Entry) -> bool:
         """End a job that lives. Returns whether that is done: one that runs, or is being written down, takes a while.
@@ -214,7 +211,7 @@ class Carrier:
             return
         log.warning("%s waits for the backends of %s, which went away", entry.job.id, entry.job.request.model)
         entry.job = entry.job.model_copy(update=WAITING)
-        self._entries.moved()
+        self._entries.waits_again()
         self._mourning.next()
         self._recorder.note(entry.job)
         await self._recorder.save(entry.job)

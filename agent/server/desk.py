@@ -48,7 +48,10 @@ class Desk(Protocol):
         """The job whose files a media key opens, whoever asks."""
 
     def position(self, job: Job) -> int:
-        """How many jobs will start before it; 0 where it is next or no longer waits."""
+        """How many jobs will start before it; 0 where it is next or no longer waits.
+
+        As it stands now (see `agent.server.turns`): another key's later job may still go first.
+        """
 
     def logs(self, job: Job, start: int = 0) -> list[LogLine]:
         """What it has told so far, from line `start` on. Lines never change once told."""

@@ -1,15 +1,18 @@
 """The jobs in memory: those that live, and those that were asked for last."""
 
 import asyncio
+import itertools
 from collections import Counter, OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Final
 
 from agent.server.book import Book
 from agent.server.places import Places
 from agent.server.store import Store
-from agent.server.types import Job
+from agent.server.turns import Turns, positions
+from agent.server.types import Job, State
 
 REMEMBERED: Final = 1000
 """Jobs that are over and kept in memory, those asked for last."""
@@ -32,6 +35,8 @@ class Entry:
     """Engines that died while they carried it."""
     held: bool = False
     """It runs, but waits to be carried alone: see `agent.server.mourning`."""
+    turn: int = 0
+    """When it was begun, as a count of beginnings."""
     lacking: float | None = None
     """Since when, by the monotonic clock, its backends were found missing."""
     removing: bool = False
@@ -61,6 +66,9 @@ class Entries:
         self._books: OrderedDict[str, Entry] = OrderedDict()
         self._by_media: OrderedDict[str, str] = OrderedDict()
         self._positions: dict[str, int] | None = None
+        self._begun: dict[str, int] = {}
+        """When an owner's last job was begun, as a count of beginnings."""
+        self._beginnings = itertools.count(1)
 
     def __iter__(self) -> Iterator[Entry]:
         """Those that live."""
@@ -90,8 +98,13 @@ class Entries:
         self._by_media.pop(job.media_key, None)
         self._positions = None
 
-    def moved(self) -> None:
-        """A job changed its place in the queue."""
+    def begun(self, entry: Entry) -> None:
+        """A job was begun, now or by an earlier server: in this order."""
+        entry.turn = self._begun[entry.job.owner] = next(self._beginnings)
+        self._positions = None
+
+    def waits_again(self) -> None:
+        """A job that ran is back in the queue."""
         self._positions = None
 
     def live(self, id: str) -> Entry | None:  # noqa: A002 - the noun's own field
@@ -131,23 +144,29 @@ class Entries:
         return entry.book
 
     def waiting(self) -> Sequence[Entry]:
-        """Those that wait, in the order in which they will start."""
-        waiting = (entry for entry in self._live.values() if entry.job.state == "queued")
-        return sorted(waiting, key=lambda entry: (-entry.job.priority, entry.seq))
+        """Those that wait, in the order of arrival."""
+        return sorted(self._in("queued"), key=attrgetter("seq"))
 
     def running(self) -> Sequence[Entry]:
-        """Those that run."""
-        return [entry for entry in self._live.values() if entry.job.state == "running"]
+        """Those that run, in the order in which they were begun."""
+        return sorted(self._in("running"), key=attrgetter("turn"))
+
+    def turns(self) -> Turns:
+        """Those that wait, to be taken in the order in which they start."""
+        return Turns(self.waiting(), self.running(), self._begun)
 
     def position(self, job: Job) -> int:
-        """How many will start before a job."""
+        """How many will start before a job, if what runs ends in the order in which it was begun."""
         if self._positions is None:
-            self._positions = {entry.job.id: n for n, entry in enumerate(self.waiting())}
+            self._positions = positions(self.turns(), self.running())
         return self._positions.get(job.id, 0)
 
     def by_state(self) -> Counter[str]:
         """How many live in each state."""
         return Counter(entry.job.state for entry in self._live.values())
+
+    def _in(self, state: State) -> Iterator[Entry]:
+        return (entry for entry in self._live.values() if entry.job.state == state)
 
     def _remember(self, entry: Entry) -> Entry:
         self._over[entry.job.id] = entry

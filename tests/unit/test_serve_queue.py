@@ -111,6 +111,35 @@ async def test_a_key_runs_no_more_than_its_share(tmp_path: Path) -> None:
         assert engine.begun[-1] == mine[1].id
 
 
+@pytest.mark.parametrize("places", [1, 2])
+async def test_many_of_one_key_keep_no_other_waiting(tmp_path: Path, places: int) -> None:
+    async with opened(tmp_path, f"limits.max_running={places}") as (queue, engine):
+        mine = [await queue.submit(new(), ME) for _ in range(places + 3)]
+        yours = [await queue.submit(new(), YOU) for _ in range(2)]
+        wait = [*mine[places:], *yours]
+        places_told = {job.id: queue.position(job) for job in wait}
+        assert [places_told[yours[0].id], places_told[mine[places].id]] == [0, 1]
+        for n in range(len(wait)):
+            await settle(queue)
+            first = queue.find(engine.begun[n], ME) or queue.find(engine.begun[n], YOU)
+            assert first is not None
+            engine.finish(first)
+        await settle(queue)
+        assert engine.begun[places:] == sorted(places_told, key=lambda one: places_told[one])
+
+
+async def test_whose_turn_it_is_outlasts_a_restart(tmp_path: Path) -> None:
+    async with opened(tmp_path, "limits.max_running=2") as (queue, _):
+        mine = [await queue.submit(new(), ME) for _ in range(4)]
+        yours = await queue.submit(new(), YOU)
+        await settle(queue)
+    async with opened(tmp_path, "limits.max_running=2") as (queue, engine):
+        assert [queue.position(job) for job in (yours, *mine[2:])] == [0, 1, 2]
+        engine.finish(mine[1])
+        await settle(queue)
+        assert engine.begun == [mine[0].id, mine[1].id, yours.id]
+
+
 @pytest.mark.parametrize(
     ("limit", "kind"),
     [("limits.max_queued=1", "queue_full"), ("limits.max_queued_per_key=1", "concurrent_requests_limit")],
