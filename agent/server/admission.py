@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import shutil
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,6 +12,7 @@ from agent.files import file_hash, sync_folder
 from agent.server.config import LimitsConfig
 from agent.server.entries import Entries
 from agent.server.types import NewJob, refused
+from agent.server.weighing import Weights
 
 
 class Admission:
@@ -26,24 +26,26 @@ class Admission:
     def __init__(self, limits: LimitsConfig, entries: Entries) -> None:
         self._limits = limits
         self._entries = entries
-        self._arriving: Counter[str] = Counter()
+        self._arriving: list[tuple[str, Weights]] = []
+        """Owners, and what they bring."""
         self._durations: list[float] = []
 
     @contextmanager
-    def place(self, owner: str) -> Iterator[None]:
+    def place(self, owner: str, media: Weights) -> Iterator[None]:
         """A place in the queue, held while its job is written down.
 
         Raises:
-            Refused: 429: the queue is full, or this key's part of it.
+            Refused: 429: the queue is full, or this key's part of it, or of the disk; 413: that is too small for these.
         """
         self._admit(owner)
-        self._arriving[owner] += 1
+        if media:
+            self._make_room(owner, media)
+        arrival = (owner, media)
+        self._arriving.append(arrival)
         try:
             yield
         finally:
-            self._arriving[owner] -= 1
-            if not self._arriving[owner]:
-                del self._arriving[owner]
+            self._arriving.remove(arrival)
 
     def took(self, seconds: float) -> None:
         """Learn how long a job ran."""
@@ -60,15 +62,33 @@ class Admission:
         limits = self._limits
         waiting = self._entries.waiting()
         free = limits.max_running - (len(self._entries) - len(waiting))
-        coming = len(waiting) + self._arriving.total()
+        coming = len(waiting) + len(self._arriving)
         if coming >= limits.max_queued + max(0, free):
             why = f"the queue is full: {coming} requests wait, and {limits.max_queued} may; ask again later"
             raise refused(429, "queue_full", why, retry_after=self.patience)
         if limits.max_queued_per_key is None:
             return
-        mine = sum(entry.job.owner == owner for entry in waiting) + self._arriving[owner]
+        mine = sum(entry.job.owner == owner for entry in waiting) + sum(one == owner for one, _ in self._arriving)
         if mine >= limits.max_queued_per_key:
             why = f"{mine} requests of this key wait, and {limits.max_queued_per_key} may; ask again later"
+            raise refused(429, "concurrent_requests_limit", why, retry_after=self.patience)
+
+    def _make_room(self, owner: str, media: Weights) -> None:
+        """Bound what one key's jobs hold: an upload that was removed lies here for as long as they live."""
+        limit, size = self._limits.max_input_bytes_per_key, sum(media.values())
+        if size > limit:
+            why = f"the media of this request take {size:,} bytes, and those of one key may take {limit:,}"
+            raise refused(413, "file_too_large", why)
+        held = dict(media)
+        for entry in self._entries:
+            if entry.job.owner == owner:
+                held.update(entry.media)
+        for one, brought in self._arriving:
+            if one == owner:
+                held.update(brought)
+        total = sum(held.values())
+        if total > limit:
+            why = f"the media of this key's requests would take {total:,} bytes, and {limit:,} may; ask again later"
             raise refused(429, "concurrent_requests_limit", why, retry_after=self.patience)
 
 

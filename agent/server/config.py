@@ -66,6 +66,9 @@ class LimitsConfig(_Section):
     """Of one uploaded file."""
     max_uploaded_bytes_per_key: int = Field(default=8 * 2**30, ge=2**10)
     """Of all uploads that one key keeps here."""
+    max_input_bytes_per_key: int = Field(default=8 * 2**30, ge=2**10)
+    """Of media that came with, or were uploaded for, requests of one key which wait or run: they are kept until these
+    are over, whatever becomes of the upload, and each file counts once."""
     requests_per_second: float | None = Field(default=1000.0, gt=0)
     """Of one key, on average; a burst of ten seconds' worth passes. Polling clients ask up to 10 times a second a job.
     null: no limit."""

@@ -37,8 +37,9 @@ class Desk(Protocol):
         The same idempotency key of the same owner gives the same job again.
 
         Raises:
-            Refused: 429 (the queue is full, the key has too many), 422 (the same idempotency key for something else;
-                the model's config does not take the request), 503 (draining).
+            Refused: 429 (the queue is full, the key has too many, or their media take too much), 413 (so do those of
+                this one alone), 422 (the same idempotency key for something else; the model's config does not take
+                the request), 503 (draining).
         """
 
     def find(self, id: str, caller: Caller, dialect: Dialect | None = None) -> Job | None:  # noqa: A002

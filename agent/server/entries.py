@@ -13,6 +13,7 @@ from agent.server.places import Places
 from agent.server.store import Store
 from agent.server.turns import Turns, positions
 from agent.server.types import Job, State
+from agent.server.weighing import Weights, weighed
 
 REMEMBERED: Final = 1000
 """Jobs that are over and kept in memory, those asked for last."""
@@ -37,6 +38,8 @@ class Entry:
     """It runs, but waits to be carried alone: see `agent.server.mourning`."""
     turn: int = 0
     """When it was begun, as a count of beginnings."""
+    media: Weights = field(default_factory=dict)
+    """Of the files that came with its request."""
     lacking: float | None = None
     """Since when, by the monotonic clock, its backends were found missing."""
     removing: bool = False
@@ -81,6 +84,7 @@ class Entries:
     def enter(self, job: Job, seq: int) -> Entry:
         """A job begins to live."""
         entry = self._live[job.id] = Entry(job, seq, Book(self._places.run(job.id)))
+        entry.media = weighed({name: self._places.inputs(job.id) / file for name, file in job.inputs.items()})
         self._positions = None
         return entry
 

@@ -16,6 +16,7 @@ from agent.server.entries import Entries
 from agent.server.places import Places
 from agent.server.store import Store
 from agent.server.types import Caller, Job, NewJob, RunRequest, refused
+from agent.server.weighing import weighed
 from agent.server.wishes import checked
 from agent.server.workers import Workers
 
@@ -101,7 +102,7 @@ class Taking:
             webhook=new.webhook,
             ephemeral=new.ephemeral,
         )
-        with self._admission.place(caller.owner):
+        with self._admission.place(caller.owner, weighed(new.inputs)):
             seq = await self._written(job, folder, inputs, new.inputs)
             self._entries.enter(job, seq)
         return job

@@ -158,6 +158,36 @@ async def test_a_full_queue_is_told_with_a_time_to_come_back(tmp_path: Path, lim
         assert (await queue.submit(new(), ME)).live
 
 
+async def test_what_one_keys_jobs_hold_on_the_disk_is_bounded(tmp_path: Path) -> None:
+    limits = ("limits.max_running=1", "limits.max_input_bytes_per_key=3000")
+    upload = tmp_path / "upload"
+
+    def film(size: int) -> NewJob:
+        return new(inputs={"image": bytes(size)})
+
+    async with opened(tmp_path, *limits) as (queue, _):
+        upload.write_bytes(bytes(2000))
+        first, second = [await queue.submit(new(inputs={"image": upload}), ME) for _ in range(2)]  # one file, linked
+        upload.unlink()  # as a client does whose uploads are full
+        with pytest.raises(Refused, match="would take 3,001 bytes, and 3,000 may") as told:
+            await queue.submit(film(1001), ME)
+        assert (told.value.problem.status, told.value.retry_after) == (429, 10.0)
+        with pytest.raises(Refused, match="the media of this request take 3,001 bytes") as told:
+            await queue.submit(film(3001), ME)
+        assert told.value.problem.status == 413
+        assert (await queue.submit(film(1001), YOU)).live
+        both = await asyncio.gather(*(queue.submit(film(600), ME) for _ in range(2)), return_exceptions=True)
+        assert {type(one) for one in both} == {Job, Refused}
+        await settle(queue)
+    async with opened(tmp_path, *limits) as (queue, _):
+        for job in (first, second):
+            with pytest.raises(Refused, match="would take 3,001 bytes"):
+                await queue.submit(film(401), ME)
+            assert await queue.cancel(job.id, ME) in {"removed", "requested"}
+            await settle(queue)
+        assert (await queue.submit(film(401), ME)).live
+
+
 async def test_many_at_once_never_pass_the_limit(tmp_path: Path) -> None:
     async with opened(tmp_path, "limits.max_running=2", "limits.max_queued=3") as (queue, _):
         told = await asyncio.gather(*(queue.submit(new(str(n)), ME) for n in range(20)), return_exceptions=True)
