@@ -16,6 +16,7 @@ import yaml
 
 from agent.errors import ConfigError
 from agent.server import serve
+from agent.server.engine.__main__ import NICE
 from agent.server.loading import load
 from benchmarks.server.kills import killed
 from benchmarks.server.load import FAL, Load, Loaded, Plan
@@ -168,6 +169,7 @@ def test_an_engine_killed_alone_is_another_one_soon_and_its_runs_go_on(server: S
     assert server.process.process is not None
     own = psutil.Process(server.process.process.pid)
     (engine,) = own.children()
+    until(lambda: engine.nice() == min(19, own.nice() + NICE))
     engine.kill()
     assert server.status(where) == "running"
     later = run(server.submit())

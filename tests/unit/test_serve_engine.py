@@ -2,7 +2,9 @@
 
 import asyncio
 import io
+import os
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,7 +17,7 @@ import pytest
 
 from agent.errors import NoCandidateError
 from agent.server.engine import parent, warm
-from agent.server.engine.__main__ import Engine
+from agent.server.engine.__main__ import NICE, Engine, _give_way
 from agent.server.engine.messages import UP, Alive, Begin, Cancel, Over, Ready, Told
 from agent.server.engine.silence import Silence
 from agent.server.engine.work import Work
@@ -165,6 +167,39 @@ async def test_a_job_that_is_cancelled_in_the_same_breath_is_over_all_the_same(t
         while not (over := [said for said in heard(out) if isinstance(said, Over)]):
             await asyncio.sleep(0.01)
     assert [(said.id, said.state) for said in over] == [("j", "cancelled")]
+
+
+VLM = ("critic.backend=vlm", "critic.endpoint.serve={}")
+OMNI = ("generator.backend=vllm_omni", "generator.serve={}")
+OPENAI = ("reasoner.backend=openai", "reasoner.serve={}")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere niceness is the whole process's, and this one's stays")
+@pytest.mark.parametrize(
+    ("config", "gives_way"),
+    [
+        ((), True),
+        (OPENAI, False),
+        (VLM, False),
+        (OMNI, False),
+        ((*OPENAI, *OMNI, "generator.serve.time_share=true", "server.limits.max_running=1"), False),
+    ],
+    ids=["embedded", "reasoner", "critic", "generator", "by turns"],
+)
+def test_the_engine_lets_the_server_go_first_unless_servers_of_models_would_be_as_nice(
+    tmp_path: Path, config: tuple[str, ...], gives_way: bool
+) -> None:
+    served = load(None, [f"output.dir={tmp_path}", *config])
+    nice: list[int] = []
+
+    def engine() -> None:
+        _give_way(served)
+        nice.append(os.getpriority(os.PRIO_PROCESS, 0))
+
+    thread = threading.Thread(target=engine)  # on Linux niceness is a thread's own
+    thread.start()
+    thread.join()
+    assert nice == [min(19, os.getpriority(os.PRIO_PROCESS, 0) + NICE * gives_way)]
 
 
 @pytest.fixture

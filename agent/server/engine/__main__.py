@@ -16,7 +16,7 @@ from agent.server import logs
 from agent.server.config import Served
 from agent.server.engine.messages import DOWN, LONGEST, Alive, Begin, Cancel, Over, Ready, Told
 from agent.server.engine.silence import beat
-from agent.server.engine.warm import Warm
+from agent.server.engine.warm import Warm, starts
 from agent.server.engine.work import Work
 from agent.server.places import Places
 from agent.server.types import Problem
@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 GONE: Final = 0
 PR_SET_PDEATHSIG: Final = 1
 """prctl(2)."""
+NICE: Final = 10
+"""That the engine is nicer than the server: its codecs have dozens of threads, and clients would wait behind them."""
 
 
 class Engine:
@@ -89,13 +91,25 @@ async def _main(out: BinaryIO) -> None:
     first = await reader.readline()
     if not first:
         return
-    engine = Engine(Served.model_validate_json(first), out)
+    served = Served.model_validate_json(first)
+    _give_way(served)
+    engine = Engine(served, out)
     engine.say(Ready())
     engine.beat()
     while line := await reader.readline():
         engine.heed(line)
     # the server is gone, perhaps killed: its jobs are on the disk, and the next one goes on with them
     os._exit(GONE)
+
+
+def _give_way(served: Served) -> None:
+    """Let the server go first where both want the processor.
+
+    Not where runs start servers of models: those would be as nice, and nobody but the superuser could take it back.
+    """
+    if not any(starts(config) for config in served.models.values()):
+        with suppress(OSError, AttributeError):
+            os.nice(NICE)
 
 
 def _die_with_the_server() -> None:

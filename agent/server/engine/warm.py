@@ -87,6 +87,12 @@ class Warm:
                 raise
 
 
+def starts(config: RunConfig) -> bool:
+    """Whether a config has Retake start servers, those that take turns too."""
+    parts = (config.reasoner, config.generator, getattr(config.critic, "endpoint", None))
+    return any(getattr(part, "serve", None) is not None for part in parts)
+
+
 def wanted_by(config: RunConfig) -> Iterator[tuple[str, ServeConfig | ServeOmniConfig, str | None]]:
     """(part, server, its key) of what a config has Retake start, but for those that take turns."""
     if shared_by_turns(config) is not None:
