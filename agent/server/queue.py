@@ -54,7 +54,7 @@ class Queue:
         self._store = store
         places = self._places = Places(served.folder)
         entries = self._entries = Entries(store, places)
-        workers = self._workers = Workers()
+        workers = self._workers = Workers(store.together)
         admission = Admission(limits, entries)
         self._taking = Taking(served, store, entries, admission, places, workers)
         recorder = self._recorder = Recorder(store, entries, places, workers, heard=heard, announce=announce)

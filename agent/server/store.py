@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Lock
+from threading import RLock
 
 from pydantic import ValidationError
 
@@ -49,7 +49,7 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._lock = Lock()
+        self._lock = RLock()
         with self._told("opening"):
             self._disk = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
             self._disk.execute("PRAGMA journal_mode=WAL")
@@ -69,6 +69,23 @@ class Store:
         with self._lock:
             self._disk.close()
             self._reader.close()
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """One transaction of all that this thread changes within: it is on the disk when the context is left.
+
+        Raises:
+            StorageError: the disk failed. As with any other error, nothing of it is written then.
+        """
+        with self._told("writing down jobs"), self._lock:
+            try:
+                self._disk.execute("BEGIN IMMEDIATE")
+                yield
+                self._disk.execute("COMMIT")
+            except BaseException:
+                if self._disk.in_transaction:
+                    self._disk.execute("ROLLBACK")
+                raise
 
     def add(self, job: Job) -> int:
         """Write a new job down. Returns its place in the order of arrival.

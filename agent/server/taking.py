@@ -63,7 +63,7 @@ class Taking:
             why = f"there is no model {new.request.model!r:.80}; there are {known}"
             raise refused(404, "not_found", why, loc=("model",))
         request = new.request.model_copy(update={"model": model})
-        told = await self._workers.on_files(partial(digest, new))
+        told = await self._workers.on_files(partial(digest, new)) if new.inputs else digest(new)
         if new.idempotency_key is None:
             return await self._taken(new, request, told, caller), True
         once = (caller.owner, new.idempotency_key)
