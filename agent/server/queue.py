@@ -10,12 +10,12 @@ from typing import Any
 
 from agent.run import Run
 from agent.server.admission import Admission
-from agent.server.book import raw
 from agent.server.carrying import Carrier, MakeEngine
 from agent.server.config import Served
 from agent.server.desk import Cancelled, Page, may_see
 from agent.server.engine.parent import Engine
 from agent.server.entries import Entries
+from agent.server.following import Following
 from agent.server.holding import Backends
 from agent.server.housekeeping import Housekeeping
 from agent.server.places import Places
@@ -55,6 +55,7 @@ class Queue:
         places = self._places = Places(served.folder)
         entries = self._entries = Entries(store, places)
         workers = self._workers = Workers(store.together)
+        self._following = Following(workers)
         admission = Admission(limits, entries)
         self._taking = Taking(served, store, entries, admission, places, workers)
         recorder = self._recorder = Recorder(store, entries, places, workers, heard=heard, announce=announce)
@@ -221,10 +222,10 @@ class Queue:
             entry = self._entries.found(job.id)
             news = None if entry is None else entry.changed
             live = entry is not None and entry.job.live
-            found, offset = await self._workers.on_files(partial(raw, folder, number, offset))
+            found, offset = await self._following.read(folder, number, offset, news)
             for line in found:
                 number += 1
-                yield number, line.decode("utf-8", "replace").rstrip("\n")
+                yield number, line
             if not live or news is None or self._parting:
                 return
             await news.wait()

@@ -3,10 +3,11 @@
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
-from typing import Final
+from typing import Final, TypeVar
 
 from agent.server.types import Caller, refused
 
+T = TypeVar("T", str, bytes)
 MOST: Final = 250
 """Of one caller. A thousand of one busy run keep a core busy, and everybody else out."""
 
@@ -17,7 +18,7 @@ class Streams:
     def __init__(self) -> None:
         self._open: Counter[str] = Counter()
 
-    def opened(self, caller: Caller, stream: AsyncGenerator[str, None]) -> AsyncIterator[str]:
+    def opened(self, caller: Caller, stream: AsyncGenerator[T, None]) -> AsyncIterator[T]:
         """The stream, counted from its first word to its last.
 
         Raises:
@@ -28,7 +29,7 @@ class Streams:
             raise refused(429, "concurrent_requests_limit", why, retry_after=5)
         return self._counted(caller.owner, stream)
 
-    async def _counted(self, owner: str, stream: AsyncGenerator[str, None]) -> AsyncIterator[str]:
+    async def _counted(self, owner: str, stream: AsyncGenerator[T, None]) -> AsyncIterator[T]:
         self._open[owner] += 1
         try:
             async with aclosing(stream):

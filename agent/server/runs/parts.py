@@ -7,6 +7,7 @@ from starlette.requests import Request
 from agent.server.context import context_of
 from agent.server.runs.files import Veil
 from agent.server.runs.progress import Standings
+from agent.server.runs.wording import Wording
 
 
 @dataclass(frozen=True)
@@ -14,6 +15,7 @@ class Parts:
     """Of one application."""
 
     veil: Veil
+    wording: Wording
     standings: Standings = field(default_factory=Standings)
 
 
@@ -21,5 +23,6 @@ def parts_of(request: Request) -> Parts:
     """Those of the application that is asked."""
     parts: Parts | None = getattr(request.app.state, "runs", None)
     if parts is None:
-        parts = request.app.state.runs = Parts(Veil(context_of(request).served))
+        veil = Veil(context_of(request).served)
+        parts = request.app.state.runs = Parts(veil, Wording(veil))
     return parts

@@ -1,24 +1,23 @@
 """A run's events as server-sent events (WHATWG HTML, 9.2), numbered by their lines in events.jsonl."""
 
 import asyncio
-import json
 import re
 from collections.abc import AsyncGenerator
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final
 
 from starlette.requests import Request
 
 from agent.server.context import context_of
 from agent.server.runs.parts import parts_of
 from agent.server.runs.view import viewed
+from agent.server.runs.wording import message
 from agent.server.types import Caller, Job, refused
 
 KEEP_ALIVE: Final = 15.0
 """Seconds without a word after which a comment is sent, so that nobody on the way takes the stream for dead."""
 HEADERS: Final = {"cache-control": "no-store", "x-accel-buffering": "no"}
 """Of a stream: proxies must neither keep it nor hold it back."""
-_TYPE: Final = re.compile(r'"type":"([a-z_]{1,40})"')
 _NUMBER: Final = re.compile(r"[0-9]{1,15}")
 
 
@@ -36,7 +35,7 @@ def resumed_after(request: Request, after: int) -> int:
     return int(told)
 
 
-async def stream(request: Request, job: Job, caller: Caller, after: int) -> AsyncGenerator[str, None]:
+async def stream(request: Request, job: Job, caller: Caller, after: int) -> AsyncGenerator[bytes, None]:
     """The events of a job from number `after` + 1 on, and `end` with the view of the run once it is over.
 
     Where the server stops before that, the stream ends without `end`, and the client asks again.
@@ -47,8 +46,8 @@ async def stream(request: Request, job: Job, caller: Caller, after: int) -> Asyn
         caller: whose view the last event is.
         after: number of the last event that the client has.
     """
-    desk, veil = context_of(request).desk, parts_of(request).veil
-    yield _message("state", viewed(job, request))
+    desk, wording = context_of(request).desk, parts_of(request).wording
+    yield message("state", viewed(job, request))
     events = desk.events(job, after=after)
     upcoming: asyncio.Future[tuple[int, str]] | None = None
     try:
@@ -58,15 +57,15 @@ async def stream(request: Request, job: Job, caller: Caller, after: int) -> Asyn
             if not done:
                 now = desk.find(job.id, caller)
                 waits = now is not None and now.state == "queued"
-                yield _message("state", viewed(now, request)) if now and waits else ": still here\n\n"
+                yield message("state", viewed(now, request)) if now and waits else b": still here\n\n"
                 continue
             try:
                 number, text = upcoming.result()
             except StopAsyncIteration:
                 break
             upcoming = None
-            if (told := veil.event(text)) is not None:
-                yield _event(number, told)
+            if (told := wording.event(number, text)) is not None:
+                yield told
     finally:
         if upcoming is not None:
             upcoming.cancel()
@@ -77,16 +76,4 @@ async def stream(request: Request, job: Job, caller: Caller, after: int) -> Asyn
             await close()
     last = desk.find(job.id, caller)
     if last is not None and not last.live:
-        yield _message("end", viewed(last, request))
-
-
-def _event(number: int, text: str) -> str:
-    """One of the run's own: its JSON is one line, and names its type."""
-    found = _TYPE.search(text)
-    name = found[1] if found else "message"
-    return f"id: {number}\nevent: {name}\ndata: {text}\n\n"
-
-
-def _message(name: str, facts: dict[str, Any]) -> str:
-    """One of the server's: without a number, so that a client resumes after the last of the run's."""
-    return f"event: {name}\ndata: {json.dumps(facts)}\n\n"
+        yield message("end", viewed(last, request))
