@@ -22,6 +22,7 @@ from agent.server.types import Caller, Refused
 DESCRIPTION = """The agentic loop for NVIDIA Cosmos3 video generation, in the words of its users' own clients: fal
 (`/fal`), OpenAI Videos (`/v1/videos`), NIM (`/v1/infer`), and our own (`/v1/runs`), which tells most."""
 ROUTERS = (
+    fal.polled,
     fal.router,
     runs.router,
     fal_storage.rest,
@@ -33,7 +34,8 @@ ROUTERS = (
     media.router,
     page.router,
 )
-"""Those that are polled first: a request is held against one route after the other."""
+"""Those that are polled first: a request is held against one route after the other. What is polled most lies in no
+router within another: at each request FastAPI counts the routes of all that it passes through."""
 
 
 def application(context: Context) -> FastAPI:

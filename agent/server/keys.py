@@ -10,6 +10,7 @@ import ipaddress
 import re
 import secrets
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, get_args
 from urllib.parse import urlsplit
@@ -135,6 +136,7 @@ def _variable(config: ServerConfig) -> str:
     return f"the environment variable {name}" if name == name.upper() else "the environment variable of api_keys_env"
 
 
+@lru_cache(1024)  # asked at every request
 def on_loopback(host: str) -> bool:
     """Whether an address is reached from this machine alone."""
     if host == "localhost":

@@ -31,7 +31,6 @@ ENDPOINTS: Final[dict[str, tuple[type[models.Input], type[VideoOutput]]]] = {
 Handler = Callable[..., Coroutine[Any, Any, Response]]
 
 router = APIRouter(tags=["fal"])
-router.include_router(requests.router)
 
 
 def _submitting(endpoint: str) -> Handler:

@@ -18,7 +18,7 @@ from agent.server.openai_videos.stills import Sheet, Variant, layout, still
 from agent.server.types import Job, Video, refused
 from critic.types import JudgeError
 
-router = APIRouter(tags=["OpenAI"])
+router = APIRouter()
 _AT_ONCE: Final = 2
 """Stills made at the same time: each decodes a video."""
 _making = asyncio.Semaphore(_AT_ONCE)

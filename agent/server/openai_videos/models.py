@@ -12,7 +12,7 @@ from agent.server.openai_videos import documents
 from agent.server.openai_videos.mapping import unknown_model
 from agent.server.openai_videos.video import answer
 
-router = APIRouter(tags=["OpenAI"])
+router = APIRouter()
 _STARTED: Final = int(time.time())
 """Stands for when a model was made, which nobody here knows."""
 
