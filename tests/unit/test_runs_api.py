@@ -112,6 +112,12 @@ async def test_the_list_has_all_of_the_callers_runs_in_parts(made: Made) -> None
     first = await part(limit=1, order="asc")
     assert len(first.data) == 1
     assert (first.next is None) == (not first.has_more)
+    for _ in range(2):
+        for host in ("127.0.0.1:8000", "localhost:8000"):
+            told = [await made.client.get(f"/v1/runs{of}", headers={"Host": host}) for of in ("", f"/{made.id}")]
+            listed = {run["id"]: run for run in told[0].json()["data"]}
+            assert listed[made.id] == told[1].json(), "by whichever address it is asked for, also again"
+            assert host in listed[made.id]["urls"]["self"]
     rest = await part(after=first.data[0].id, order="asc")
     assert first.data[0].id not in [run.id for run in rest.data]
 

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from agent.server.context import context_of
 from agent.server.runs.files import Veil
 from agent.server.runs.progress import Standings
+from agent.server.runs.texts import Texts
 from agent.server.runs.wording import Wording
 
 
@@ -17,6 +18,7 @@ class Parts:
     veil: Veil
     wording: Wording
     standings: Standings = field(default_factory=Standings)
+    texts: Texts = field(default_factory=Texts)
 
 
 def parts_of(request: Request) -> Parts:

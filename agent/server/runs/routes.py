@@ -19,7 +19,7 @@ from agent.server.runs.files import listed, sent, with_urls
 from agent.server.runs.nouns import Deleted, Files, Runs, RunView
 from agent.server.runs.parts import parts_of
 from agent.server.runs.problems import known_alone, refusals
-from agent.server.runs.view import RUNS, viewed
+from agent.server.runs.view import RUNS, texted, viewed
 from agent.server.types import Caller, Dialect, Job, NewJob, Scope, State, refused
 
 router = APIRouter(prefix=RUNS, tags=["runs"])
@@ -33,7 +33,11 @@ _Name = Annotated[str, Path(description="As the list of files names it.", max_le
 
 
 def _json(facts: dict[str, Any], status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return Response(json.dumps(facts), status, {"cache-control": "no-store", **(headers or {})}, "application/json")
+    return _sent_json(json.dumps(facts), status, headers)
+
+
+def _sent_json(text: str, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return Response(text, status, {"cache-control": "no-store", **(headers or {})}, "application/json")
 
 
 def _found(request: Request, id: str, scope: Scope) -> tuple[Job, Caller]:  # noqa: A002 - the path's own word
@@ -115,9 +119,10 @@ async def list_runs(
     known_alone(request, _LISTED)
     desk = context_of(request).desk
     page = desk.list(caller, dialect=dialect, states=states or (), after=after, limit=limit, ascending=order == "asc")
-    data = [viewed(job, request) for job in page.jobs]
-    following = data[-1]["id"] if data and page.more else None
-    return _json({"object": "list", "data": data, "has_more": page.more, "next": following})
+    data = ", ".join(texted(job, request) for job in page.jobs)
+    following = page.jobs[-1].id if page.jobs and page.more else None
+    rest = json.dumps({"has_more": page.more, "next": following})
+    return _sent_json(f'{{"object": "list", "data": [{data}], {rest[1:]}')
 
 
 @router.get("/{id}", operation_id="get_run", summary="Look at a run", response_model=RunView, responses=_READ)

@@ -1,5 +1,6 @@
 """A job as our own API tells it."""
 
+from functools import partial
 from typing import Any
 
 from starlette.requests import Request
@@ -61,6 +62,11 @@ def viewed(job: Job, request: Request) -> dict[str, Any]:
     standing = parts_of(request).standings.of(job, context.desk)
     position = context.desk.position(job) if job.state == "queued" else 0
     return view(job, standing, position, base_url(request))
+
+
+def texted(job: Job, request: Request) -> str:
+    """The same as JSON, for lists."""
+    return parts_of(request).texts.of(job, base_url(request), partial(viewed, job, request))
 
 
 def _result(job: Job, base: str) -> dict[str, Any]:
