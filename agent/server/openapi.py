@@ -35,6 +35,27 @@ _OPEN: Final = re.compile(r"/media/|/uploads/\{|/v1/health|\.well-known|/openapi
 """Addresses that answer without a key."""
 
 
+def idempotency_key(longest: int) -> dict[str, Any]:
+    """What FastAPI adds to the description of a route that reads the header by hand."""
+    told = {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": False,
+        "description": "The same key of the same caller gives the same run: where an answer is lost, ask again.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": longest},
+    }
+    return {"parameters": [told]}
+
+
+def headers(**told: str) -> dict[str, Any]:
+    """Of an answer, as its description has them: what each says, by its name with _ for -."""
+    return {
+        "headers": {
+            name.replace("_", "-"): {"description": words, "schema": {"type": "string"}} for name, words in told.items()
+        }
+    }
+
+
 def operation_id(route: APIRoute) -> str:
     """What generated clients call an operation that does not say itself: its method and path."""
     method = min(route.methods or {"GET"}).lower()

@@ -381,10 +381,14 @@ async def test_what_a_nim_tells_of_itself(server: tuple[httpx.AsyncClient, Conte
 
 
 async def test_our_own_client_finds_the_dialect_out(server: tuple[httpx.AsyncClient, Context]) -> None:
-    named = fields((await server[0].get("/openapi.json")).json())
+    document = (await server[0].get("/openapi.json")).json()
+    named = fields(document)
     assert named is not None
     assert told_by_fields(named) == "v2"
     assert {"num_output_frames", "video_params", "edge", "input_reference"} < named
+    told = document["paths"]["/v1/infer"]["post"]
+    assert [parameter["name"] for parameter in told["parameters"]] == ["Idempotency-Key"]
+    assert told["responses"]["200"]["headers"].keys() == {"X-Retake-Run-Id", "X-Retake-Seed", "X-Retake-Notes"}
 
 
 async def test_a_large_video_is_never_whole_in_memory(

@@ -17,6 +17,7 @@ from agent.server.nim.errors import Envelope, names_of, read
 from agent.server.nim.forms import FORMS
 from agent.server.nim.reply import answered, said
 from agent.server.nim.wish import new_job
+from agent.server.openapi import headers, idempotency_key
 from agent.server.types import Job, Problem, Refused, refused
 
 router = APIRouter(tags=["NIM"])
@@ -70,14 +71,19 @@ _ERRORS: Final[dict[int | str, dict[str, Any]]] = {
         504: "It took longer than this server holds a request open.",
     }.items()
 }
+_HEADERS: Final = headers(
+    X_Retake_Run_Id="Of the run, also at /v1/runs.",
+    X_Retake_Seed="That the video was rendered with.",
+    X_Retake_Notes="A JSON list of what was not done quite as asked; left out where there is nothing to say.",
+)
 
 
 @router.post(
     "/v1/infer",
     summary="Render a video and wait for it",
     response_model=Inferred,
-    responses=_ERRORS,
-    openapi_extra=_body(),
+    responses={200: _HEADERS, **_ERRORS},
+    openapi_extra={**_body(), **idempotency_key(LONGEST_KEY)},
 )
 async def infer(request: Request) -> Response:
     """Render a video as NVIDIA's NIM does, in either form of the Cosmos3 NIM or those of the older ones.

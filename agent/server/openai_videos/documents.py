@@ -4,8 +4,12 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from agent.server.openai_videos.pace import HEADER
 from agent.server.openai_videos.wish import Reference
+from agent.server.openapi import headers, idempotency_key
 
+LONGEST_KEY: Final = 255
+"""Characters of an Idempotency-Key."""
 _FILE: Final = {"type": "string", "format": "binary", "description": "The first frame, or a video to go on from."}
 
 
@@ -102,7 +106,8 @@ class ErrorBody(_Told):
 
 def answers(model: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
     """What FastAPI tells of a route's answers."""
-    return {200: {"model": model}, **refusals()}
+    polled = headers(**{HEADER: "Milliseconds until asking again is worth it."}) if model is VideoObject else {}
+    return {200: {"model": model, **polled}, **refusals()}
 
 
 def refusals() -> dict[int | str, dict[str, Any]]:
@@ -122,7 +127,7 @@ def body(model: type[BaseModel], *, reference: bool = False) -> dict[str, Any]:
         json["properties"]["input_reference"] = _schema(Reference)
         form["properties"]["input_reference"] = _FILE
     content = {"application/json": {"schema": json}, "multipart/form-data": {"schema": form}}
-    return {"requestBody": {"required": True, "content": content}}
+    return {"requestBody": {"required": True, "content": content}, **idempotency_key(LONGEST_KEY)}
 
 
 def _schema(model: type[BaseModel]) -> dict[str, Any]:

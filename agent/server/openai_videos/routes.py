@@ -115,6 +115,7 @@ def _key(request: Request) -> str | None:
     key = request.headers.get("idempotency-key")
     if key is None:
         return None
-    if not (1 <= len(key) <= 255 and key.isascii() and key.isprintable()):
-        raise refused(400, "invalid_value", "Idempotency-Key: give 1 to 255 printable ASCII characters")
+    if not (1 <= len(key) <= documents.LONGEST_KEY and key.isascii() and key.isprintable()):
+        cure = f"Idempotency-Key: give 1 to {documents.LONGEST_KEY} printable ASCII characters"
+        raise refused(400, "invalid_value", cure, loc=("header", "idempotency-key"))
     return key
