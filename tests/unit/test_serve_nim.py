@@ -160,6 +160,16 @@ async def test_the_defaults_are_nims(server: tuple[httpx.AsyncClient, Context]) 
     assert asked.notes == ()
 
 
+async def test_a_default_of_nims_that_the_model_cannot_have_is_not_asked_for(
+    server: tuple[httpx.AsyncClient, Context], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAL_KEY", "a:b")
+    served = load(None, ["generator.backend=fal", "generator.model=fal-ai/cosmos-predict-2.5/text-to-video"])
+    context = replace(server[1], served=served)
+    found = [(await wished(context, prompt="a boat", **more)).request for more in ({}, {"fps": 24.0})]
+    assert [(asked.fps, asked.num_frames) for asked in found] == [(16, None), (24, None)]  # the second is refused
+
+
 async def test_both_forms_of_cosmos3_come_to_the_same(server: tuple[httpx.AsyncClient, Context]) -> None:
     shared = {
         "prompt": "a boat", "negative_prompt": "", "seed": 7, "guidance_scale": 5.5, "resolution": "480_9_16",

@@ -138,6 +138,7 @@ def _cosmos3(form: V1 | V2, frames: int | None, steps: int | None, able: Capabil
         wish.notes.append(f"The video was rendered at {whole} fps, and its file plays it at {_played(exactly, whole)}.")
     if frames is None and able.longest(form.size) >= FRAMES:
         frames = FRAMES
+    named = "fps" in form.model_fields_set or able.fps.least <= whole <= able.fps.most
     shift = form.flow_shift
     if shift is not None and not able.flow_shift:
         shift = None
@@ -145,7 +146,7 @@ def _cosmos3(form: V1 | V2, frames: int | None, steps: int | None, able: Capabil
     wish.request |= {
         "size": f"{form.size.width}x{form.size.height}",
         "num_frames": frames,
-        "fps": whole,
+        "fps": whole if named else able.default_fps,
         "num_inference_steps": steps,
         "guidance_scale": form.guidance_scale,
         "flow_shift": shift,
