@@ -135,8 +135,10 @@ class Threshold(_Noun):
 
 
 def figure(value: float) -> str:
-    """A threshold for people: two decimals, up to four where it has them."""
+    """A threshold for people: two decimals, up to four where it has them, six where else it would be a 0 or a 1."""
     text = f"{value:.4f}"
+    if float(text) in {0, 1} and value != float(text):
+        text = f"{value:.6f}"
     return text[:4] + text[4:].rstrip("0")
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from agent.bench.calibrating import LEAST_GROUPS, Found, Sample, cross_validated, find, least_labels, needed
 from agent.bench.types import Scored
 from critic.instrument import Instrument
-from critic.threshold import Threshold, told
+from critic.threshold import Threshold, figure, told
 
 
 class Wish(NamedTuple):
@@ -130,7 +130,7 @@ def _withheld(sample: Sample, found: Found | None, wish: Wish) -> tuple[str, int
         return f"no clip could be accepted: each is without a score or below a floor; {floor}", None
     bound = found.bound
     seen = (
-        f"at {found.at:.2f} people took {bound.right} of the {bound.n} clips, which bears out "
+        f"at {figure(found.at)} people took {bound.right} of the {bound.n} clips, which bears out "
         f"{told(bound.lower_bound)} with {told(bound.confidence)} confidence, not {told(bound.target)}"
     )
     if bound.design_effect > 1.005:
@@ -173,7 +173,7 @@ def _said(sample: Sample, found: Found, low: Found | None, wish: Wish) -> list[s
         return [accepts, f"No score is surely bad: {told(wish.rejection)} cannot be borne out of any{seen}."]
     between = int(((sample.score < found.at) & (sample.score >= -low.at)).sum())
     rejects = (
-        f"Of clips below {-low.at:.2f} people refuse at least {told(low.bound.target)} ({low.bound.right} of "
+        f"Of clips below {figure(-low.at)} people refuse at least {told(low.bound.target)} ({low.bound.right} of "
         f"{low.bound.n} labelled). On the {between} clips between the two the critic abstains."
     )
     return [accepts, rejects]

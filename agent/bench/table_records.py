@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Final, TextIO
 
-from agent.bench.readers.lines import LineError, Lines
+from agent.bench.readers.lines import LineError, Lines, check_text
 from agent.bench.table_cells import with_point
 from agent.errors import ConfigError
 
@@ -38,6 +38,7 @@ def records(path: Path) -> Iterator[tuple[int, Mapping[str, str] | str]]:
             raise ConfigError(f"{path}: {what}")
         if path.stat().st_size > MAX_BYTES:
             raise ConfigError(f"{path}: has over {MAX_BYTES // 1024**2} MiB; split it")
+        check_text(path)
         with path.open(encoding="utf-8-sig", newline="") as file:
             yield from _under(path, file)
     except UnicodeDecodeError as error:

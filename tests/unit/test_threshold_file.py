@@ -40,6 +40,7 @@ def test_a_threshold_has_as_many_decimals_as_it_takes() -> None:
         "0.96",
         "1.00",
     ]
+    assert [figure(v) for v in (0.0, 1e-6, 0.00004, 0.99997)] == ["0.00", "0.000001", "0.00004", "0.99997"]
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,7 @@ def _tell(found: "Replay") -> None:
             cells[1:1] = [str(point.max_iterations or "-"), str(point.samples or "-")]
         lines.append(cells)
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    print(f"{found.runs} runs of {found.prompts} prompts\n")
+    print(f"{found.runs} run{'s' * (found.runs != 1)} of {found.prompts} prompt{'s' * (found.prompts != 1)}\n")
     for line in lines:
         print("  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)))
     print()

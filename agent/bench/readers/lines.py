@@ -89,6 +89,20 @@ class Lines(Iterator[str]):
         raise LineError(f"the line is longer than {MAX_LINE:,} characters; split the file at its line ends")
 
 
+def check_text(path: Path) -> None:
+    """See that a file does not begin as one of another kind does.
+
+    Raises:
+        ConfigError: it does.
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as raw:
+        head = raw.read(4)
+    for mark, what in _WIDE.items():
+        if head.startswith(mark):
+            raise ConfigError(f"{path}: is {what}; save it as text in UTF-8")
+
+
 @contextmanager
 def open_lines(path: Path) -> Iterator[Lines]:
     """The lines of a UTF-8 file, with or without a byte order mark.
@@ -97,11 +111,7 @@ def open_lines(path: Path) -> Iterator[Lines]:
         ConfigError: it is no text in UTF-8.
         OSError: it cannot be read.
     """
-    with path.open("rb") as raw:
-        head = raw.read(4)
-    for mark, what in _WIDE.items():
-        if head.startswith(mark):
-            raise ConfigError(f"{path}: is {what}; save it as text in UTF-8")
+    check_text(path)
     # newline="": the csv module wants line ends as they are, since a quoted cell may hold some
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
         yield Lines(file)

@@ -18,6 +18,7 @@ from agent.bench.report.plots import PLOTS, Drawn
 from agent.bench.report.rows import Disagreement, disagreements, of_axis, raters
 from agent.report import assets
 from agent.report.wording import count, number, percent, words
+from critic.threshold import figure
 
 MARKER: Final = '<meta name="generator" content="retake bench report">'
 """Says that a page is ours to replace."""
@@ -115,7 +116,13 @@ def _environment() -> Environment:
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters.update(
-        value=wording.value, reach=wording.reach, number=number, percent=percent, words=words, axis=wording.axis
+        value=wording.value,
+        reach=wording.reach,
+        number=number,
+        percent=percent,
+        words=words,
+        axis=wording.axis,
+        bound=figure,
     )
     environment.globals.update(
         count=count,
