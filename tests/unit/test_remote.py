@@ -120,7 +120,7 @@ def test_the_key_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     for name in ("NOT_SET", "sk-a-key"):
         with pytest.raises(ConfigError, match="environment variable"):
             Server.at("http://host", name)
-    with pytest.raises(ConfigError, match="go with server"):
+    with pytest.raises(ConfigError, match="server_model: goes with server"):
         refine_and_generate("x", server_model="other")
 
 
