@@ -140,8 +140,8 @@ class Readiness:
             self._said = dict(zip(asked, said, strict=True))
         found = {name: tuple(self._missing(each)) for name, each in needs.items()}
         for name, lacks in found.items():
-            if self._asked.is_set() and bool(lacks) != bool(self._lacks.get(name)):
-                told = "; ".join(f"{lack.part} {lack.what}" for lack in lacks) or "ready again"
+            if bool(lacks) != bool(self._lacks.get(name)):  # at the start, too: requests for it will wait
+                told = "; ".join(f"{lack.part} {lack.what} ({lack.where})" for lack in lacks) or "ready again"
                 log.warning("model %s: %s", name, told)
         self._lacks = found
         self._asked.set()

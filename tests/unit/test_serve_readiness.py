@@ -14,6 +14,7 @@ from agent.server.queue import Queue
 from agent.server.readiness import Readiness
 from tests.engines import Scripted
 from tests.nim import NIMServer
+from tests.serving import in_process
 from tests.storing import stored
 from tests.wire import Answer, Wire
 
@@ -87,7 +88,23 @@ async def test_a_backend_that_comes_back_is_noticed(tmp_path: Path, caplog: pyte
             while await readiness.lacks(MODEL):
                 await asyncio.sleep(0.01)
         await readiness.stop()
+    assert f"model cosmos-3-super: generator is not ready (it answers 503) ({nim.url})" in caplog.text
     assert "model cosmos-3-super: ready again" in caplog.text
+
+
+@pytest.mark.thorough
+async def test_a_run_that_waits_says_for_what(tmp_path: Path) -> None:
+    async with NIMServer("v2") as nim:
+        nim.ready = False
+        path = tmp_path / "away.yaml"
+        path.write_text(yaml.safe_dump({"generator": {"backend": "nim", "endpoints": [nim.url]}}))
+        async with in_process(tmp_path / "runs", config=str(path)) as (client, context):
+            await context.readiness.lacks(MODEL)
+            made = (await client.post("/v1/runs", json={"prompt": "A boat."})).json()
+            assert (made["state"], made["waits_for"]) == ("queued", "the generator is not ready (it answers 503)")
+            await client.post(f"/v1/runs/{made['id']}/cancel")
+            told = (await client.get(f"/v1/runs/{made['id']}")).json()
+            assert (told["state"], told["waits_for"]) == ("cancelled", None)
 
 
 async def test_a_server_that_hangs_is_no_hindrance(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ export function list({ open, changed }) {
       id: run.id, state: run.state, cancelling: run.cancelling, prompt: run.request.prompt, model: run.model, dialect: run.dialect,
       score: run.progress.score, threshold: run.result?.threshold ?? null, accepted: run.result?.accepted ?? false,
       done: run.state === "running" && run.progress.done ? Math.round(100 * run.progress.done) : 0,
-      place: run.position ? `waiting, ${run.position} before it` : "waiting, next",
+      place: run.waits_for ? "waiting for its backend" : run.position ? `waiting, ${run.position} before it` : "waiting, next",
       seconds: seconds(run) === null ? null : run.state === "running" ? span(Math.round(seconds(run))).replace(".0 s", " s") : span(seconds(run)),
       price: run.cost.price_usd === null ? null : money(run.cost.price_usd), created: run.created_at, ago: ago(run.created_at), here: run.id === chosen,
     }));

@@ -10,7 +10,7 @@ export const hero = {
   /** Before anything of the run is on the disk. */
   waiting(view) {
     const over = !["queued", "running"].includes(view.state);
-    const words = over ? "Nothing was rendered." : view.state === "running" ? "It begins." : view.position ? `It waits: ${view.position} before it.` : "It waits, and is next.";
+    const words = over ? "Nothing was rendered." : view.state === "running" ? "It begins." : view.waits_for ? `It waits: ${view.waits_for}.` : view.position ? `It waits: ${view.position} before it.` : "It waits, and is next.";
     return make("div.hero", {}, make("section.result", { "aria-label": "The chosen clip" }, make("div.stage", {}, make("p", {}, over ? null : make("span.pulse", { "aria-hidden": "true" }), ` ${words}`))), asked(view.request.prompt, null));
   },
 

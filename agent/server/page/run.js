@@ -159,13 +159,14 @@ export function run({ again, cancel, back, moved }) {
     parts.problem.hidden = view.problem === null || view.state !== "failed";
     if (view.problem) parts.problem.replaceChildren(make("p", {}, make("b", {}, "It failed: "), view.problem.message));
     if (!look) {
-      keep(parts.top, [{ prompt: view.request.prompt, state: view.state, position: view.position }], () => "none", () => hero.waiting(view));
+      keep(parts.top, [{ prompt: view.request.prompt, state: view.state, position: view.position, waits_for: view.waits_for }], () => "none", () => hero.waiting(view));
       return;
     }
     root.style.setProperty("--ratio", `${look.shape[0]}/${look.shape[1]}`);
     root.style.setProperty("--iterations", Math.max(1, look.iterations.length));
     const { iterations, ledger, differences, notes, files, standing: limits, forecast, lost_seconds, report, ...first } = look;
-    const shown = { ...first, notes, took: view.cost.gpu_seconds, price: look.price_usd, state: view.state, begun: iterations.length, ledger };
+    const gone = look.running && !live && view.state !== "completed"; // its folder never came to an end: why is said above
+    const shown = { ...first, ...(gone ? { running: false, sentence: "" } : {}), notes, took: view.cost.gpu_seconds, price: look.price_usd, state: view.state, begun: iterations.length, ledger };
     hero.draw(parts.top, shown);
     keep(parts.across, iterations.length ? [{ iterations: iterations.map(bare), accept_at: look.accept_at, calibrated: look.calibrated }] : [], () => "strip", () => strip(look));
     keep(parts.iterations, iterations, (one) => one.number, (one) => iteration(one, look, reuse(one)));

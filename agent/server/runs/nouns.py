@@ -92,6 +92,8 @@ class RunView(_View):
     """It was asked to stop, and is not over yet."""
     position: int | None
     """Runs that start before it, while it is queued."""
+    waits_for: str | None
+    """Why it is not begun though it may be next: what its model's backends lack. null: nothing, or it is not queued."""
     dialect: Dialect
     """Whose words it came in: the list has the caller's runs of all dialects."""
     endpoint: str

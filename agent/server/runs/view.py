@@ -1,5 +1,6 @@
 """A job as our own API tells it."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -8,6 +9,7 @@ from starlette.requests import Request
 from agent.server.agentic import agentic
 from agent.server.context import base_url, context_of
 from agent.server.media import media_url
+from agent.server.readiness import Lack
 from agent.server.runs.parts import parts_of
 from agent.server.runs.progress import Standing
 from agent.server.types import Job
@@ -15,7 +17,7 @@ from agent.server.types import Job
 RUNS = "/v1/runs"
 
 
-def view(job: Job, standing: Standing, position: int, base: str) -> dict[str, Any]:
+def view(job: Job, standing: Standing, position: int, base: str, lacks: Sequence[Lack] = ()) -> dict[str, Any]:
     """The job as `RunView` documents it, as plain JSON: polled too often to be validated.
 
     Args:
@@ -23,6 +25,7 @@ def view(job: Job, standing: Standing, position: int, base: str) -> dict[str, An
         standing: its progress and cost.
         position: how many jobs start before it.
         base: scheme, host and root that the client reached us by.
+        lacks: what its model misses.
     """
     progress, cost = standing
     its = f"{base}{RUNS}/{job.id}"
@@ -32,6 +35,7 @@ def view(job: Job, standing: Standing, position: int, base: str) -> dict[str, An
         "state": job.state,
         "cancelling": job.cancelling,
         "position": position if job.state == "queued" else None,
+        "waits_for": _waits(lacks) if job.state == "queued" else None,
         "dialect": job.dialect,
         "endpoint": job.endpoint,
         "model": job.request.model,
@@ -61,7 +65,13 @@ def viewed(job: Job, request: Request) -> dict[str, Any]:
     context = context_of(request)
     standing = parts_of(request).standings.of(job, context.desk)
     position = context.desk.position(job) if job.state == "queued" else 0
-    return view(job, standing, position, base_url(request))
+    lacks = context.readiness.known().get(job.request.model, ())
+    return view(job, standing, position, base_url(request), lacks)
+
+
+def _waits(lacks: Sequence[Lack]) -> str | None:
+    """What has to come back before it is begun, without addresses."""
+    return "; ".join(f"the {lack.part} {lack.what}" for lack in lacks) or None
 
 
 def texted(job: Job, request: Request) -> str:
