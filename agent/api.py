@@ -103,8 +103,8 @@ async def refine_and_generate_async(
         whom = Server.at(server, api_key_env, server_model)
         return await refine(whom, settings, prompt, image, out, None if on_event is None else _forgiving(on_event))
     if api_key_env is not None or server_model is not None:
-        given = "api_key_env" if server_model is None else "server_model"
-        raise ConfigError(f"{given}: goes with server, the address of a `retake serve`")
+        alone = "api_key_env" if server_model is None else "server_model"
+        raise ConfigError(f"{alone}: goes with server, the address of a `retake serve`")
     settings = with_request(settings, prompt=prompt, image=None if image is None else str(image))
     endpoints(settings)  # a key that is missing is said before anything is written
     settings = thresholds.settled(settings)

@@ -118,7 +118,7 @@ async function stream(path, { after, on, signal }) {
 
 /**
  * Events from the first on, and on again where the stream breaks off, until `over()`. Calls `on(event, name)`. Returns at
- * the end, when `signal` is raised, and where the server will not have it.
+ * the end, when `signal` is raised, and, with the refusal, where the server will not have it.
  */
 export async function follow(path, { on, over, signal }) {
   let after = null;
@@ -138,7 +138,7 @@ export async function follow(path, { on, over, signal }) {
     } catch (error) {
       if (signal.aborted) return;
       if (!(error instanceof Away || error instanceof Refusal)) throw error;
-      if (error instanceof Refusal && error.status < 500 && error.status !== 429) return; // it will not get better
+      if (error instanceof Refusal && error.status < 500 && error.status !== 429) return error; // it will not get better
     }
     pause = after === before ? Math.min(pause * 1.7, 8000) : 500;
     await new Promise((done) => setTimeout(done, pause));

@@ -74,16 +74,20 @@ export function run({ again, cancel, back, moved }) {
       if (mine.signal.aborted) return;
       if (error instanceof Away) return void setTimeout(() => { if (watch === mine) void open(id); }, 2000);
       if (!(error instanceof Refusal)) throw error;
-      parts.problem.hidden = false;
-      parts.problem.replaceChildren(make("p", {}, error.status === 404 ? "There is no such run here, or it was removed." : error.message));
+      missing(error.status === 404 ? "There is no such run here, or it was removed." : error.message);
       say(parts.title, "No run");
       return;
     }
     draw();
     await refresh();
-    await follow(`v1/runs/${encodeURIComponent(id)}/events`, { signal: mine.signal, over: () => !LIVE.has(view.state), on: (event, name) => (name === "state" || name === "end" ? fresh(event) : heard(event)) });
+    const refusal = await follow(`v1/runs/${encodeURIComponent(id)}/events`, { signal: mine.signal, over: () => !LIVE.has(view.state), on: (event, name) => (name === "state" || name === "end" ? fresh(event) : heard(event)) });
+    if (refusal?.status === 404 && !mine.signal.aborted && LIVE.has(view.state)) missing("It is not here any more: it was removed, or is seen with another key. What is shown is how it stood.");
   }
 
+  function missing(words) {
+    parts.problem.hidden = false;
+    parts.problem.replaceChildren(make("p", {}, words));
+  }
   function heard(event) {
     if (event.type === "render_progressed") {
       renders.set(event.progress.seed, event.progress);
