@@ -236,9 +236,9 @@ async def test_a_misspelt_parameter_of_the_list_is_refused(made: Made) -> None:
 
 async def test_a_hundred_thousand_unknown_fields_are_refused_at_once() -> None:
     fault: dict[str, object] = {"loc": ("body", "p" * 60), "msg": "Extra inputs", "type": "extra_forbidden"}
-    began = time.perf_counter()
+    began = time.process_time()
     answer = put(Problem(status=422, type="value_error", message="wrong"), [fault] * 100_000)
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
     assert len(Refusal.model_validate_json(bytes(answer.body)).error.faults) == 16
 
 

@@ -136,9 +136,9 @@ async def test_what_is_no_image_is_refused_with_the_cure(context: Context) -> No
     for text, kind, says in cases:
         found, message = await refusal(text, context)
         assert (found, says in message) == (kind, True), message
-    begun = time.monotonic()
+    begun = time.process_time()
     await refusal("A" * 16 + " " * 300_000 + "!", context, raw=True)
-    assert time.monotonic() - begun < 5, "no search that grows with the square of the length"
+    assert time.process_time() - begun < 5, "no search that grows with the square of the length"
     assert "not valid base64" in (await refusal("A" * 17, context, raw=True))[1]
 
 

@@ -43,7 +43,7 @@ async def _served() -> AsyncIterator[int]:
 
 
 async def _said(reader: asyncio.StreamReader) -> bytes:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         head = await reader.readuntil(b"\r\n\r\n")
         length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
         return head + await reader.readexactly(length)
@@ -51,7 +51,7 @@ async def _said(reader: asyncio.StreamReader) -> bytes:
 
 async def _ended(reader: asyncio.StreamReader) -> float:
     began = time.monotonic()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await reader.read()
     return time.monotonic() - began
 
@@ -114,6 +114,6 @@ async def test_a_request_that_does_not_come_is_not_waited_for(said: bytes, monke
                 writer.write(b"\r\n" if said == b"\r\n" else b"a" if said else b"")
 
         dripping = asyncio.create_task(drip())
-        assert await _ended(reader) < 3
+        assert await _ended(reader) < 15, "it was waited for as long as usual"
         dripping.cancel()
         writer.close()

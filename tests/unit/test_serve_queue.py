@@ -331,7 +331,7 @@ async def test_an_engine_that_dies_is_given_its_jobs_again_but_not_for_ever(tmp_
         engine.died()
         assert engine.begun == [job.id] * 3
         engine.died()
-        over = await queue.ended(job, timeout=5)
+        over = await queue.ended(job, timeout=60)
         assert over.problem is not None
         assert (over.state, over.problem.type) == ("failed", "runner_server_error")
 
@@ -348,12 +348,12 @@ async def test_one_that_kills_its_engine_takes_no_other_with_it(tmp_path: Path) 
         later = await queue.submit(new(), ME)
         await settle(queue)
         engine.died()
-        assert (await queue.ended(deadly, timeout=5)).state == "failed"
+        assert (await queue.ended(deadly, timeout=60)).state == "failed"
         await settle(queue)
         assert engine.begun[7:] == [later.id, later.id, good.id]
         for job in (good, later):
             engine.finish(job)
-            assert (await queue.ended(job, timeout=5)).state == "completed"
+            assert (await queue.ended(job, timeout=60)).state == "completed"
 
 
 async def test_what_could_not_start_in_time_fails(tmp_path: Path) -> None:
@@ -434,7 +434,7 @@ async def test_what_strangers_may_have_asked_asks_no_disk(tmp_path: Path, monkey
 
 
 async def test_a_drained_queue_takes_and_begins_nothing(tmp_path: Path) -> None:
-    async with opened(tmp_path, "limits.max_running=1", "drain_seconds=5") as (queue, engine):
+    async with opened(tmp_path, "limits.max_running=1", "drain_seconds=600") as (queue, engine):
         running, waiting = await queue.submit(new(), ME), await queue.submit(new(), ME)
         await settle(queue)
         draining = asyncio.create_task(queue.drain())
@@ -443,9 +443,8 @@ async def test_a_drained_queue_takes_and_begins_nothing(tmp_path: Path) -> None:
             await queue.submit(new(), ME)
         assert told.value.problem.status == 503
         engine.finish(running)
-        began = time.monotonic()
-        await draining
-        assert time.monotonic() - began < 2
+        async with asyncio.timeout(60):
+            await draining
         assert engine.begun == [running.id]
         assert queue.find(waiting.id, ME) is not None
 
@@ -486,7 +485,7 @@ async def test_an_end_with_a_webhook_is_announced_before_it_is_told(tmp_path: Pa
         await queue.submit(new(), ME)
         await settle(queue)
         engine.finish(job)
-        await queue.ended(job, timeout=5)
+        await queue.ended(job, timeout=60)
         assert [(one.id, one.state) for one in told] == [(job.id, "completed")]
 
 
@@ -552,13 +551,13 @@ async def test_a_full_disk_loses_no_job_and_holds_no_place(tmp_path: Path, monke
             there = [queue.find(job.id, ME) for job in (running, waiting)]
             assert [job.state for job in there if job is not None] == ["running", "queued"]
             assert told == []
-        assert (await queue.ended(running, timeout=5)).state == "completed"
+        assert (await queue.ended(running, timeout=60)).state == "completed"
         assert [job.id for job in told] == [running.id], "nor is the end untold"
         await settle(queue)
         assert engine.begun == [running.id, waiting.id]
         with full_disk():
             assert await queue.cancel(waiting.id, ME) == "requested", "what runs is stopped all the same"
-        assert (await queue.ended(waiting, timeout=5)).state == "cancelled"
+        assert (await queue.ended(waiting, timeout=60)).state == "cancelled"
 
 
 async def test_what_runs_told_is_read_again_and_not_kept_for_ever(
@@ -574,7 +573,7 @@ async def test_what_runs_told_is_read_again_and_not_kept_for_ever(
             (folder / "events.jsonl").write_text("an event\n" * 3)
             assert queue.logs(job) == []
             engine.finish(job)
-            await queue.ended(job, timeout=5)
+            await queue.ended(job, timeout=60)
         known = [queue._entries.found(job.id) for job in jobs]
         assert [entry.book.number for entry in known if entry is not None] == [0, 0, 3, 3]
         assert queue.logs(jobs[0]) == []
@@ -613,7 +612,7 @@ async def test_a_run_whose_backends_went_away_waits_and_goes_on(tmp_path: Path) 
         await settle(queue)
         assert engine.begun == [job.id, job.id]
         engine.hear(Over(id=job.id, state="failed", problem=GONE))  # its backends answer: this is its own fault
-        assert (await queue.ended(job, timeout=5)).problem == GONE
+        assert (await queue.ended(job, timeout=60)).problem == GONE
 
 
 async def test_backends_are_not_waited_for_for_ever(tmp_path: Path) -> None:
@@ -627,4 +626,4 @@ async def test_backends_are_not_waited_for_for_ever(tmp_path: Path) -> None:
         await settle(queue)
         assert engine.begun == [job.id]
         engine.hear(Over(id=job.id, state="failed", problem=GONE))
-        assert (await queue.ended(job, timeout=5)).problem == GONE
+        assert (await queue.ended(job, timeout=60)).problem == GONE
