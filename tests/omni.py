@@ -422,9 +422,9 @@ async def generator(tell: Tell = lambda _progress: None) -> AsyncIterator[Genera
 
 
 async def until(true: Any) -> None:
-    """Wait for a condition of a double, at most a few seconds."""
+    """Wait for a condition of a double."""
     with suppress(TimeoutError):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while not true():
                 await asyncio.sleep(0.002)
     assert true(), "it never came"

@@ -35,7 +35,7 @@ class Watched(Sequence[Frame]):
 
     def __iter__(self) -> Iterator[Frame]:
         self.reached.set()
-        assert self.go.wait(5), "nobody let the encoder go on"
+        assert self.go.wait(60), "nobody let the encoder go on"
         for frame in self.frames:
             self.taken += 1
             yield frame
@@ -117,13 +117,13 @@ class Scripted:
             raise OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
         for step in range(spec.num_inference_steps):
             if seed in script.gates:
-                assert script.gates[seed].wait(5), "nobody let the render go on"
+                assert script.gates[seed].wait(60), "nobody let the render go on"
             time.sleep(script.step_seconds)
             script.steps[seed] = step + 1
             if script.fixed_steps is None:
                 on_step(step + 1, spec.num_inference_steps)
         if seed in script.decoder_gates:
-            assert script.decoder_gates[seed].wait(5), "nobody let the decoder go on"
+            assert script.decoder_gates[seed].wait(60), "nobody let the decoder go on"
         if script.failure is not None:
             raise script.failure
         frames: Sequence[Frame] = noise(prompt, spec, seed)[: spec.num_frames - script.frames_short]

@@ -93,7 +93,7 @@ def test_a_run_that_is_interrupted_leaves_no_process(provided: Provided, tmp_pat
     assert process.poll() is None, log.read_text()
     assert len(marked(str(log))) >= 2, "no server runs"
     process.send_signal(signal.SIGINT)
-    assert process.wait(60) != 0, log.read_text()
+    assert process.wait(100) != 0, log.read_text()
     assert marked(str(log)) == [], log.read_text()
 
 

@@ -119,7 +119,7 @@ async def test_closing_in_the_midst_of_a_load_and_loading_anew(models: Path, tmp
     closed = Diffusers(config)
     waiting = asyncio.create_task(closed.load())
     await asyncio.sleep(0.01)
-    await asyncio.wait_for(closed.close(), 2)
+    await asyncio.wait_for(closed.close(), 60)
     with pytest.raises(BackendError, match="is closed"):
         await waiting
     backend = Diffusers(config)
@@ -143,10 +143,10 @@ def test_a_download_that_gets_no_answer_is_halted_and_its_process_ends(
         done = worker.submit(lambda: download.fetch(nothing, "Cosmos3OmniPipeline", "nobody/nothing"))
         connection, _ = hub.accept()
         with connection:
-            connection.settimeout(20)
+            connection.settimeout(100)
             assert connection.recv(4096).startswith(b"GET /api/")
             worker.halt()
             with pytest.raises(HaltedError):
-                done.result(20)
+                done.result(100)
             assert connection.recv(4096) == b"", "whoever asked is gone"
     worker.end()
