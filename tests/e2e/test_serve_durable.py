@@ -104,6 +104,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture(autouse=True)
 def held(server: Server) -> Iterator[None]:
     """Renders begin, and end when the test lets them."""
+    assert server.process.process is not None
+    if server.process.process.poll() is not None:  # the test before left it so
+        server.process.start()
     server.servers.hold()
     yield
     server.servers.release()
@@ -257,9 +260,12 @@ def test_what_is_over_goes_once_the_config_keeps_less(server: Server) -> None:
     folder = server.process.folder / where.rpartition("/")[2]
     assert (folder / "run.json").exists()
     assert server.process.stop() == 0
-    server.process = replace(server.process, overrides=["server.retention.gib=0.00000001"]).start()
+    usual = server.process
+    server.process = replace(usual, overrides=["server.retention.gib=0.00000001"]).start()
     until(lambda: server.ask("GET", where).status_code == 404)
     until(lambda: not folder.exists())
+    server.process.kill()
+    server.process = usual
 
 
 def test_killed_at_random_moments_under_submits(tmp_path: Path) -> None:
