@@ -66,7 +66,7 @@ class Serving:
     async def ready(self) -> float:
         """Wait until it answers. Returns the seconds that took."""
         begun = time.monotonic()
-        while not await self.answers():
+        while not await self.answers(5.0):
             if self._process is None or self._process.poll() is not None:
                 raise RuntimeError(f"retake serve ended:\n{self.log.read_text(errors='replace')[-2000:]}")
             if time.monotonic() - begun > READY_SECONDS:
@@ -74,12 +74,12 @@ class Serving:
             await asyncio.sleep(0.05)
         return time.monotonic() - begun
 
-    async def answers(self) -> bool:
-        """Whether it answers now."""
+    async def answers(self, seconds: float = 0.3) -> bool:
+        """Whether it answers now, or within some seconds."""
         line = Line(self.url)
         try:
             # it listens before it answers
-            return (await line.ask(line.request("GET", "/v1/runs?limit=1"), 0.3)).status == 200
+            return (await line.ask(line.request("GET", "/v1/runs?limit=1"), seconds)).status == 200
         except (OSError, TimeoutError):
             return False
         finally:

@@ -54,7 +54,7 @@ def test_the_five_commands(tmp_path: Path) -> None:
             env=environment(),
             capture_output=True,
             text=True,
-            timeout=110,
+            timeout=250,
             check=False,
         )
         assert done.returncode == 0, done.stderr

@@ -18,7 +18,7 @@ def test_quick_ends_with_one_line_of_json() -> None:
         env=environment(),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=250,
         check=True,
     )
     (line,) = done.stdout.splitlines()
