@@ -54,7 +54,9 @@ def calibrate(rows: Sequence[Scored], wish: Wish, origin: Origin) -> Outcome:
     """
     sample = Sample.of(rows, wish.pass_at)
     left_out = len(rows) - len(sample)
-    words = [f"{left_out} rows say nothing of whether a clip passes, and are left out."] if left_out else []
+    say = "row says" if left_out == 1 else "rows say"
+    left = "is" if left_out == 1 else "are"
+    words = [f"{left_out:,} {say} nothing of whether a clip passes, and {left} left out."] if left_out else []
     if problem := _unusable(sample):
         return Outcome(None, problem, None, tuple(words))
     found = find(sample, target=wish.precision, confidence=wish.confidence)
