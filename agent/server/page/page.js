@@ -144,7 +144,7 @@ function iteration(by) {
 const KEYS = {
   "/": writing, j: () => beside(1), k: () => beside(-1), r: () => one.act("change"), c: () => one.act("cancel"), " ": () => one.play(),
   ArrowRight: () => iteration(1), ArrowLeft: () => iteration(-1), "?": () => $("help").showModal(),
-  Enter: () => { if (one.id) { document.body.dataset.view = "run"; $("run").focus(); $("run").scrollIntoView({ block: "start" }); } }, Escape: leave,
+  Enter: () => { if (wanted() !== null) { document.body.dataset.view = "run"; $("run").focus(); $("run").scrollIntoView({ block: "start" }); } }, Escape: leave,
 };
 document.addEventListener("keydown", (event) => {
   if (event.altKey || event.ctrlKey || event.metaKey || event.isComposing || event.defaultPrevented || document.querySelector("dialog[open]")) return;
