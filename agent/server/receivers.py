@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from agent.intake.guard import is_public
 from agent.server.config import WebhookConfig
 from agent.server.types import Webhook, refused
 
@@ -36,9 +37,22 @@ def unfit(text: str, config: WebhookConfig) -> str:
         return "the address is none; write it as https://host/path"
     if url.userinfo:
         return "the address carries a user name or password, which are not sent; put a token into its path"
-    if port not in {None, 80, 443} and not config.allow_private_addresses:
-        return "the address has a port other than 80 and 443, which server.webhooks.allow_private_addresses opens"
-    return ""
+    if config.allow_private_addresses:
+        return ""
+    wrong = "has a port other than 80 and 443" if port not in {None, 80, 443} else ""
+    wrong = wrong or ("" if _may_be_public(url.host) else "leads to this machine or a private network")
+    return wrong and f"the address {wrong}, which server.webhooks.allow_private_addresses opens"
+
+
+def _may_be_public(host: str) -> bool:
+    """False for an IP address that is not, and for a name of this machine (RFC 6761); others are looked up later."""
+    name = host.rstrip(".").lower()
+    if name == "localhost" or name.endswith(".localhost"):
+        return False
+    try:
+        return is_public(name)
+    except ValueError:
+        return True
 
 
 def host_of(url: str) -> str:

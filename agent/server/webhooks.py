@@ -165,11 +165,12 @@ class Webhooks:
         """One attempt."""
         try:
             body = await asyncio.to_thread(self._table.body, delivery.id)
-            wrong = await self._post(delivery, body)
+            unsent = unfit(delivery.url, self._config)  # whenever it is tried: not again
+            wrong = unsent or await self._post(delivery, body)
             if not wrong:
                 await asyncio.to_thread(self._table.delivered, delivery.id)
                 return
-            due = self._next(delivery)
+            due = None if unsent else self._next(delivery)
             await asyncio.to_thread(self._table.failed, delivery.id, due)
             then = "given up" if due is None else f"again in {due - time.time():.0f} s"
             log.warning("webhook of %s to %s: %s; %s", delivery.id, host_of(delivery.url), wrong, then)
@@ -179,8 +180,6 @@ class Webhooks:
 
     async def _post(self, delivery: Delivery, body: bytes) -> str:
         """Send it. Returns what went wrong; "": it was taken, by any 2xx. No redirect is followed, no answer read."""
-        if wrong := unfit(delivery.url, self._config):
-            return wrong
         url = httpx.URL(delivery.url)
         user = re.sub(r"[^!-~]+", "-", delivery.owner) or "-"
         headers = {
