@@ -69,14 +69,14 @@ def viewed(job: Job, request: Request) -> dict[str, Any]:
     return view(job, standing, position, base_url(request), lacks)
 
 
+def texted(job: Job, request: Request) -> str:
+    """`viewed` as JSON, for lists."""
+    return parts_of(request).texts.of(job, base_url(request), partial(viewed, job, request))
+
+
 def _waits(lacks: Sequence[Lack]) -> str | None:
     """What has to come back before it is begun, without addresses."""
     return "; ".join(f"the {lack.part} {lack.what}" for lack in lacks) or None
-
-
-def texted(job: Job, request: Request) -> str:
-    """The same as JSON, for lists."""
-    return parts_of(request).texts.of(job, base_url(request), partial(viewed, job, request))
 
 
 def _result(job: Job, base: str) -> dict[str, Any]:
