@@ -40,7 +40,7 @@ MODEL = "tiny-cosmos3"
 JOBS = "/v1/videos"
 HINTS = ("edge", "blur", "depth", "seg", "wsm")
 QUICK = Limits(
-    ask=2.0, silent=0.2, away=0.15, submit=5.0, download=10.0, cleanup=2.0, shortest_pause=0.005, longest_pause=0.02,
+    ask=10.0, silent=0.2, away=0.15, submit=10.0, download=10.0, cleanup=2.0, shortest_pause=0.005, longest_pause=0.02,
     queue_look=0.01, patience=2.0, first_probe=0.01,
 )  # fmt: skip
 """Time limits for tests."""
@@ -110,9 +110,9 @@ class Faults:
     downloads: deque[Answer] = field(default_factory=deque)
     """To the next downloads."""
     silent: bool = False
-    """Questions after jobs are never answered, until it is set back."""
-    slow_submissions: float = 0.0
-    """Seconds that a submission's answer takes, once it has been taken."""
+    """Questions after jobs are not answered until it is set back, and deletions that come meanwhile never."""
+    submissions: asyncio.Event | None = None
+    """What the answers to submissions wait for, once they have been taken."""
 
 
 class Omni(Wire):
@@ -277,9 +277,9 @@ class Omni(Wire):
             return Answer(401, {"error": "Unauthorized"})
         if heard.method == "POST":
             answer = self._submitted(heard) if path == JOBS else Answer(405, {"detail": "Method Not Allowed"})
-            return replace(answer, delay=answer.delay or self.faults.slow_submissions)
-        if self.faults.silent:
-            await asyncio.Event().wait()
+            return replace(answer, after=self.faults.submissions)
+        while self.faults.silent:
+            await (asyncio.sleep(0.005) if heard.method == "GET" else asyncio.Event().wait())
         return self._listed(heard.path) if path == JOBS else self._of_one(heard, path)
 
     def _of_one(self, heard: Heard, path: str) -> Answer:
@@ -422,7 +422,7 @@ async def generator(tell: Tell = lambda _progress: None) -> AsyncIterator[Genera
 
 
 async def until(true: Any) -> None:
-    """Wait for a condition of a double."""
+    """Wait for a condition of a double, at most a minute."""
     with suppress(TimeoutError):
         async with asyncio.timeout(60):
             while not true():

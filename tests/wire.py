@@ -53,6 +53,8 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
     delay: float = 0.0
     """Seconds before it is sent; math.inf: never (a server that hangs)."""
+    after: asyncio.Event | None = None
+    """What it waits for before it is sent."""
     drop: Literal["before", "middle", "after"] | None = None
     """Close the connection instead of answering, half-way through the body, or after the answer without having said so
     (as vLLM does after a 500: the next request on the pooled connection may find it dead)."""
@@ -185,7 +187,7 @@ class Wire:
         assert self._done is not None
         loop, done = self._done
         loop.call_soon_threadsafe(done.set)
-        self._thread.join(10)
+        self._thread.join(60)
 
     async def _serve(self, ready: threading.Event) -> None:
         self._done = asyncio.get_running_loop(), asyncio.Event()
@@ -215,6 +217,8 @@ class Wire:
             answer = await self._answer(heard)
             if answer.delay:
                 await (asyncio.Event().wait() if math.isinf(answer.delay) else asyncio.sleep(answer.delay))
+            if answer.after is not None:
+                await answer.after.wait()
         finally:
             self._open -= chat
         if answer.drop == "before":

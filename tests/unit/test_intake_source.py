@@ -22,7 +22,7 @@ PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4
 
 async def refusal(source: str | Path, rules: FetchRules = RULES, base: Path | None = None) -> str:
     with pytest.raises(IntakeError) as caught:
-        await asyncio.wait_for(take_image(source, rules=rules, base=base), 5)
+        await asyncio.wait_for(take_image(source, rules=rules, base=base), 60)
     message = str(caught.value)
     assert message.startswith("request.image: ")
     assert ";" in message, "a cure follows the finding"

@@ -80,7 +80,7 @@ class Desk:
         made = None if video is None else result(video)
         state: State = "cancelled" if cancelled else "failed" if problem else "completed"
         self.engine.hear(Over(id=body["id"], state=state, result=made, problem=problem))
-        await self.queue.ended(self.job(body), timeout=10)
+        await self.queue.ended(self.job(body), timeout=60)
 
 
 def result(video: Video) -> Result:

@@ -98,7 +98,7 @@ async def test_one_call_with_the_video_in_it_and_nothing_kept(server: Server, mo
     assert response.status_code == 200
     assert response.json()["video"]["url"].startswith("data:video/mp4;base64,")
     id_ = response.headers["x-fal-request-id"]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while context.desk.find(id_, Caller()) is not None:
             await asyncio.sleep(0.02)
     assert (await client.get(f"/fal/queue/nvidia/cosmos-3-super/requests/{id_}/status")).status_code == 404

@@ -468,4 +468,4 @@ async def test_who_waits_no_longer_takes_the_run_back(
     if not cancel:
         assert not (desk.find(job.id, caller) or job).cancelling
         await desk.cancel(job.id, caller)
-    assert (await desk.ended(job, timeout=20)).state == "cancelled"
+    assert (await desk.ended(job, timeout=60)).state == "cancelled"

@@ -43,7 +43,7 @@ class Receiver:
         return f"http://127.0.0.1:{self.port}{path}"
 
     async def until(self, number: int) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len(self.got) < number:
                 await asyncio.sleep(0.005)
 
@@ -162,7 +162,7 @@ def test_what_cannot_be_told_as_json_is_said_to_be_so() -> None:
 
 
 async def eventually(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.005)
 

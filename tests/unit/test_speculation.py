@@ -70,7 +70,7 @@ class Endpoints(ScriptedGenerator):
             try:
                 await asyncio.sleep(0)
                 if (ready := self.ready.get((int(name[:2]) - 1, seed))) is not None:
-                    await asyncio.wait_for(ready.wait(), 5)
+                    await asyncio.wait_for(ready.wait(), 60)
                 clip = await super().render(prompt, spec, seed=seed, to=to)
             except asyncio.CancelledError:
                 self.cancelled.append(name)
@@ -126,7 +126,7 @@ class Session:
             racing=racing,
             speculation=None if self.slots is None else Speculation(self.slots),
         )
-        return await asyncio.wait_for(controller.refine(run, **more), 20)  # type: ignore[arg-type]
+        return await asyncio.wait_for(controller.refine(run, **more), 60)  # type: ignore[arg-type]
 
     def at(self, told: Callable[[Event], bool]) -> int:
         return next(n for n, event in enumerate(self.told) if told(event))
@@ -288,7 +288,7 @@ async def test_the_caption_that_was_rewritten_is_the_parent_whatever_leads_since
             if len(history) == 2:
                 assert champion == 1
                 self.gone = asyncio.Event()
-                await asyncio.wait_for(self.gone.wait(), 5)
+                await asyncio.wait_for(self.gone.wait(), 60)
             return await super().rewrite(request, history, champion)
 
     reasoner = Slow()

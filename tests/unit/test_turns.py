@@ -88,7 +88,7 @@ async def test_a_server_is_started_for_its_first_user_and_stays(stage: Stage) ->
 async def test_the_side_changes_when_all_its_users_are_done(stage: Stage) -> None:
     """An iteration: renders side by side, each judged as soon as its turn comes, then the rewrite."""
     first, second = asyncio.Event(), asyncio.Event()
-    async with stage.turns() as turns, asyncio.timeout(2):
+    async with stage.turns() as turns, asyncio.timeout(60):
 
         async def attempt(name: str, done: asyncio.Event) -> None:
             await stage.work(turns, "a", f"render {name}", done)
@@ -109,7 +109,7 @@ async def test_the_side_changes_when_all_its_users_are_done(stage: Stage) -> Non
 
 
 async def test_who_comes_late_cannot_keep_the_other_side_out(stage: Stage) -> None:
-    async with stage.turns() as turns, asyncio.timeout(2):
+    async with stage.turns() as turns, asyncio.timeout(60):
         busy = True
 
         async def greedy() -> None:
@@ -127,7 +127,7 @@ async def test_who_comes_late_cannot_keep_the_other_side_out(stage: Stage) -> No
 
 
 async def test_many_users_of_both_sides_all_come_through(stage: Stage) -> None:
-    async with stage.turns() as turns, asyncio.timeout(5):
+    async with stage.turns() as turns, asyncio.timeout(60):
         jobs = [stage.work(turns, "ab"[n * 7 % 3 % 2], str(n)) for n in range(40)]
         await asyncio.gather(*jobs)
     assert sum(line.endswith(".") for line in stage.diary) == 40
@@ -147,7 +147,7 @@ async def test_whatever_comes_and_goes_each_is_served_and_one_server_runs(stage:
             await asyncio.sleep(dice.random() * 0.002)
             assert stage.up == {side}
 
-    async with stage.turns() as turns, asyncio.timeout(5):
+    async with stage.turns() as turns, asyncio.timeout(60):
         sides = dice.choices("ab", k=60)
         users = [asyncio.create_task(user(side, str(n))) for n, side in enumerate(sides)]
         given_up = set()
@@ -171,7 +171,7 @@ async def test_whatever_comes_and_goes_each_is_served_and_one_server_runs(stage:
 
 async def test_nobody_is_let_in_to_a_server_that_is_being_stopped(stage: Stage) -> None:
     """Whom it was stopped for gives up in that moment, and its side would look free."""
-    async with stage.turns() as turns, asyncio.timeout(2):
+    async with stage.turns() as turns, asyncio.timeout(60):
         await stage.work(turns, "a", "1")
         waiting = asyncio.create_task(stage.work(turns, "b", "never"))
         while "a" not in stage.going:
@@ -184,7 +184,7 @@ async def test_nobody_is_let_in_to_a_server_that_is_being_stopped(stage: Stage) 
 
 async def test_a_waiting_user_that_is_cancelled_is_forgotten(stage: Stage) -> None:
     end = asyncio.Event()
-    async with stage.turns() as turns, asyncio.timeout(2):
+    async with stage.turns() as turns, asyncio.timeout(60):
         working = asyncio.create_task(stage.work(turns, "a", "1", end))
         await settled()
         waiting = asyncio.create_task(stage.work(turns, "b", "never"))
@@ -201,7 +201,7 @@ async def test_a_waiting_user_that_is_cancelled_is_forgotten(stage: Stage) -> No
 
 
 async def test_a_user_that_is_cancelled_in_its_turn_frees_the_gpu(stage: Stage) -> None:
-    async with stage.turns() as turns, asyncio.timeout(2):
+    async with stage.turns() as turns, asyncio.timeout(60):
         working = asyncio.create_task(stage.work(turns, "a", "1", asyncio.Event()))
         await settled()
         other = asyncio.create_task(stage.work(turns, "b", "2"))
@@ -212,7 +212,7 @@ async def test_a_user_that_is_cancelled_in_its_turn_frees_the_gpu(stage: Stage) 
 
 
 async def test_a_user_cancelled_at_the_moment_it_is_let_in_holds_nothing(stage: Stage) -> None:
-    async with stage.turns() as turns, asyncio.timeout(2):
+    async with stage.turns() as turns, asyncio.timeout(60):
         for ticks in range(12):
             for side in "ab":
                 task = asyncio.create_task(stage.work(turns, side, "x", asyncio.Event()))
@@ -263,7 +263,7 @@ async def test_the_end_is_waited_for_though_it_is_cancelled_twice(stage: Stage) 
 
 async def test_a_server_that_does_not_start_is_said_to_all_who_wait_and_tried_again(stage: Stage) -> None:
     stage.broken = {"b"}
-    async with stage.turns() as turns, asyncio.timeout(2):
+    async with stage.turns() as turns, asyncio.timeout(60):
         await stage.work(turns, "a", "1")
         told = await asyncio.gather(
             *(stage.work(turns, "b", "never") for _ in range(3)), stage.work(turns, "a", "2"), return_exceptions=True
@@ -292,7 +292,7 @@ async def test_a_server_that_does_not_end_ends_the_turns(stage: Stage) -> None:
 
 
 async def test_a_failure_of_the_work_is_its_own(stage: Stage) -> None:
-    async with stage.turns() as turns, asyncio.timeout(2):
+    async with stage.turns() as turns, asyncio.timeout(60):
         with pytest.raises(ValueError, match="mine"):
             async with turns.using("a"):
                 raise ValueError("mine")

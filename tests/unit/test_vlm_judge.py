@@ -159,7 +159,7 @@ async def test_two_requests_questions_are_written_side_by_side_and_each_ones_onc
             writing.append(last(body))
             if len(writing) == 2:
                 both.set()
-            await asyncio.wait_for(both.wait(), 5)
+            await asyncio.wait_for(both.wait(), 60)
         return say(body)
 
     async with Wire(reply) as server, chat_with(server) as chat:
