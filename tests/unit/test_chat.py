@@ -140,11 +140,13 @@ async def test_reasoning_stands_in_for_empty_content(name: str) -> None:
 
 
 async def test_a_call_has_a_time_limit() -> None:
-    async with Wire() as server:
+    async with Wire() as server, connected(server, timeout_seconds=0.2) as chat, asyncio.timeout(60):
         server.script(HANG)
         began = time.monotonic()
-        caught = await failure(server, timeout_seconds=0.2)
+        with pytest.raises(ChatError) as raised:
+            await ask(chat)
         assert time.monotonic() - began > 0.15
+    caught = raised.value
     assert isinstance(caught, ServerDown)
     assert "within 0.2 s" in str(caught)
     assert "timeout_seconds" in str(caught)
@@ -153,9 +155,9 @@ async def test_a_call_has_a_time_limit() -> None:
 
 async def test_waiting_for_a_slot_is_not_in_the_time_limit() -> None:
     slow = Wire(lambda _: Answer(delay=0.25, body=completion("ok").body))
-    async with slow as server, connected(server, concurrency=1, timeout_seconds=0.7) as chat:
-        replies = await asyncio.gather(*(ask(chat) for _ in range(4)))
-    assert [reply.text for reply in replies] == ["ok"] * 4
+    async with slow as server, connected(server, concurrency=1, timeout_seconds=1.0) as chat:
+        replies = await asyncio.gather(*(ask(chat) for _ in range(5)))
+    assert [reply.text for reply in replies] == ["ok"] * 5
 
 
 async def test_retry_after_is_waited_for() -> None:
@@ -411,7 +413,8 @@ async def test_a_cancelled_question_gives_its_slot_back() -> None:
     async with Wire() as server, connected(server, concurrency=1) as chat:
         server.script(HANG)
         hung = asyncio.create_task(ask(chat))
-        await asyncio.sleep(0.05)
+        while not server.chats:
+            await asyncio.sleep(0.005)
         hung.cancel()
         with pytest.raises(asyncio.CancelledError):
             await hung
@@ -437,12 +440,17 @@ async def test_a_reading_that_takes_long_is_no_new_server() -> None:
     async with Wire() as server:
         server.cache = (1000, 640)
         async with connected(server) as chat:
-            server.paths["/metrics"] = Answer(body=server._metrics(), delay=0.2)
+            go, asked = asyncio.Event(), len(server.heard)
+            server.paths["/metrics"] = Answer(body=server._metrics(), after=go)
             slow = asyncio.create_task(chat.cache_since())
-            await asyncio.sleep(0.1)
+            while len(server.heard) == asked:
+                await asyncio.sleep(0.005)
             del server.paths["/metrics"]
             server.cache = (1500, 900)
-            readings = await asyncio.gather(slow, chat.cache_since())
+            quick = asyncio.create_task(chat.cache_since())
+            await asyncio.sleep(0.02)
+            go.set()
+            readings = await asyncio.gather(slow, quick)
     assert sum(item.cache_queries for item in readings) == 500
 
 

@@ -182,8 +182,9 @@ async def test_the_rendering_says_what_was_measured(tmp_path: Path, caplog: pyte
         await until(lambda: server.begun == 1)
         with caplog.at_level(logging.INFO, "generator.vllm_omni"):
             second = asyncio.create_task(omni.render(PROMPT, SPEC, seed=2, to=to))
-            await until(lambda: server.submits == 2)
-            await asyncio.sleep(0.05)
+            await until(lambda: any(progress.seed == 2 and progress.stage == "queued" for progress in heard))
+            await asyncio.sleep(0.06)
+            server.seconds = 0.2  # long enough to be seen at work
             server.release()
             clip = await second
         await first

@@ -2,7 +2,7 @@
 
 import asyncio
 import resource
-import time
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -277,17 +277,19 @@ async def test_what_is_being_written_down_as_over_is_written_over_by_nothing(
     async with opened(tmp_path, "limits.max_running=1") as (queue, engine):
         running, waiting, third = [await queue.submit(new(), ME) for _ in range(3)]
         await settle(queue)
-        save = queue._store.save
+        save, begun, go = queue._store.save, threading.Event(), threading.Event()
 
         def saved(job: Job, size: int | None = None) -> None:
-            time.sleep(0.02)
+            begun.set()
+            assert go.wait(60)
             save(job, size)
 
         monkeypatch.setattr(queue._store, "save", saved)
         engine.finish(running)
-        await asyncio.sleep(0.005)
+        assert await asyncio.to_thread(begun.wait, 60)
         engine.died()
         assert await queue.cancel(running.id, ME) == "requested", "its end is on its way to the disk"
+        go.set()
         assert await queue.cancel(waiting.id, ME) == "removed", "just as the place comes free that it waits for"
         await settle(queue)
         kept = [queue._store.get(job.id) for job in (running, waiting)]

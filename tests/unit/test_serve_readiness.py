@@ -30,7 +30,7 @@ def served(folder: Path, **sections: Any) -> Served:
 
 
 async def lacks(config: Served) -> dict[str, str]:
-    readiness = Readiness(config, every=0.02, answer=1.0)
+    readiness = Readiness(config, every=0.02, answer=60)
     try:
         found = await readiness.lacks(MODEL)
     finally:

@@ -411,13 +411,14 @@ async def test_of_two_renders_of_a_seed_each_is_told_of_its_own(tmp_path: Path) 
         asyncio.create_task(racing.render("a", SPEC, seed=11, to=run.clip_path(0, 11))),
         asyncio.create_task(racing.render("b", SPEC, seed=11, to=run.clip_path(1, 11))),
     ]
-    await asyncio.sleep(0.01)
+    while generator.running < 2:
+        await asyncio.sleep(0.001)
     told = Progress(seed=11, clip="01-seed-11.mp4", stage="delivering")
     racing.heed(run, RenderProgressed(progress=told))
     run = run.with_caption(Caption.raw("a"), (10, 11)).model_copy(update={"accept_at": 0.5})
     clip = make_clip(run.clip_path(0, 10), 10)
     racing.begin(run.with_candidate(Candidate(clip=clip, critique=make_critique(0.9))))
-    await asyncio.sleep(0.01)
+    await asyncio.wait([tasks[1]])
     assert [task.done() for task in tasks] == [False, True]
     generator.ready[0, 11].set()
     await asyncio.gather(*tasks, return_exceptions=True)
