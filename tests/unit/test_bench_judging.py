@@ -192,9 +192,10 @@ async def test_lines_come_in_the_datasets_order_and_no_more_is_held_than_the_win
 
 
 async def test_being_cancelled_ends_what_is_under_way() -> None:
-    ended = []
+    begun, ended = [], []
 
     async def work(item: int) -> int:
+        begun.append(item)
         try:
             await asyncio.sleep(60)
         finally:
@@ -202,7 +203,8 @@ async def test_being_cancelled_ends_what_is_under_way() -> None:
         return item
 
     task = asyncio.create_task(in_order(range(9), work, 3, lambda item: None))
-    await asyncio.sleep(0.01)
+    while len(begun) < 3:
+        await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

@@ -8,7 +8,7 @@ import av
 import pytest
 
 from generator.config import DiffusersConfig
-from generator.diffusers import DIFFUSERS_VERSION, Diffusers
+from generator.diffusers import DIFFUSERS_VERSION, Diffusers, device
 from generator.probe import probe
 from generator.types import BackendError, BlockedError, Clip, Progress, RenderError, RenderSpec
 from tests.scripted_pipelines import OutOfMemoryError, Script, running
@@ -45,7 +45,10 @@ async def test_a_clip_records_what_was_done(tmp_path: Path) -> None:
     ]
 
 
-async def test_every_word_comes_in_the_loops_own_thread_and_at_most_once_a_second(tmp_path: Path) -> None:
+async def test_every_word_comes_in_the_loops_own_thread_and_at_most_once_a_second(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(device, "TELL_SECONDS", 3600.0)  # a second is a while, and none of these steps takes one
     script, threads, told = Script(step_seconds=0.002), set[str](), list[Progress]()
 
     def tell(progress: Progress) -> None:
@@ -55,7 +58,7 @@ async def test_every_word_comes_in_the_loops_own_thread_and_at_most_once_a_secon
     async with running(script, tell) as backend:
         await backend.render(PROMPT, spec(num_inference_steps=60), seed=3, to=tmp_path / "clip.mp4")
     assert threads == {threading.current_thread().name}
-    assert [event.step for event in told if event.step] == [60]  # 60 steps in 0.12 s: the last one only
+    assert [event.step for event in told if event.step] == [60]  # 60 steps within that time: the last one only
     assert script.renders[0][2].startswith("diffusers-")
 
 
@@ -119,6 +122,8 @@ async def test_a_distilled_render_cannot_be_stopped_and_the_next_waits_for_it(tm
         (abandoned,) = [event for event in told if event.stage == "abandoned"]
         assert "cannot be stopped" in abandoned.note
         following = asyncio.create_task(backend.render(PROMPT, spec(**FOUR_STEPS), seed=2, to=tmp_path / "b.mp4"))
+        while not any(event.stage == "queued" and event.seed == 2 for event in told):
+            await asyncio.sleep(0.005)
         await asyncio.sleep(0.03)
         assert [seed for _, seed, _ in script.renders] == [1]
         script.gates[1].set()
@@ -369,12 +374,14 @@ async def test_guardrails_can_be_loaded_beforehand_on_every_device() -> None:
 
 
 async def test_closing_waits_for_the_device_and_turns_the_waiting_away(tmp_path: Path) -> None:
-    script = Script(gates={1: threading.Event()})
-    async with running(script) as backend:
+    script, told = Script(gates={1: threading.Event()}), list[Progress]()
+    async with running(script, told.append) as backend:
         first = asyncio.create_task(backend.render(PROMPT, spec(), seed=1, to=tmp_path / "a.mp4"))
         while not script.renders:
             await asyncio.sleep(0.005)
         second = asyncio.create_task(backend.render(PROMPT, spec(), seed=2, to=tmp_path / "b.mp4"))
+        while not any(event.stage == "queued" and event.seed == 2 for event in told):
+            await asyncio.sleep(0.005)
         closing = asyncio.create_task(backend.close())
         await asyncio.sleep(0.01)
         assert not closing.done()

@@ -24,8 +24,7 @@ from tests.hostile import Wire, serve, silent
 from tests.storing import job, stored
 
 PUBLIC = "93.184.216.34"
-OPEN = WebhookConfig(allow_private_addresses=True, timeout_seconds=2)
-PATIENT = WebhookConfig(allow_private_addresses=True, timeout_seconds=60)
+OPEN = WebhookConfig(allow_private_addresses=True, timeout_seconds=60)
 
 
 @dataclass
@@ -33,11 +32,12 @@ class Receiver:
     """An HTTP server that answers each path with the statuses it is given, the last for ever; 0: once it may `go`."""
 
     answers: dict[str, list[int]]
-    go: asyncio.Event = field(default_factory=asyncio.Event)
     port: int = 0
     got: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
     open: int = 0
     most: int = 0
+    go: asyncio.Event = field(default_factory=asyncio.Event)
+    """What an answer of 0 waits for, before it is a 200."""
 
     def url(self, path: str = "/hook") -> str:
         return f"http://127.0.0.1:{self.port}{path}"
@@ -251,7 +251,7 @@ async def test_an_owner_with_many_slow_receivers_keeps_no_other_owner_waiting(tm
     async def here(host: str, port: int) -> Sequence[str]:
         return ["127.0.0.1"]
 
-    async with receiving(slow=[0]) as slow, receiving() as quick, at_work(tmp_path, PATIENT, resolve=here) as webhooks:
+    async with receiving(slow=[0]) as slow, receiving() as quick, at_work(tmp_path, resolve=here) as webhooks:
         for number in range(40):
             await webhooks.announce(over(f"http://h{number}.test:{slow.port}/slow", f"s{number}"))
         await webhooks.announce(over(quick.url(), "other", owner="you"))
@@ -261,7 +261,7 @@ async def test_an_owner_with_many_slow_receivers_keeps_no_other_owner_waiting(tm
 
 
 async def test_a_slow_receiver_keeps_nobody_else_waiting(tmp_path: Path) -> None:
-    async with receiving(slow=[0]) as slow, receiving() as quick, at_work(tmp_path, PATIENT) as webhooks:
+    async with receiving(slow=[0]) as slow, receiving() as quick, at_work(tmp_path) as webhooks:
         for number in range(6):
             await webhooks.announce(over(slow.url("/slow"), f"s{number}"))
         await webhooks.announce(over(quick.url(), "q"))
