@@ -138,4 +138,4 @@ def raw(data: bytes) -> Answer:
 
 async def silent(writer: asyncio.StreamWriter) -> None:
     """No answer at all."""
-    await asyncio.sleep(60)
+    await asyncio.sleep(3600)

@@ -209,7 +209,8 @@ async def test_an_endless_page_is_given_up_at_its_first_bytes(server: HostileSer
 
 @pytest.mark.parametrize("path", ["slow", "silent"])
 async def test_one_deadline_holds_however_the_server_drips(server: HostileServer, path: str) -> None:
-    message, _ = await refusal(server, f"http://pub.test/{path}", FetchRules(timeout_seconds=0.3))
+    async with asyncio.timeout(60):
+        message, _ = await refusal(server, f"http://pub.test/{path}", FetchRules(timeout_seconds=0.3))
     assert "took longer than 0.3 s" in message
 
 
@@ -332,14 +333,14 @@ async def test_hosts_whose_name_servers_are_silent_keep_no_other_work_waiting(mo
     over = threading.Event()
 
     def silent(host: str, *_: object, **__: object) -> list[object]:
-        over.wait(5)
+        over.wait(60)
         raise OSError(host)
 
     monkeypatch.setattr(socket, "getaddrinfo", silent)
     asked = [asyncio.create_task(system_resolve(f"h{number}.test", 80)) for number in range(40)]
     await asyncio.sleep(0.02)
     try:
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(30):
             assert await asyncio.to_thread(lambda: "written") == "written"
     finally:
         over.set()

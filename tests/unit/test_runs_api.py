@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -236,9 +235,8 @@ async def test_a_misspelt_parameter_of_the_list_is_refused(made: Made) -> None:
 
 async def test_a_hundred_thousand_unknown_fields_are_refused_at_once() -> None:
     fault: dict[str, object] = {"loc": ("body", "p" * 60), "msg": "Extra inputs", "type": "extra_forbidden"}
-    began = time.process_time()
-    answer = put(Problem(status=422, type="value_error", message="wrong"), [fault] * 100_000)
-    assert time.process_time() - began < 1
+    unread: Any = None  # reading one of these would fail
+    answer = put(Problem(status=422, type="value_error", message="wrong"), [fault] * 1000 + [unread] * 99_000)
     assert len(Refusal.model_validate_json(bytes(answer.body)).error.faults) == 16
 
 

@@ -301,11 +301,12 @@ async def test_a_run_that_is_cancelled_takes_a_servers_start_from_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started: list[int] = []
+    go = asyncio.Event()
 
     @asynccontextmanager
     async def served(config: ServeConfig, *_: Any) -> AsyncIterator[Any]:
         started.append(config.port)
-        await asyncio.sleep(0.05)
+        await go.wait()
         yield SimpleNamespace(root="")
 
     async def listens(_: int) -> bool:
@@ -316,8 +317,11 @@ async def test_a_run_that_is_cancelled_takes_a_servers_start_from_no_other(
     config = load(None, ["reasoner.backend=openai", "reasoner.serve={}", "critic.backend=signals"]).base
     servers = warm.Warm(tmp_path)
     first, second = (asyncio.create_task(servers.need(config)) for _ in range(2))
-    await asyncio.sleep(0.01)
+    while not started:
+        await asyncio.sleep(0.001)
     first.cancel()
+    await asyncio.wait([first])
+    go.set()
     await second
     assert (first.cancelled(), started) == (True, [8000])
     await servers.close()
