@@ -25,6 +25,8 @@ from tests.ports import free_port
 
 QUICK = ("request.size=256x256", "request.num_frames=13", "search.draft=null")
 """The least that the embedded renderer makes a clip of: half a second's work a candidate."""
+PATIENT = "server.limits.engine_silent_seconds=null"
+"""For a server whose engine is to stand still: it is not taken for one that hangs, however long that lasts."""
 
 
 @asynccontextmanager
@@ -96,7 +98,7 @@ class Process:
 
     @contextmanager
     def still(self) -> Iterator[None]:
-        """The engine stands still meanwhile: no run gets on, and the server answers."""
+        """The engine stands still meanwhile: no run gets on, and the server answers. See PATIENT."""
         assert self.process is not None
         (engine,) = psutil.Process(self.process.pid).children()
         engine.suspend()

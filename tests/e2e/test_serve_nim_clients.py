@@ -22,7 +22,7 @@ from agent.errors import NoCandidateError
 from generator.encode import ClipWriter
 from generator.probe import probe
 from tests.nim import NIMServer
-from tests.serving import Process, serving
+from tests.serving import PATIENT, Process, serving
 
 pytestmark = pytest.mark.thorough
 PARAMS = {"height": 192, "width": 320, "frames_count": 25, "frames_per_sec": 24}
@@ -64,7 +64,7 @@ def video(folder: Path, said: dict[str, Any]) -> Any:
 
 @pytest.fixture
 def embedded(tmp_path: Path) -> Iterator[Process]:
-    with serving(tmp_path / "served") as server:
+    with serving(tmp_path / "served", PATIENT) as server:
         yield server
 
 

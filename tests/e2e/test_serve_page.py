@@ -13,7 +13,7 @@ from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Dialog, Locator, Page
 
 from tests.e2e.test_report_browser import CONTRAST, IN_STEP, SCHEMES
-from tests.serving import Process, serving
+from tests.serving import PATIENT, Process, serving
 
 pytestmark = [pytest.mark.browser, pytest.mark.thorough]
 
@@ -69,7 +69,7 @@ class Visit:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
-    with serving(tmp_path_factory.mktemp("served") / "kept", "server.limits.max_running=1") as process:
+    with serving(tmp_path_factory.mktemp("served") / "kept", "server.limits.max_running=1", PATIENT) as process:
         yield process
 
 
