@@ -238,8 +238,9 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
 
 
 def test_an_engine_that_hangs_is_killed_and_its_runs_go_on(server: Server) -> None:
-    server.process.kill()
-    server.process = replace(server.process, overrides=["server.limits.engine_silent_seconds=3"]).start()
+    usual = server.process
+    usual.kill()
+    server.process = replace(usual, overrides=["server.limits.engine_silent_seconds=3"]).start()
     first = server.marks + 1
     where = run(server.submit())
     server.rendering(first)
@@ -251,6 +252,8 @@ def test_an_engine_that_hangs_is_killed_and_its_runs_go_on(server: Server) -> No
     server.servers.release()
     assert server.end(where) == ["completed"]
     assert 'retake_engine_lost_total{how="hung"}' in server.ask("GET", "/v1/metrics").text
+    server.process.kill()  # no other test's engine is to be that quick with its words
+    server.process = usual
 
 
 def test_what_is_over_goes_once_the_config_keeps_less(server: Server) -> None:
