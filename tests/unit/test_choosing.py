@@ -20,6 +20,7 @@ from agent.run import Run
 from agent.types import Candidate, Choice, Draft, Entrant, Export, Pairwise
 from critic.types import Comparison, Critique, JudgeError, Score
 from reasoner.types import Caption
+from tests.limits import limit
 from tests.parts import (
     SPEC,
     Outcome,
@@ -262,11 +263,13 @@ async def test_a_model_that_fails_costs_the_comparisons_and_not_the_run(tmp_path
 class Slow(ScriptedComparer):
     """One pair fails at once; the others would take for ever."""
 
+    begun: list[str] = field(default_factory=list)
     ended: list[str] = field(default_factory=list)
 
     async def compare(self, first: Path, second: Path, prompt: str, first_frame: Path | None) -> Comparison:
         if second.read_text() == "0 12":
             return await super().compare(first, second, prompt, first_frame)
+        self.begun.append(first.read_text())
         try:
             await asyncio.Event().wait()
         finally:
@@ -286,9 +289,12 @@ async def test_a_failed_disk_ends_the_comparisons_beside(tmp_path: Path) -> None
 async def test_whoever_cancels_the_choice_cancels_its_comparisons(tmp_path: Path) -> None:
     run = scored(make_run(tmp_path), (0.9, 0.89))
     comparer = Slow(lambda first, second: 0.5)
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.01):
-            await Choosing(comparer=comparer, rules=RULES).choose(run, Recorder())
+    choosing = asyncio.create_task(Choosing(comparer=comparer, rules=RULES).choose(run, Recorder()))
+    while not comparer.begun:
+        await asyncio.sleep(0)
+    choosing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await choosing
     assert comparer.ended == ["0 10"]
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
@@ -371,7 +377,9 @@ async def test_a_finished_run_keeps_its_choice_and_one_that_goes_on_makes_it_ane
     assert len(run.duels) == 6
 
 
-async def test_a_run_that_was_cut_short_is_chosen_from_by_score(tmp_path: Path) -> None:
+async def test_a_run_that_was_cut_short_is_chosen_from_by_score(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """By its deadline while clips render, by its deadline while they are compared, and by whoever cancels it."""
 
     def controller(folder: Path, comparer: ScriptedComparer, delay: float) -> tuple[Controller, Run]:
@@ -382,21 +390,29 @@ async def test_a_run_that_was_cut_short_is_chosen_from_by_score(tmp_path: Path) 
             emit=Recorder(),
             choosing=Choosing(comparer=comparer, rules=RULES),
         )
-        return parts, make_run(folder, max_iterations=1, samples_per_iteration=3, max_seconds=0.1)
+        return parts, make_run(folder, max_iterations=1, samples_per_iteration=3, max_seconds=1234)
+
+    async def cut(controller: Controller, run: Run, when: Callable[[], bool]) -> Run:
+        clock = limit(1234, monkeypatch)
+        refining = asyncio.create_task(controller.refine(run))
+        while not when():
+            await asyncio.sleep(0)
+        clock.reschedule(0)
+        return await refining
 
     comparer = Slow(lambda first, second: 0.5)
-    late, run = controller(tmp_path / "late", comparer, 30.0)
-    run = await late.refine(run)
+    late, run = controller(tmp_path / "late", comparer, 3600.0)
+    run = await cut(late, run, lambda: hasattr(late, "run") and len(late.run.candidates) == 2)
     assert (run.stop_reason, run.choice, len(run.candidates)) == ("deadline", None, 2)
     assert comparer.ended == []
 
     comparing, run = controller(tmp_path / "comparing", comparer, 0.0)
-    run = await comparing.refine(run)
+    run = await cut(comparing, run, lambda: len(comparer.begun) == 3)
     assert (run.stop_reason, run.choice, run.duels) == ("iterations", None, ())
     assert len(comparer.ended) == 3
     assert run.score == 0.5
 
-    cancelled, run = controller(tmp_path / "cancelled", comparer, 30.0)
+    cancelled, run = controller(tmp_path / "cancelled", comparer, 3600.0)
     task = asyncio.create_task(cancelled.refine(run.model_copy(update={"ending": None, "iterations": ()})))
     while len(getattr(cancelled, "run", run).candidates) < 2:
         await asyncio.sleep(0)

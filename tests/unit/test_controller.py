@@ -13,6 +13,7 @@ from agent.run import Run
 from critic.types import Critique, JudgeError, Score
 from generator.types import Clip, RenderError, RenderSpec
 from reasoner.types import Caption, CaptionError, CaptionRequest, Revision
+from tests.limits import limit
 from tests.parts import Outcome, Recorder, ScriptedCritic, ScriptedGenerator, ScriptedReasoner, make_run
 
 
@@ -242,9 +243,15 @@ async def test_a_failing_reasoner_costs_the_edit_and_not_the_run(tmp_path: Path)
     assert "no reply" in second.diagnosis
 
 
-async def test_deadline_keeps_what_is_done(tmp_path: Path) -> None:
-    generator = ScriptedGenerator(delays={10: 0.0, 11: 30.0})
-    run, _ = await refine(make_run(tmp_path, max_seconds=0.3), by_caption(0.5), generator=generator)
+async def test_deadline_keeps_what_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    generator, recorder = ScriptedGenerator(delays={10: 0.0, 11: 3600.0}), Recorder()
+    clock = limit(1234, monkeypatch)
+    asked = make_run(tmp_path, max_seconds=1234)
+    refining = asyncio.create_task(refine(asked, by_caption(0.5), emit=recorder, generator=generator))
+    while "candidate_ready" not in recorder.types():
+        await asyncio.sleep(0.001)
+    clock.reschedule(0)
+    run, _ = await refining
     assert run.stop_reason == "deadline"
     assert [c.seed for c in run.candidates] == [10]
 

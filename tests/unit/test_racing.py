@@ -32,6 +32,7 @@ from generator import job_slip
 from generator.animatic import Animatic
 from generator.config import AnimaticConfig
 from generator.types import Clip, Generator, Progress, RenderError, RenderSpec
+from tests.limits import limit
 from tests.omni import Omni, connected, until
 from tests.pages import Page
 from tests.parts import SPEC, Recorder, ScriptedCritic, ScriptedGenerator, ScriptedReasoner, make_critique, make_run
@@ -259,10 +260,17 @@ async def test_only_what_the_budget_pays_for_is_brought_back(tmp_path: Path) -> 
     assert (run.iterations[0].missing, [g.seed for g in run.iterations[0].given_up]) == ((11, 12), [13])
 
 
-async def test_a_settled_run_that_the_clock_cuts_short_is_accepted(tmp_path: Path) -> None:
+async def test_a_settled_run_that_the_clock_cuts_short_is_accepted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     session = Session(tmp_path, stoppable=False)
     session.slots.held = (11,)
-    run = await session.carry(start(tmp_path, samples_per_iteration=2, max_seconds=0.3))
+    clock = limit(1234, monkeypatch)
+    carrying = asyncio.create_task(session.carry(start(tmp_path, samples_per_iteration=2, max_seconds=1234)))
+    while not any(event.type == "candidate_ready" for event in session.told):
+        await asyncio.sleep(0.001)
+    clock.reschedule(0)
+    run = await carrying
     assert session.slots.cancelled == [11], "the clock was up"
     assert run.stop_reason == "accepted"
 

@@ -25,6 +25,7 @@ from agent.types import Canaries, Candidate, Draft
 from critic.types import Critique
 from generator.types import Clip, Progress, RenderError, Rendering, RenderSpec
 from reasoner.types import Caption, CaptionRequest, Revision
+from tests.limits import limit
 from tests.parts import (
     SPEC,
     Outcome,
@@ -367,9 +368,15 @@ async def test_a_caption_that_is_not_paid_for_any_more_begins_no_iteration(tmp_p
     assert len(session.reasoner.asked) == 2, "it had been written"
 
 
-async def test_the_clock_ends_two_iterations_at_once(tmp_path: Path) -> None:
-    session = Session(Endpoints(until={(0, 11): judged(9, 9), (1, 11): judged(9, 9)}))
-    run = await session.carry(start(tmp_path, max_iterations=2, max_seconds=0.3))
+async def test_the_clock_ends_two_iterations_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = limit(1234, monkeypatch)
+
+    def hear(event: Event) -> None:
+        if judged(1, 10)(event):
+            clock.reschedule(0)
+
+    session = Session(Endpoints(until={(0, 11): judged(9, 9), (1, 11): judged(9, 9)}), also=hear)
+    run = await session.carry(start(tmp_path, max_iterations=2, max_seconds=1234))
     assert run.stop_reason == "deadline"
     assert [[c.seed for c in i.candidates] for i in run.iterations] == [[10], [10]]
 
