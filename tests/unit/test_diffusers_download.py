@@ -66,14 +66,14 @@ def test_folders_and_an_offline_hub_are_never_asked(tmp_path: Path) -> None:
 def test_a_download_is_killed_when_its_load_is_halted() -> None:
     worker, mine = Worker("w"), psutil.Process()
     before = set(mine.children())
-    done = worker.submit(lambda: download.run([sys.executable, "-c", "import time; time.sleep(60)"]))
+    done = worker.submit(lambda: download.run([sys.executable, "-c", "import time; time.sleep(3600)"]))
     while not (started := set(mine.children()) - before):
         time.sleep(0.005)
     time.sleep(0.3)  # one halted while it is being started ends by its closed standard input, which this one ignores
     worker.halt()
     with pytest.raises(HaltedError):
-        done.result(5)
-    assert psutil.wait_procs(started, timeout=5)[1] == []
+        done.result(60)
+    assert psutil.wait_procs(started, timeout=60)[1] == []
     worker.end()
 
 

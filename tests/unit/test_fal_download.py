@@ -67,11 +67,11 @@ async def test_only_web_addresses_are_fetched(client: httpx.AsyncClient, tmp_pat
 
 
 async def test_a_host_that_is_not_there_is_tried_three_times(client: httpx.AsyncClient, tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with pytest.raises(BackendError, match="ConnectError"):
-        await download(client, f"http://127.0.0.1:{port}/a.mp4", tmp_path / "a.mp4", pause_seconds=0)
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))  # and nobody else may listen there meanwhile
+        port = deaf.getsockname()[1]
+        with pytest.raises(BackendError, match="ConnectError"):
+            await download(client, f"http://127.0.0.1:{port}/a.mp4", tmp_path / "a.mp4", pause_seconds=0)
 
 
 async def test_a_data_uri_is_decoded(client: httpx.AsyncClient, tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ def new(prompt: str = "a boat", **more: Any) -> NewJob:
 
 async def settle(queue: Queue) -> None:
     """Wait until nothing is left to write down but what the clock will bring."""
-    for _ in range(500):
+    for _ in range(6000):
         await asyncio.sleep(0.01)
         if len(queue._workers._tasks) == 1:
             return
