@@ -140,15 +140,15 @@ async def test_reasoning_stands_in_for_empty_content(name: str) -> None:
 
 
 async def test_a_call_has_a_time_limit() -> None:
-    async with Wire() as server, connected(server, timeout_seconds=0.2) as chat, asyncio.timeout(60):
+    async with Wire() as server, connected(server, timeout_seconds=0.6) as chat, asyncio.timeout(60):
         server.script(HANG)
         began = time.monotonic()
         with pytest.raises(ChatError) as raised:
             await ask(chat)
-        assert time.monotonic() - began > 0.15
+        assert time.monotonic() - began > 0.5
     caught = raised.value
     assert isinstance(caught, ServerDown)
-    assert "within 0.2 s" in str(caught)
+    assert "within 0.6 s" in str(caught)
     assert "timeout_seconds" in str(caught)
     assert len(server.chats) == 1, "a server that is at work is not asked twice"
 
