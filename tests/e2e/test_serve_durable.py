@@ -97,8 +97,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         limits = {"max_running": 2, "max_queued": 3, "requests_per_second": None}
         path.write_text(yaml.safe_dump(wire_config(servers.url) | {"server": {"limits": limits}}))
         process = Process(folder / "runs", config=str(path)).start()
-        yield Server(process, servers)
-        process.kill()
+        server = Server(process, servers)
+        yield server
+        server.process.kill()
 
 
 @pytest.fixture(autouse=True)
