@@ -108,8 +108,7 @@ class Memory:
         self._write(step, key, record)
         if isinstance(value, Clip):
             # only now: a clip under its own name is always a remembered one, so none is ever rendered twice
-            aside(value.path).replace(value.path)
-            slip_path(aside(value.path)).unlink(missing_ok=True)
+            _rename(value.path)
         return value
 
     def intact(self, clip: Clip) -> bool:
@@ -134,6 +133,9 @@ class Memory:
         for pattern in (".*.tmp", ".*.part"):
             for litter in self.folder.rglob(pattern):
                 litter.unlink(missing_ok=True)
+        for slip in self.folder.rglob(slip_path(Path(f"{UNREMEMBERED}*")).name):
+            if not slip.with_suffix("").exists():
+                slip.unlink(missing_ok=True)
 
     def forget_failures(self) -> int:
         """Drop the remembered failures, so that a resumed run tries them again. Returns how many there were."""
@@ -169,7 +171,7 @@ class Memory:
         if clip.exists():
             return file_hash(clip) == sha256
         if aside(clip).exists() and file_hash(aside(clip)) == sha256:
-            aside(clip).replace(clip)
+            _rename(clip)
             return True
         return False
 
@@ -186,6 +188,12 @@ def _failed(failure: dict[str, Any]) -> Exception:
 def aside(clip: Path) -> Path:
     """Where a clip is rendered to before it is remembered."""
     return clip.with_name(f"{UNREMEMBERED}{clip.name}")
+
+
+def _rename(clip: Path) -> None:
+    """Give a remembered clip its own name. A slip that a kill leaves here has no clip: `Memory.clean` removes it."""
+    aside(clip).replace(clip)
+    slip_path(aside(clip)).unlink(missing_ok=True)
 
 
 def _contents(data: BaseModel) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from agent.memory import (
 from agent.run import Run
 from agent.types import Step
 from critic.types import Criterion, JudgeError, Rubric, WrittenRubric
-from generator.delivery import deliver
+from generator.delivery import deliver, slip_path
 from generator.types import RenderError, Rendering
 from reasoner.chat.types import Usage
 from tests.parts import SPEC, Recorder, ScriptedComparer, ScriptedCritic, ScriptedGenerator, ScriptedReasoner, make_run
@@ -141,10 +141,12 @@ async def test_a_kill_before_the_rename_is_mended(tmp_path: Path) -> None:
     run = await parts.refine(make_run(tmp_path, max_iterations=1))
     clip = run.candidates[0].clip.path
     clip.rename(aside(clip))  # as a kill between the record and the rename leaves it
+    slip_path(aside(clip)).write_text("the clip's")
     parts = Parts(tmp_path)
     assert await parts.refine(make_run(tmp_path, max_iterations=1)) == run
     assert parts.generator.started == []
     assert clip.exists()
+    assert not list(clip.parent.glob(".*"))
 
 
 async def test_a_clip_without_a_record_is_rendered(tmp_path: Path) -> None:
@@ -308,8 +310,13 @@ async def test_half_written_files_are_cleaned_away(tmp_path: Path) -> None:
     await Parts(tmp_path).refine(make_run(tmp_path))
     (tmp_path / "posters").mkdir()
     before = sorted(tmp_path.rglob("*"))
+    slip = "clips/.unremembered-01-seed-7.mp4.slip"  # of a clip that was renamed in the moment of the kill
     halves = (".report.html.12.tmp", ".run.json.12.tmp", "memory/.judge-x.json.12.tmp", "posters/.01-seed-7.jpg.12.tmp")
-    for name in (*halves, "clips/..unremembered-01-seed-9.mp4.part"):  # the last, of a render that is given up now
+    for name in (
+        slip,
+        *halves,
+        "clips/..unremembered-01-seed-9.mp4.part",
+    ):  # the last, of a render that is given up now
         (tmp_path / name).write_text("half")
     Memory(tmp_path, Recorder()).clean()
     assert sorted(tmp_path.rglob("*")) == before
