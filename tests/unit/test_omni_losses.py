@@ -12,7 +12,7 @@ import pytest
 from generator import job_slip
 from generator.types import BackendError, Progress, RenderSpec
 from generator.vllm_omni import Limits
-from tests.omni import QUICK, Omni, connected, until
+from tests.omni import JOBS, QUICK, Omni, connected, until
 from tests.wire import DROP, Answer, error
 
 PROMPT = "A red sailboat on the sea at sunset."
@@ -334,8 +334,12 @@ async def test_a_killed_session_s_job_is_adopted(tmp_path: Path, stage: str) -> 
                 server.release()
                 await until(lambda: not server.running())
             async with connected(server) as omni:
+                before = len(server.heard)
                 work = asyncio.create_task(omni.render(PROMPT, SPEC, seed=3, to=to))
-                await asyncio.sleep(0.03)
+                # asked after twice, it has been seen once as it is
+                own = f"{JOBS}/{server.forms[-1].id}"
+                looks = 0 if stage == "completed" else 2
+                await until(lambda: sum(heard.path == own for heard in server.heard[before:]) >= looks)
                 server.release()
                 clip = await work
             if ahead:

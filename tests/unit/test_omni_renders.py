@@ -184,7 +184,7 @@ async def test_the_rendering_says_what_was_measured(tmp_path: Path, caplog: pyte
             second = asyncio.create_task(omni.render(PROMPT, SPEC, seed=2, to=to))
             await until(lambda: any(progress.seed == 2 and progress.stage == "queued" for progress in heard))
             await asyncio.sleep(0.06)
-            server.seconds = 0.2  # long enough to be seen at work
+            server.seconds = 0.5  # long enough to be seen at work
             server.release()
             clip = await second
         await first
