@@ -125,8 +125,13 @@ def _proxy(address: str) -> str:
     return address if "://" in address else f"http://{address}"
 
 
+def is_localhost(name: str) -> bool:
+    """Whether a name, in small letters and without a final dot, is this machine's whoever is asked (RFC 6761, 6.3)."""
+    return name == "localhost" or name.endswith(".localhost")
+
+
 def _on_this_machine(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
+    if is_localhost(host):
         return True
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback

@@ -146,7 +146,7 @@ def _prompt(text: str, able: Capabilities) -> str:
         text.encode()
     except UnicodeEncodeError:
         raise ConfigError("request.prompt: holds half a character (a lone surrogate); write it in UTF-8") from None
-    if not any(c.isprintable() and not c.isspace() for c in text):
+    if not says_something(text):
         raise ConfigError(
             "request.prompt: is empty; say what should happen in the video, in the config or with --prompt"
         )
@@ -155,6 +155,11 @@ def _prompt(text: str, able: Capabilities) -> str:
     if len(text) > limit:
         raise ConfigError(f"request.prompt: has {len(text):,} characters, and at most {limit:,} are taken; shorten it")
     return text
+
+
+def says_something(text: str) -> bool:
+    """Whether a prompt has anything to be seen in it."""
+    return any(c.isprintable() and not c.isspace() for c in text)
 
 
 def _is_caption(text: str) -> bool:

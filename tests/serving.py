@@ -96,11 +96,22 @@ class Process:
             self.process.send_signal(signal.SIGKILL)
             self.process.wait(60)
 
+    @property
+    def engine(self) -> psutil.Process:
+        """The one that works now."""
+        assert self.process is not None
+        (engine,) = psutil.Process(self.process.pid).children()
+        return engine
+
+    def engine_follows(self, lost: psutil.Process) -> bool:
+        """Whether another engine has come after that one."""
+        assert self.process is not None
+        return [child.pid for child in psutil.Process(self.process.pid).children()] not in ([], [lost.pid])
+
     @contextmanager
     def still(self) -> Iterator[None]:
         """The engine stands still meanwhile: no run gets on, and the server answers. See PATIENT."""
-        assert self.process is not None
-        (engine,) = psutil.Process(self.process.pid).children()
+        engine = self.engine
         engine.suspend()
         try:
             yield

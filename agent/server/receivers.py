@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from agent.http import is_localhost
 from agent.intake.guard import is_public
 from agent.server.config import WebhookConfig
 from agent.server.types import Webhook, refused
@@ -47,7 +48,7 @@ def unfit(text: str, config: WebhookConfig) -> str:
 def _may_be_public(host: str) -> bool:
     """False for an IP address that is not, and for a name of this machine (RFC 6761); others are looked up later."""
     name = host.rstrip(".").lower()
-    if name == "localhost" or name.endswith(".localhost"):
+    if is_localhost(name):
         return False
     try:
         return is_public(name)

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agent import browsers
 from agent.browsers import READS, complete, encoded, header
+from agent.http import is_localhost
 from agent.server import logs
 from agent.server.answers import answer
 from agent.server.config import ServerConfig
@@ -127,7 +128,7 @@ class Shield:
     def _is_ours(self, name: str) -> bool:
         """Whether a page of another site cannot have this name: an address, or one that only we know to be ours."""
         bare = name.rstrip(".").removeprefix("queue.")
-        if bare == "localhost" or bare.endswith(".localhost") or _IP.fullmatch(name) is not None:
+        if is_localhost(bare) or _IP.fullmatch(name) is not None:
             return True
         return bare in self._names or name.rstrip(".") in self._names or name in SERVICES
 

@@ -170,14 +170,12 @@ def test_an_engine_killed_alone_is_another_one_soon_and_its_runs_go_on(server: S
     first = server.marks + 1
     where = run(server.submit())
     server.rendering(first)
-    assert server.process.process is not None
-    own = psutil.Process(server.process.process.pid)
-    (engine,) = own.children()
-    until(lambda: engine.nice() == min(19, own.nice() + NICE))
+    engine = server.process.engine
+    until(lambda: engine.nice() == min(19, psutil.Process(engine.ppid()).nice() + NICE))
     engine.kill()
     assert server.status(where) == "running"
     later = run(server.submit())
-    until(lambda: [child.pid for child in own.children()] not in ([], [engine.pid]))
+    until(lambda: server.process.engine_follows(engine))
     server.servers.release()
     assert server.end(where, later) == ["completed", "completed"]
 
@@ -245,11 +243,9 @@ def test_an_engine_that_hangs_is_killed_and_its_runs_go_on(server: Server) -> No
     first = server.marks + 1
     where = run(server.submit())
     server.rendering(first)
-    assert server.process.process is not None
-    own = psutil.Process(server.process.process.pid)
-    (engine,) = own.children()
+    engine = server.process.engine
     engine.suspend()
-    until(lambda: [child.pid for child in own.children()] not in ([], [engine.pid]))
+    until(lambda: server.process.engine_follows(engine))
     server.servers.release()
     assert server.end(where) == ["completed"]
     assert 'retake_engine_lost_total{how="hung"}' in server.ask("GET", "/v1/metrics").text

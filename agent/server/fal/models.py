@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from agent.config import MAX_PROMPT, NEGATIVE_PROMPT
+from agent.request import says_something
 
 PREDICT_NEGATIVE_PROMPT = (
     "The video captures a series of frames showing ugly scenes, static with no motion, motion blur, over-saturation, "
@@ -29,7 +30,7 @@ COSMOS3_PROMPT, COSMOS3_NEGATIVE = 4096, 2048
 
 
 def _readable(text: str) -> str:
-    if not any(c.isprintable() and not c.isspace() for c in text):
+    if not says_something(text):
         raise ValueError("is empty; say what should happen in the video")
     return _whole(text)
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from agent.config import MAX_PROMPT, DraftConfig
+from agent.request import says_something
 from agent.server.config import ServerConfig
 from agent.server.types import RunRequest, refused
 from agent.types import Canaries, Pairwise
@@ -42,7 +43,7 @@ class ControlBody(BaseModel):
 
 
 def _readable(prompt: str) -> str:
-    if not any(c.isprintable() and not c.isspace() for c in prompt):
+    if not says_something(prompt):
         raise ValueError("is empty; say what should happen in the video")
     return prompt
 
